@@ -1,0 +1,40 @@
+# Two commands do everything: `make drill` and `make test`. Each sets up its private environment first.
+SHELL := /bin/sh
+VENV := .venv
+RUN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+
+.PHONY: setup drill test check up bench soak clean lock
+setup: $(STAMP)
+
+$(STAMP): requirements/dev.lock requirements/uv.lock pyproject.toml scripts/setup.py
+	@python3 scripts/setup.py --venv $(VENV) && touch $(STAMP)
+
+drill: setup
+	@$(RUN)/python scripts/drill.py
+
+test: setup
+	@$(RUN)/python -m pytest -n 2 --dist worksteal tests -m "not soak"
+
+soak: setup
+	@$(RUN)/python -m pytest tests -m soak -s
+
+check: setup
+	@$(RUN)/ruff format --check src tests bench examples scripts
+	@$(RUN)/ruff check src tests bench examples scripts
+	@$(RUN)/mypy
+	@$(RUN)/lint-imports --no-cache
+
+up: setup
+	@$(RUN)/kowloon up
+
+bench: setup
+	@$(RUN)/python bench/control_plane.py
+
+# Names, versions and hashes only: no registry address is recorded.
+lock: setup
+	@$(RUN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	  --extra dev -q -o requirements/dev.lock pyproject.toml
+
+clean:
+	@rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,107 @@
+"""What happens in a cloud, as typed events on one bus. Subscribers never slow down who emits."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from kowloon.core import limits
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag=str):
+    """`at` is cloud time in seconds."""
+
+    at: float
+
+
+class RequestEvent(Event, frozen=True, kw_only=True):
+    """One API call, allowed or not. `wall` is wall time; `latency_ms` covers the whole chain."""
+
+    wall: float
+    request_id: str
+    account: str = ""
+    principal: str = ""
+    source: str = ""
+    product: str = ""
+    version: str = ""
+    action: str = ""
+    region: str = ""
+    status: int = 0
+    code: str = ""
+    decision: str = ""
+    fault: str = ""
+    latency_ms: float = 0.0
+
+
+class FaultEvent(Event, frozen=True, kw_only=True):
+    fault_id: str
+    kind: str
+    phase: str
+    scope: tuple[str, ...]
+    text: str = ""
+
+
+class HealthEvent(Event, frozen=True, kw_only=True):
+    """A node changed: `aspect` is power, heat, network, storage, control_plane ...; `state` is for people to read."""
+
+    node: str
+    aspect: str
+    state: str
+    level: str = "INFO"
+    fault_id: str = ""
+
+
+class ResourceEvent(Event, frozen=True, kw_only=True):
+    """A change that operators care about: failover, degraded, recovered, boot failed."""
+
+    kind: str
+    id: str
+    state: str
+    text: str = ""
+    level: str = "INFO"
+    region: str = ""
+
+
+class ProviderMessage(Event, frozen=True, kw_only=True):
+    """What the provider tells its customers; `accuracy` says how true it is."""
+
+    channel: str
+    text: str
+    accuracy: str = "exact"
+
+
+class DrillEvent(Event, frozen=True, kw_only=True):
+    drill_id: str
+    state: str
+    text: str = ""
+    scenario_minute: float = 0.0
+
+
+Listener = Callable[[Event], None]
+
+
+class EventBus:
+    """Delivers in order, in the caller's turn, and keeps the last `limits.RECENT_EVENTS`."""
+
+    def __init__(self) -> None:
+        self._listeners: list[Listener] = []
+        self.recent: deque[Event] = deque(maxlen=limits.RECENT_EVENTS)
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Returns the call that ends the subscription."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener) if listener in self._listeners else None
+
+    def emit(self, event: Event) -> None:
+        self.recent.append(event)
+        for listener in tuple(self._listeners):
+            listener(event)
+
+
+def to_plain(event: Event) -> dict[str, Any]:
+    """The event as JSON-ready data, its type under `event`."""
+    plain: dict[str, Any] = msgspec.to_builtins(event)
+    return plain
