@@ -65,11 +65,10 @@ class Clock:
 
     async def sleep(self, seconds: float) -> None:
         """Sleep in cloud time: a skip past the end wakes the sleeper."""
-        loop = asyncio.get_running_loop()
-        woken: asyncio.Future[None] = loop.create_future()
-        timer = self.call_later(max(seconds, 0.0), lambda: woken.done() or woken.set_result(None))
+        woken = asyncio.Event()
+        timer = self.call_later(max(seconds, 0.0), woken.set)
         try:
-            await woken
+            await woken.wait()
         finally:
             timer.cancel()
 

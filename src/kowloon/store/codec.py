@@ -1,0 +1,27 @@
+"""Resources to bytes and back, by kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from kowloon.store.resources import Resource
+
+
+class Codec:
+    """Knows the resource types that products registered. A kind nobody registered is an error, never dropped."""
+
+    def __init__(self, types: Iterable[type[Resource]]) -> None:
+        self._encoder = msgspec.json.Encoder()
+        self._decoders: dict[str, msgspec.json.Decoder[Resource]] = {}
+        for kind in types:
+            if not kind.kind or kind.kind in self._decoders:
+                raise ValueError(f"resource kind {kind.kind!r} of {kind.__name__} is empty or registered twice")
+            self._decoders[kind.kind] = msgspec.json.Decoder(kind)
+
+    def encode(self, item: Resource) -> bytes:
+        return self._encoder.encode(item)
+
+    def decode(self, kind: str, body: bytes) -> Resource:
+        return self._decoders[kind].decode(body)

@@ -1,0 +1,244 @@
+"""All state of one cloud: structs in memory, written through to a backend in one transaction before anyone is answered.
+
+Actions run against a `Transaction` (snapshot in, write set out) and are pure, so they can run again: `commit`
+compares the versions that were read and raises `Conflict`, and `Store.run` retries. Listeners hear of committed
+changes only.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from builtins import list as List  # noqa: N812 (the class has a method of that name)
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+from kowloon.core import limits
+from kowloon.core.errors import ApiError
+from kowloon.store.backend import Backend, Row
+from kowloon.store.codec import Codec
+from kowloon.store.resources import Key, Resource
+
+R = TypeVar("R", bound=Resource)
+T = TypeVar("T")
+Change = tuple[Key, Resource | None]
+
+
+class Conflict(Exception):
+    """Someone else committed what this transaction had read."""
+
+
+class Store:
+    def __init__(self, backend: Backend, codec: Codec) -> None:
+        self._backend = backend
+        self._codec = codec
+        self._items: dict[Key, Resource] = {}
+        self._versions: dict[Key, int] = {}
+        self._by_scope: dict[tuple[str, str, str], dict[str, None]] = {}
+        self._referrers: dict[Key, dict[Key, None]] = {}
+        self._addresses: dict[Key, dict[int, Key]] = {}
+        self._listeners: list[Callable[[List[Change]], None]] = []
+        for row in backend.load():
+            resource = codec.decode(row.kind, row.body)
+            self._index(resource)
+            self._versions[resource.key] = row.version
+
+    # --- reading ---
+
+    def get(self, kind: type[R], id: str) -> R | None:
+        item = self._items.get(Key(kind.kind, id))
+        return item if isinstance(item, kind) else None
+
+    def find(self, key: Key) -> Resource | None:
+        return self._items.get(key)
+
+    def list(self, kind: type[R], *, account: str | None = None, region: str | None = None) -> List[R]:
+        """In order of creation. `account` or `region` None: of all."""
+        found: list[R] = []
+        for (scope_kind, scope_account, scope_region), ids in self._by_scope.items():
+            if scope_kind != kind.kind or (account is not None and scope_account != account):
+                continue
+            if region is not None and scope_region != region:
+                continue
+            found.extend(self._items[Key(scope_kind, id)] for id in ids)  # type: ignore[misc]
+        return found
+
+    def referrers(self, key: Key) -> Iterator[Resource]:
+        """Everything that holds a Reference to `key`."""
+        return (self._items[holder] for holder in self._referrers.get(key, ()))
+
+    def addresses_taken(self, key: Key) -> dict[int, Key]:
+        return self._addresses.get(key, {})
+
+    def kinds(self) -> dict[str, int]:
+        counts: dict[str, int] = {}
+        for (kind, _, _), ids in self._by_scope.items():
+            counts[kind] = counts.get(kind, 0) + len(ids)
+        return counts
+
+    def everything(self) -> Iterator[Resource]:
+        return iter(self._items.values())
+
+    # --- writing ---
+
+    def begin(self) -> Transaction:
+        return Transaction(self)
+
+    async def run(self, body: Callable[[Transaction], T]) -> T:
+        """Run `body` in a transaction and commit; again from the start when another commit came between."""
+        for _ in range(limits.COMMIT_RETRIES):
+            transaction = self.begin()
+            result = body(transaction)
+            try:
+                await self.commit(transaction)
+            except Conflict:
+                continue
+            return result
+        raise ApiError("OperationConflict", 409, "The operation conflicts with another one. Try again later.")
+
+    async def commit(self, transaction: Transaction) -> None:
+        """All of it or nothing; durable against the death of the process when it returns. The only await."""
+        self.commit_now(transaction)
+
+    def commit_now(self, transaction: Transaction) -> None:
+        for key, version in transaction.reads.items():
+            if self._versions.get(key, 0) != version:
+                raise Conflict(key)
+        if not transaction.writes:
+            return
+        rows = [
+            Row(key.kind, key.id, self._versions.get(key, 0) + 1, None if item is None else self._codec.encode(item))
+            for key, item in transaction.writes.items()
+        ]
+        self._backend.write(rows)
+        changes: list[Change] = []
+        for row, (key, item) in zip(rows, transaction.writes.items(), strict=True):
+            before = self._items.get(key)
+            if before is not None:
+                self._unindex(before, replaced_by=item)
+            if item is None:
+                self._versions.pop(key, None)
+            else:
+                self._index(item)
+                self._versions[key] = row.version
+            changes.append((key, item))
+        for listener in tuple(self._listeners):
+            listener(changes)
+
+    def on_change(self, listener: Callable[[List[Change]], None]) -> None:
+        self._listeners.append(listener)
+
+    def version(self, key: Key) -> int:
+        return self._versions.get(key, 0)
+
+    def clear(self) -> None:
+        """Forget everything, on disk too. Listeners stay."""
+        self._backend.clear()
+        for index in (self._items, self._versions, self._by_scope, self._referrers, self._addresses):
+            index.clear()
+
+    def close(self) -> None:
+        self._backend.close()
+
+    def _index(self, item: Resource) -> None:
+        key = item.key
+        self._items[key] = item
+        self._by_scope.setdefault((key.kind, item.account, item.region), {})[key.id] = None
+        for reference in item.references:
+            self._referrers.setdefault(reference.key, {})[key] = None
+            if reference.address:
+                taken = self._addresses.setdefault(reference.key, {})
+                taken[int(ipaddress.ip_address(reference.address))] = key
+
+    def _unindex(self, item: Resource, replaced_by: Resource | None) -> None:
+        key = item.key
+        self._items.pop(key, None)
+        # A resource that is only changed keeps its turn in lists.
+        if replaced_by is None or (replaced_by.account, replaced_by.region) != (item.account, item.region):
+            scope = (key.kind, item.account, item.region)
+            ids = self._by_scope[scope]
+            ids.pop(key.id, None)
+            if not ids:
+                del self._by_scope[scope]
+        for reference in item.references:
+            self._referrers.get(reference.key, {}).pop(key, None)
+            if reference.address:
+                self._addresses.get(reference.key, {}).pop(int(ipaddress.ip_address(reference.address)), None)
+
+
+class Transaction:
+    """A view of the store plus this body's own writes. Nothing is seen by others until it is committed."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.reads: dict[Key, int] = {}
+        self.writes: dict[Key, Resource | None] = {}
+
+    def find(self, key: Key) -> Resource | None:
+        if key in self.writes:
+            return self.writes[key]
+        self.reads.setdefault(key, self._store.version(key))
+        return self._store.find(key)
+
+    def get(self, kind: type[R], id: str) -> R | None:
+        item = self.find(Key(kind.kind, id))
+        return item if isinstance(item, kind) else None
+
+    def list(self, kind: type[R], *, account: str | None = None, region: str | None = None) -> List[R]:
+        """In order of creation; own writes included. Not part of the version check: lists are read committed."""
+        if not self.writes:
+            return self._store.list(kind, account=account, region=region)
+        merged = {item.id: item for item in self._store.list(kind, account=account, region=region)}
+        for key, item in self.writes.items():
+            if key.kind != kind.kind:
+                continue
+            merged.pop(key.id, None) if item is None else None
+            in_scope = item is not None and account in (None, item.account) and region in (None, item.region)
+            if in_scope and isinstance(item, kind):
+                merged[key.id] = item
+        return list(merged.values())
+
+    def put(self, item: Resource) -> None:
+        if item.key not in self.writes:
+            self.reads.setdefault(item.key, self._store.version(item.key))
+        self.writes[item.key] = item
+
+    def delete(self, item: Resource) -> None:
+        """Refused with the holder's own code while another resource holds a `Reference` that carries one."""
+        for holder in self.referrers(item.key):
+            for reference in holder.references:
+                if reference.key == item.key and reference.code:
+                    raise ApiError(reference.code, 400, reference.message)
+        self.reads.setdefault(item.key, self._store.version(item.key))
+        self.writes[item.key] = None
+
+    def referrers(self, key: Key) -> Iterator[Resource]:
+        for holder in self._store.referrers(key):
+            if holder.key not in self.writes:
+                yield holder
+        for item in self.writes.values():
+            if item is not None and any(reference.key == key for reference in item.references):
+                yield item
+
+    def take_address(self, pool_owner: Resource, wanted: str = "") -> str | None:
+        """A free address of the pool (the wanted one if given), or None. It is taken once a written resource holds
+        it in a `Reference`."""
+        if pool_owner.pool is None:
+            raise ValueError(f"{pool_owner.key} has no address pool")
+        taken = {
+            int(ipaddress.ip_address(reference.address))
+            for item in self.writes.values()
+            if item is not None
+            for reference in item.references
+            if reference.key == pool_owner.key and reference.address
+        }
+        taken.update(
+            number
+            for number, holder in self._store.addresses_taken(pool_owner.key).items()
+            if holder not in self.writes
+        )
+        usable = pool_owner.pool.addresses()
+        if wanted:
+            number = int(ipaddress.ip_address(wanted))
+            return wanted if number in usable and number not in taken else None
+        free = next((number for number in usable if number not in taken), None)
+        return None if free is None else str(ipaddress.ip_address(free))
