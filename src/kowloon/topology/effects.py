@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any
 
 import msgspec
+
+from kowloon.topology.map import spread
 
 Points = tuple[tuple[float, float], ...]
 
@@ -33,7 +36,9 @@ class Effect(msgspec.Struct, frozen=True, kw_only=True):
     """One impairment of one node over [start, end) of cloud time.
 
     `points`: (cloud time, value) for what changes continuously (degrees C, demand as a factor, error share).
-    `sticky`: a POWER_OFF that a POWER_RESTORED does not lift (a wet hall). `value`: facts for a policy's reader.
+    `sticky`: a POWER_OFF that a POWER_RESTORED does not lift (a wet hall). `classes`: units of these classes only
+    (compute, balancer, database ...); empty means everything on the node. `value`: facts for a policy's reader.
+    A POWER_RESTORED is a moment: only its start counts.
     """
 
     fault_id: str
@@ -43,11 +48,15 @@ class Effect(msgspec.Struct, frozen=True, kw_only=True):
     end: float = math.inf
     points: Points = ()
     sticky: bool = False
+    classes: tuple[str, ...] = ()
     cause: str = ""
     value: dict[str, Any] = msgspec.field(default_factory=dict)
 
     def active(self, now: float) -> bool:
         return self.start <= now < self.end
+
+    def concerns(self, unit_class: str) -> bool:
+        return not self.classes or unit_class in self.classes
 
 
 def interpolate(points: Points, now: float) -> float:
@@ -61,3 +70,32 @@ def interpolate(points: Points, now: float) -> float:
         return points[-1][1]
     (at0, value0), (at1, value1) = points[index - 1], points[index]
     return value0 + (value1 - value0) * (now - at0) / (at1 - at0)
+
+
+def last_change(spans: Iterable[tuple[float, float]], now: float) -> float:
+    """The last moment up to `now` at which the union of the spans began or ended; 0.0 when it never did."""
+    changed = 0.0
+    union_end = -math.inf
+    for start, end in sorted(spans):
+        if start > now:
+            break
+        if start > union_end:
+            # A gap: what came before really ended, and this really began.
+            changed = max(changed, start, union_end if union_end <= now else 0.0)
+        union_end = max(union_end, end)
+    return max(changed, union_end) if union_end <= now else changed
+
+
+def failover_due(policy: Effect, resource_id: str) -> float | None:
+    """When a resource gets its turn under a FAILOVER or EVACUATION policy: a cloud time, the same at every call.
+
+    `mode` "manual": turns are spread evenly over [queue_start, queue_end]; the `stuck_share` has none before the
+    policy ends (None). Any other mode: from the policy's start on, at once.
+    """
+    value = policy.value
+    if value.get("mode") != "manual":
+        return policy.start
+    if spread(f"stuck/{resource_id}") < float(value.get("stuck_share", 0.0)):
+        return None
+    first, last = float(value["queue_start"]), float(value["queue_end"])
+    return first + spread(resource_id) * (last - first)

@@ -10,26 +10,26 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from kowloon.topology.effects import Aspect, Effect, interpolate
+from kowloon.topology.effects import Aspect, Effect, interpolate, last_change
 from kowloon.topology.map import Topology, ancestors, spread
-from kowloon.topology.services import Edge, HostState, ServiceNode, ServiceState
+from kowloon.topology.services import Edge, HostState, Overlay, ServiceNode, ServiceState
 
 _HOST_ASPECTS = (Aspect.POWER_OFF, Aspect.FROZEN, Aspect.NETWORK_CUT)
 
 
 class HealthBoard:
-    """Declarations in, views out. Listeners are told when a declaration changes, not when time passes."""
+    """Declarations in, views out. Listeners are told when a declaration changes and when someone calls `tick`."""
 
     def __init__(self, topology: Topology) -> None:
         self.topology = topology
         self.version = 0
         self._effects: dict[str, tuple[Effect, ...]] = {}
+        self._overlays: dict[str, Overlay] = {}
         self._nodes: dict[str, ServiceNode] = {}
-        self._overlay_nodes: dict[str, dict[str, ServiceNode]] = {}
         self._edges: list[Edge] = []
-        self._overlay_edges: dict[str, tuple[Edge, ...]] = {}
         self._listeners: list[Callable[[], None]] = []
-        self._cached: tuple[int, float, HealthView] | None = None
+        self._by_node: dict[str, list[Effect]] = {}
+        self._cached: tuple[float, HealthView] | None = None
 
     def declare(self, nodes: Iterable[ServiceNode], edges: Iterable[Edge] = ()) -> None:
         """What products are made of when nothing is broken."""
@@ -39,63 +39,85 @@ class HealthBoard:
         self._changed()
 
     def publish(
-        self, fault_id: str, effects: Iterable[Effect], nodes: Iterable[ServiceNode] = (), edges: Iterable[Edge] = ()
+        self,
+        fault_id: str,
+        effects: Iterable[Effect],
+        nodes: Iterable[ServiceNode] = (),
+        edges: Iterable[Edge] = (),
+        *,
+        start: float = -math.inf,
+        end: float = math.inf,
     ) -> None:
-        """Everything one fault declares, replacing what it declared before."""
+        """Everything one fault declares, replacing what it declared before; nodes and edges hold over [start, end)."""
         self._effects[fault_id] = tuple(effects)
-        self._overlay_nodes[fault_id] = {node.name: node for node in nodes}
-        self._overlay_edges[fault_id] = tuple(edges)
+        self._overlays.pop(fault_id, None)
+        overlay = Overlay(fault_id=fault_id, nodes=tuple(nodes), edges=tuple(edges), start=start, end=end)
+        if overlay.nodes or overlay.edges:
+            self._overlays[fault_id] = overlay
         self._changed()
 
     def clear(self) -> None:
         self._effects.clear()
-        self._overlay_nodes.clear()
-        self._overlay_edges.clear()
+        self._overlays.clear()
         self._changed()
 
     def withdraw(self, fault_id: str) -> None:
         self._effects.pop(fault_id, None)
-        self._overlay_nodes.pop(fault_id, None)
-        self._overlay_edges.pop(fault_id, None)
+        self._overlays.pop(fault_id, None)
         self._changed()
 
     def on_change(self, listener: Callable[[], None]) -> None:
         self._listeners.append(listener)
 
-    def _changed(self) -> None:
-        self.version += 1
-        self._cached = None
+    def tick(self) -> None:
+        """Cloud time has passed a boundary: readers look again."""
         for listener in tuple(self._listeners):
             listener()
 
+    def _changed(self) -> None:
+        self.version += 1
+        self._cached = None
+        self._by_node = {}
+        for effect in self.effects():
+            self._by_node.setdefault(effect.node, []).append(effect)
+        self.tick()
+
     def effects(self) -> list[Effect]:
-        return [effect for effects in self._effects.values() for effect in effects]
+        """In order of fault id, so that nothing depends on the order of publishing."""
+        return [effect for fault_id in sorted(self._effects) for effect in self._effects[fault_id]]
 
-    def node(self, name: str) -> ServiceNode | None:
-        for overlay in self._overlay_nodes.values():
-            if name in overlay:
-                return overlay[name]
-        return self._nodes.get(name)
+    def effects_on(self, node: str) -> list[Effect]:
+        return self._by_node.get(node, [])
 
-    def nodes(self) -> dict[str, ServiceNode]:
+    def overlays(self) -> list[Overlay]:
+        """In the order in which they hold: the last one that names a node wins."""
+        return sorted(self._overlays.values(), key=lambda overlay: (overlay.start, overlay.fault_id))
+
+    def nodes(self, now: float) -> dict[str, ServiceNode]:
         merged = dict(self._nodes)
-        for overlay in self._overlay_nodes.values():
-            merged.update(overlay)
+        for overlay in self.overlays():
+            if overlay.start <= now < overlay.end:
+                merged.update((node.name, node) for node in overlay.nodes)
         return merged
 
-    def edges_of(self, consumer: str) -> list[Edge]:
-        found = [edge for edge in self._edges if edge.consumer == consumer]
-        for overlay in self._overlay_edges.values():
-            found.extend(edge for edge in overlay if edge.consumer == consumer)
+    def edges(self, now: float) -> dict[str, list[Edge]]:
+        """By consumer."""
+        found: dict[str, list[Edge]] = {}
+        for edge in self._edges:
+            found.setdefault(edge.consumer, []).append(edge)
+        for overlay in self.overlays():
+            if overlay.start <= now < overlay.end:
+                for edge in overlay.edges:
+                    found.setdefault(edge.consumer, []).append(edge)
         return found
 
     def view(self, now: float) -> HealthView:
         """The view at `now`; one is reused for up to a second of cloud time in which no effect starts or ends."""
         cached = self._cached
-        if cached is not None and cached[0] == self.version and cached[2].now <= now < cached[1]:
-            return cached[2]
+        if cached is not None and cached[1].now <= now < cached[0]:
+            return cached[1]
         view = HealthView(self, now)
-        self._cached = (self.version, min(now + 1.0, view.next_change()), view)
+        self._cached = (min(now + 1.0, view.next_change()), view)
         return view
 
 
@@ -108,13 +130,16 @@ class HealthView:
         self.now = now
         self._all = board.effects()
         self._active = [effect for effect in self._all if effect.active(now)]
-        self._hosts: dict[str, HostState] = {}
+        self._nodes = board.nodes(now)
+        self._edges = board.edges(now)
+        self._hosts: dict[tuple[str, str], HostState] = {}
         self._services: dict[str, ServiceState] = {}
 
     def next_change(self) -> float:
-        """The next moment at which an effect starts or ends, or a place finishes warming up."""
-        moments = [moment for effect in self._all for moment in (effect.start, effect.end) if moment > self.now]
-        for node in self._board.nodes().values():
+        """The next moment at which an effect or overlay starts or ends, or a place finishes warming up."""
+        spans: Iterable[Effect | Overlay] = (*self._all, *self._board.overlays())
+        moments = [moment for span in spans for moment in (span.start, span.end) if moment > self.now]
+        for node in self._nodes.values():
             if node.warmup_s and self._all:
                 for place in node.places:
                     ready = self.host(self.host_of(node.name, place)).since + node.warmup_s
@@ -124,33 +149,34 @@ class HealthView:
 
     # --- places ---
 
-    def host(self, host: str) -> HostState:
+    def host(self, host: str, unit_class: str = "") -> HostState:
+        """The host as everything on it sees it or, with a class, as units of that class do."""
         if not self._all:
             return HostState(host=host)
-        state = self._hosts.get(host)
+        state = self._hosts.get((host, unit_class))
         if state is None:
-            state = self._hosts[host] = self._host(host)
+            state = self._hosts[host, unit_class] = self._host(host, unit_class)
         return state
 
-    def _host(self, host: str) -> HostState:
-        places = {*ancestors(host), self.topology.region_of(host)}
-        mine = [effect for effect in self._all if effect.node in places]
-        restores = [
-            effect.start for effect in mine if effect.aspect is Aspect.POWER_RESTORED and effect.start <= self.now
+    def _host(self, host: str, unit_class: str) -> HostState:
+        places = (*ancestors(host), self.topology.region_of(host))
+        mine = [
+            effect
+            for place in places
+            for effect in self._board.effects_on(place)
+            if effect.start <= self.now and effect.concerns(unit_class)
         ]
+        restores = [effect.start for effect in mine if effect.aspect is Aspect.POWER_RESTORED]
+        spans: dict[Aspect, list[tuple[float, float]]] = {aspect: [] for aspect in _HOST_ASPECTS}
         acting: list[Effect] = []
-        changes = [0.0]
         for effect in mine:
-            if effect.aspect not in _HOST_ASPECTS or effect.start > self.now:
+            if effect.aspect not in _HOST_ASPECTS:
                 continue
             end = effect.end
             if effect.aspect is Aspect.POWER_OFF and not effect.sticky:
-                end = min([moment for moment in restores if moment > effect.start], default=end)
-                end = min(end, effect.end)
-            if end <= self.now:
-                changes.append(end)
-            else:
-                changes.append(effect.start)
+                end = min((moment for moment in restores if effect.start < moment < end), default=end)
+            spans[effect.aspect].append((effect.start, end))
+            if end > self.now:
                 acting.append(effect)
         aspects = {effect.aspect for effect in acting}
         return HostState(
@@ -158,15 +184,15 @@ class HealthView:
             power=Aspect.POWER_OFF not in aspects,
             frozen=Aspect.FROZEN in aspects,
             network=Aspect.NETWORK_CUT not in aspects,
-            since=max(changes),
+            since=max(last_change(intervals, self.now) for intervals in spans.values()),
             because=tuple(sorted({effect.fault_id for effect in acting})),
             cause=", ".join(sorted({effect.cause for effect in acting if effect.cause})),
         )
 
-    def hosts_up(self, node: str) -> list[str]:
-        return [host for host in self.topology.hosts(node) if self.host(host).serving]
+    def hosts_up(self, node: str, unit_class: str = "") -> list[str]:
+        return [host for host in self.topology.hosts(node) if self.host(host, unit_class).serving]
 
-    def in_stock(self, zone: str, family: str = "") -> list[str]:
+    def in_stock(self, zone: str, family: str = "", unit_class: str = "") -> list[str]:
         """Hosts of a zone that can take something new: empty is the vendor's NoStock."""
         for effect in self._active:
             families = effect.value.get("families") or []
@@ -176,18 +202,22 @@ class HealthView:
                 and (not families or family in families)
             ):
                 return []
-        return self.hosts_up(zone)
+        return self.hosts_up(zone, unit_class)
 
     def zone_serving(self, zone: str) -> bool:
         """Whether a control loop could run there."""
         return bool(self.hosts_up(zone)) if self._all else True
 
     def temperature_c(self, hall: str) -> float | None:
-        """Degrees in the aisle of a hall while a cooling fault acts on it, else None."""
-        for effect in self._active:
-            if effect.aspect is Aspect.TEMPERATURE and effect.node == hall:
-                return interpolate(effect.points, self.now)
-        return None
+        """Degrees in the aisle of a hall while a cooling fault acts on it (the hottest, if several do), else None."""
+        return max(
+            (
+                interpolate(effect.points, self.now)
+                for effect in self._board.effects_on(hall)
+                if effect.aspect is Aspect.TEMPERATURE and effect.active(self.now)
+            ),
+            default=None,
+        )
 
     # --- services and policies ---
 
@@ -199,26 +229,22 @@ class HealthView:
     def service(self, name: str) -> ServiceState:
         state = self._services.get(name)
         if state is None:
-            # Entered before it is computed: a cycle of hard edges reads as healthy instead of recursing for ever.
-            self._services[name] = ServiceState(name=name, share=1.0, capacity=1.0, demand=0.0)
-            state = self._services[name] = self._service(name)
+            state = self._services[name] = self._service(name, frozenset())
         return state
 
-    def _service(self, name: str) -> ServiceState:
-        node = self._board.node(name)
-        if node is None:
+    def _service(self, name: str, above: frozenset[str]) -> ServiceState:
+        """`above`: the nodes whose state is being worked out. Meeting one again closes a cycle; it reads as healthy
+        there, and only whole answers are kept, so the answer does not depend on which node was asked for first."""
+        node = self._nodes.get(name)
+        if node is None or name in above:
             return ServiceState(name=name, share=1.0, capacity=1.0, demand=0.0)
+        above |= {name}
         because: set[str] = set()
-        up = 0
-        for place in node.places:
-            state = self.host(self.host_of(name, place))
-            if state.serving and self.now - state.since >= (node.warmup_s if state.since else 0.0):
-                up += 1
-            because.update(state.because)
+        up = self._places_up(node, because)
         demand = node.demand
         refused = 0.0
-        for effect in self._active:
-            if effect.node != name:
+        for effect in self._board.effects_on(name):
+            if not effect.active(self.now):
                 continue
             if effect.aspect is Aspect.DEMAND:
                 demand *= interpolate(effect.points, self.now)
@@ -230,23 +256,32 @@ class HealthView:
                 continue
             because.add(effect.fault_id)
         capacity = up * node.capacity_per_place if up >= node.quorum else 0.0
-        if capacity > 0.0 and demand > capacity and self._can_scale_out(name, because):
+        if capacity > 0.0 and demand > capacity and self._can_scale_out(name, because, above):
             capacity = demand
         share = min(1.0, capacity / demand) if demand > 0 else float(capacity > 0)
         share = min(share, 1.0 - refused)
-        for edge in self._board.edges_of(name):
+        for edge in self._edges.get(name, []):
             if edge.mode == "hard":
-                provider = self.provider(edge.provider)
+                provider = self._provider(edge.provider, above)
                 if provider.share < share:
                     share = provider.share
                     because.update(provider.because)
         acting = tuple(sorted(because)) if share < 0.999 else ()
         return ServiceState(name=name, share=share, capacity=capacity, demand=demand, because=acting)
 
-    def _can_scale_out(self, name: str, because: set[str]) -> bool:
-        for edge in self._board.edges_of(name):
+    def _places_up(self, node: ServiceNode, because: set[str]) -> int:
+        up = 0
+        for place in node.places:
+            state = self.host(self.host_of(node.name, place))
+            if state.serving and self.now - state.since >= (node.warmup_s if state.since else 0.0):
+                up += 1
+            because.update(state.because)
+        return up
+
+    def _can_scale_out(self, name: str, because: set[str], above: frozenset[str]) -> bool:
+        for edge in self._edges.get(name, []):
             if edge.mode == "scale_out":
-                provider = self.provider(edge.provider)
+                provider = self._provider(edge.provider, above)
                 if provider.share <= 0.0:
                     because.update(provider.because)
                     return False
@@ -254,8 +289,11 @@ class HealthView:
 
     def provider(self, name: str) -> ServiceState:
         """The state of an edge's far end: a service node, or a bare place seen as one."""
-        if self._board.node(name) is not None:
-            return self.service(name)
+        return self.service(name) if name in self._nodes else self._provider(name, frozenset())
+
+    def _provider(self, name: str, above: frozenset[str]) -> ServiceState:
+        if name in self._nodes:
+            return self._service(name, above)
         if self.topology.exists(name):
             up = self.hosts_up(name)
             faults = {fault for host in self.topology.hosts(name) for fault in self.host(host).because}
@@ -266,17 +304,18 @@ class HealthView:
 
     def failing_edge(self, consumer: str, mode: str) -> Edge | None:
         """The first edge of that mode whose provider is down, such as what keeps an image from booting."""
-        for edge in self._board.edges_of(consumer):
+        for edge in self._edges.get(consumer, []):
             if edge.mode == mode and self.provider(edge.provider).share <= 0.0:
                 return edge
         return None
 
     def policy(self, node: str, aspect: Aspect) -> Effect | None:
-        """How the provider behaves now (failover by hand, evacuation under way), or None: at once, by itself."""
-        for effect in self._active:
-            if effect.node == node and effect.aspect is aspect:
-                return effect
-        return None
+        """How the provider behaves now (failover by hand, evacuation under way), or None: at once, by itself.
+        Of several the one that started last holds."""
+        mine = [
+            effect for effect in self._board.effects_on(node) if effect.aspect is aspect and effect.active(self.now)
+        ]
+        return max(mine, key=lambda effect: (effect.start, effect.fault_id), default=None)
 
     def summary(self) -> dict[str, Any]:
         """For status pages and people: every place and service that is not as it should be."""
@@ -292,13 +331,10 @@ class HealthView:
                         "network": state.network,
                         "cause": state.cause,
                     }
-        halls = {
-            effect.node: round(interpolate(effect.points, self.now), 1)
-            for effect in self._active
-            if effect.aspect is Aspect.TEMPERATURE
-        }
+        heated = sorted({effect.node for effect in self._active if effect.aspect is Aspect.TEMPERATURE})
+        halls = {hall: round(self.temperature_c(hall) or 0.0, 1) for hall in heated}
         services = {}
-        for name in self._board.nodes():
+        for name in self._nodes:
             state_of = self.service(name)
             if state_of.state != "ok":
                 services[name] = {

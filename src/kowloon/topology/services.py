@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import msgspec
@@ -30,6 +31,17 @@ class Edge(msgspec.Struct, frozen=True, kw_only=True):
     provider: str
     mode: Literal["hard", "startup", "scale_out", "data"] = "hard"
     note: str = ""
+
+
+class Overlay(msgspec.Struct, frozen=True, kw_only=True):
+    """Nodes and edges that one fault lays over the declared ones during [start, end). Of two that name the same node
+    the later start holds, then the greater fault id: never the order in which they were published."""
+
+    fault_id: str
+    nodes: tuple[ServiceNode, ...] = ()
+    edges: tuple[Edge, ...] = ()
+    start: float = -math.inf
+    end: float = math.inf
 
 
 class ServiceState(msgspec.Struct, frozen=True, kw_only=True):
