@@ -36,6 +36,7 @@ class Store:
         self._by_scope: dict[tuple[str, str, str], dict[str, None]] = {}
         self._referrers: dict[Key, dict[Key, None]] = {}
         self._addresses: dict[Key, dict[int, Key]] = {}
+        self._scope_of_id: dict[str, tuple[str, str]] = {}
         self._listeners: list[Callable[[List[Change]], None]] = []
         for row in backend.load():
             resource = codec.decode(row.kind, row.body)
@@ -68,6 +69,10 @@ class Store:
 
     def addresses_taken(self, key: Key) -> dict[int, Key]:
         return self._addresses.get(key, {})
+
+    def scope_of(self, id: str) -> tuple[str, str] | None:
+        """Account and region of the resource with that id, whatever its kind."""
+        return self._scope_of_id.get(id)
 
     def kinds(self) -> dict[str, int]:
         counts: dict[str, int] = {}
@@ -133,7 +138,7 @@ class Store:
     def clear(self) -> None:
         """Forget everything, on disk too. Listeners stay."""
         self._backend.clear()
-        for index in (self._items, self._versions, self._by_scope, self._referrers, self._addresses):
+        for index in (self._items, self._versions, self._by_scope, self._referrers, self._addresses, self._scope_of_id):
             index.clear()
 
     def close(self) -> None:
@@ -142,6 +147,7 @@ class Store:
     def _index(self, item: Resource) -> None:
         key = item.key
         self._items[key] = item
+        self._scope_of_id[key.id] = (item.account, item.region)
         self._by_scope.setdefault((key.kind, item.account, item.region), {})[key.id] = None
         for reference in item.references:
             self._referrers.setdefault(reference.key, {})[key] = None
@@ -152,6 +158,7 @@ class Store:
     def _unindex(self, item: Resource, replaced_by: Resource | None) -> None:
         key = item.key
         self._items.pop(key, None)
+        self._scope_of_id.pop(key.id, None)
         # A resource that is only changed keeps its turn in lists.
         if replaced_by is None or (replaced_by.account, replaced_by.region) != (item.account, item.region):
             scope = (key.kind, item.account, item.region)

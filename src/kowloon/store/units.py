@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
-from kowloon.store.resources import Resource
+from kowloon.core.errors import CapabilityError
+from kowloon.store.resources import Key, Reference, Resource
+from kowloon.store.store import Transaction
 
 Observed = Literal["absent", "starting", "running", "stopped", "frozen", "failed"]
 
@@ -34,3 +36,21 @@ class Unit(Resource, frozen=True, kw_only=True):
     @property
     def host(self) -> str:
         return self.place.host if self.place else ""
+
+
+class AddressSpaceRecord(Resource, frozen=True, kw_only=True):
+    """The cloud's own dialable addresses; whoever is dialled holds a Reference with an address of it."""
+
+    kind: ClassVar[str] = "address-space"
+
+
+DIALABLE = Key(AddressSpaceRecord.kind, "dialable")
+
+
+def dialable_address(tx: Transaction) -> Reference:
+    """A fresh dialable address, as the Reference that keeps it taken. CapabilityError when none is left."""
+    space = tx.find(DIALABLE)
+    address = tx.take_address(space) if space is not None else None
+    if address is None:
+        raise CapabilityError("this cloud has no dialable address left; release resources or `kowloon reset`")
+    return Reference(kind=DIALABLE.kind, id=DIALABLE.id, address=address)

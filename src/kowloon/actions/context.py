@@ -1,0 +1,77 @@
+"""What an action may use: everything is a parameter, so that it can run again and can be simulated."""
+
+from __future__ import annotations
+
+from kowloon.actions.errors import REGION_NOT_FOUND
+from kowloon.actions.ports import Principal
+from kowloon.core.events import Event
+from kowloon.core.ids import Ids
+from kowloon.store.resources import Key
+from kowloon.store.store import R, Transaction
+from kowloon.topology.health import HealthView
+from kowloon.topology.map import Topology
+
+
+class Context:
+    """One call of one action. `now` is cloud time, `wall` is wall time; `events` go out after the commit."""
+
+    __slots__ = (
+        "account",
+        "events",
+        "health",
+        "host",
+        "ids",
+        "now",
+        "principal",
+        "region",
+        "request_id",
+        "topology",
+        "tx",
+        "wall",
+    )
+
+    def __init__(
+        self,
+        *,
+        tx: Transaction,
+        principal: Principal,
+        region: str,
+        now: float,
+        wall: float,
+        ids: Ids,
+        health: HealthView,
+        request_id: str,
+        host: str,
+    ) -> None:
+        self.tx = tx
+        self.principal = principal
+        self.account = principal.account
+        self.region = region
+        self.now = now
+        self.wall = wall
+        self.ids = ids
+        self.health = health
+        self.topology: Topology = health.topology
+        self.request_id = request_id
+        self.host = host
+        self.events: list[Event] = []
+
+    def mine(self, kind: type[R], id: str) -> R | None:
+        """The caller's resource of that id in this region, or None: another account's is as good as absent."""
+        item = self.tx.get(kind, id)
+        if item is None or item.account != self.account or item.region not in ("", self.region):
+            return None
+        return item
+
+    def all(self, kind: type[R]) -> list[R]:
+        """The caller's resources of a kind in this region, in order of creation."""
+        return self.tx.list(kind, account=self.account, region=self.region)
+
+    def reference(self, kind: str, id: str) -> bool:
+        """Whether a resource of another product exists for this caller here."""
+        item = self.tx.find(Key(kind, id))
+        return item is not None and item.account == self.account and item.region in ("", self.region)
+
+    def require_region(self) -> None:
+        if self.region not in self.topology.regions:
+            raise REGION_NOT_FOUND.error()

@@ -1,0 +1,147 @@
+"""Declaring products and actions. One decorated function is one API operation; everything else is derived from it."""
+
+from __future__ import annotations
+
+import functools
+import typing
+from collections.abc import Callable, Iterable, Iterator
+from importlib import resources
+from typing import Any, Literal, TypeVar
+
+import msgspec
+
+from kowloon.actions.context import Context
+from kowloon.actions.decode import Decoder, Request
+from kowloon.core.errors import ErrorSpec
+from kowloon.store.resources import Resource
+from kowloon.topology.services import Edge, ServiceNode
+
+Req = TypeVar("Req", bound=Request)
+Res = TypeVar("Res", bound="Response")
+
+
+class Response(msgspec.Struct, kw_only=True):
+    """Base of typed outputs, fields as the vendor names them. The gateway adds the RequestId."""
+
+
+class Action:
+    """One declared operation."""
+
+    def __init__(
+        self,
+        product: Product,
+        handler: Callable[[Context, Any], Response],
+        request: type[Request],
+        resource: str,
+        access: Literal["read", "write"],
+        anonymous: bool,
+    ) -> None:
+        self.product = product
+        self.handler = handler
+        self.request = request
+        self.name = request.__name__.removesuffix("Request")
+        self.resource = resource
+        self.access = access
+        self.anonymous = anonymous
+        fields = request.__struct_fields__
+        self.takes_client_token = "ClientToken" in fields
+        self.takes_dry_run = "DryRun" in fields
+
+    @functools.cached_property
+    def decoder(self) -> Decoder:
+        return Decoder(self.request)
+
+
+class Product:
+    """One product at one API version. `hosts`: first labels of its endpoint names. `code` is the vendor's, as in RAM
+    (`ecs:RunInstances` is `ram_code:action`). `denied`: what a RAM denial answers there. `resources`: what it stores.
+    `nodes`/`edges`: its control plane in a region, for the health model."""
+
+    def __init__(
+        self,
+        code: str,
+        version: str,
+        *,
+        ram_code: str,
+        hosts: tuple[str, ...],
+        resources: Iterable[type[Resource]] = (),
+        central: bool = False,
+        denied: ErrorSpec,
+        plane: Callable[[str, tuple[str, ...]], tuple[list[ServiceNode], list[Edge]]] | None = None,
+    ) -> None:
+        self.code = code
+        self.version = version
+        self.ram_code = ram_code
+        self.hosts = hosts
+        self.resources = tuple(resources)
+        self.central = central
+        self.denied = denied
+        self.plane = plane
+        self.actions: dict[str, Action] = {}
+
+    def action(
+        self, *, resource: str = "*", access: Literal["read", "write"] | None = None, anonymous: bool = False
+    ) -> Callable[[Callable[[Context, Req], Res]], Callable[[Context, Req], Res]]:
+        """Declare an operation. Its name is that of the request type without `Request`; `resource` is the RAM
+        resource, fields in braces taken from the request (`acs:vpc:{region}:{account}:vswitch/{VSwitchId}`)."""
+
+        def declare(handler: Callable[[Context, Req], Res]) -> Callable[[Context, Req], Res]:
+            request = typing.get_type_hints(handler)["req"]
+            name = request.__name__
+            reads = name.startswith(("Describe", "Get", "List", "Query"))
+            declared = Action(self, handler, request, resource, access or ("read" if reads else "write"), anonymous)
+            if declared.name in self.actions:
+                raise ValueError(f"{self.code} {declared.name} is declared twice")
+            self.actions[declared.name] = declared
+            return handler
+
+        return declare
+
+    def node(self, region: str) -> str:
+        """The name of its control plane in the health model."""
+        return f"{self.code.lower()}@{'global' if self.central else region}"
+
+
+class Registry:
+    """Products by version, then action, then host: never by action alone (61 actions are both ECS's and VPC's)."""
+
+    def __init__(self, products: Iterable[Product]) -> None:
+        self.products = tuple(products)
+        self._by_version: dict[str, list[Product]] = {}
+        for product in self.products:
+            self._by_version.setdefault(product.version, []).append(product)
+
+    @functools.cached_property
+    def known(self) -> dict[str, dict[str, frozenset[str]]]:
+        """version -> product code -> action names: all that the vendor publishes, built here or not."""
+        raw = resources.files("kowloon.data").joinpath("action_names.json").read_bytes()
+        table: dict[str, dict[str, str]] = msgspec.json.decode(raw)
+        return {
+            version: {code: frozenset(names.split()) for code, names in products.items()}
+            for version, products in table.items()
+        }
+
+    def find(self, version: str, action: str, host: str) -> Action | None:
+        """The built action, or None; among several products of a version the one whose host it is."""
+        candidates = [product for product in self._by_version.get(version, ()) if action in product.actions]
+        if len(candidates) > 1:
+            label = host.split(".", 1)[0]
+            candidates = [product for product in candidates if label in product.hosts] or candidates
+        return candidates[0].actions[action] if candidates else None
+
+    def published(self, version: str, action: str) -> str | None:
+        """The product that has this action in the vendor's tables, or None."""
+        for code, names in self.known.get(version, {}).items():
+            if action in names:
+                return code
+        return None
+
+    def knows_version(self, version: str) -> bool:
+        return version in self._by_version or version in self.known
+
+    def resource_types(self) -> Iterator[type[Resource]]:
+        for product in self.products:
+            yield from product.resources
+
+    def by_code(self, code: str) -> Product | None:
+        return next((product for product in self.products if product.code.lower() == code.lower()), None)

@@ -1,0 +1,46 @@
+"""Routes beside the API actions: admin calls, the robot's webhook. Packages register them; the gateway dispatches."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Literal
+
+import msgspec
+
+from kowloon.wire.http import HttpRequest, HttpResponse
+
+Handler = Callable[[HttpRequest], HttpResponse | Awaitable[HttpResponse]]
+# open: anyone who reaches the port. admin: the token of KOWLOON_HOME. own: the handler checks its callers itself.
+Access = Literal["open", "admin", "own"]
+
+
+class Route(msgspec.Struct, frozen=True):
+    """`path` is exact, or a prefix when it ends with `/`."""
+
+    methods: tuple[str, ...]
+    path: str
+    handler: Handler
+    access: Access
+
+
+class Routes:
+    def __init__(self) -> None:
+        self._exact: dict[str, list[Route]] = {}
+        self._prefixes: list[Route] = []
+
+    def add(self, methods: str, path: str, handler: Handler, access: Access) -> None:
+        """`methods`: separated by spaces."""
+        route = Route(tuple(methods.split()), path, handler, access)
+        if path.endswith("/"):
+            self._prefixes.append(route)
+            self._prefixes.sort(key=lambda prefix: -len(prefix.path))
+        else:
+            self._exact.setdefault(path, []).append(route)
+
+    def candidates(self, path: str) -> list[Route]:
+        """Routes of that path, whatever their method; empty when the path is none of ours."""
+        exact = self._exact.get(path)
+        if exact:
+            return exact
+        longest = next((prefix.path for prefix in self._prefixes if path.startswith(prefix.path)), None)
+        return [prefix for prefix in self._prefixes if prefix.path == longest] if longest else []

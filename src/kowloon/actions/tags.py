@@ -1,0 +1,170 @@
+"""Tags, once for all products: the tag fields of requests, filters, and the three tag actions by declaration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar
+
+import msgspec
+
+from kowloon.actions import pages
+from kowloon.actions.context import Context
+from kowloon.actions.declare import Product, Response
+from kowloon.actions.decode import Request
+from kowloon.actions.errors import MISSING_PARAMETER, invalid
+from kowloon.core.errors import ErrorSpec
+from kowloon.store.resources import Resource
+
+R = TypeVar("R", bound=Resource)
+
+# The vendor's limits: 20 tags on a resource, 128 characters in a key or a value.
+MOST_TAGS = 20
+MOST_CHARACTERS = 128
+
+RESOURCE_NOT_FOUND = ErrorSpec(
+    "InvalidResourceId.NotFound", 404, "The specified ResourceId is not found in our records."
+)
+
+
+class TagParam(msgspec.Struct, kw_only=True):
+    Key: str = ""
+    Value: str = ""
+
+
+class TagItem(msgspec.Struct, kw_only=True):
+    """A tag as Describe answers show it."""
+
+    TagKey: str
+    TagValue: str
+    Key: str = ""
+    Value: str = ""
+
+
+class TagList(msgspec.Struct, kw_only=True):
+    Tag: list[TagItem] = []
+
+
+def checked(given: Iterable[TagParam]) -> dict[str, str]:
+    """Tags of a request as a dict; the vendor's refusals for bad keys and too many."""
+    tags: dict[str, str] = {}
+    for tag in given:
+        lowered = tag.Key.lower()
+        reserved = lowered.startswith(("aliyun", "acs:")) or "http://" in lowered or "https://" in lowered
+        if not tag.Key or len(tag.Key) > MOST_CHARACTERS or reserved:
+            raise invalid("Tag.N.Key", "A key has 1 to 128 characters and must not begin with aliyun or acs:.")
+        if len(tag.Value) > MOST_CHARACTERS:
+            raise invalid("Tag.N.Value", "A value has at most 128 characters.")
+        tags[tag.Key] = tag.Value
+    if len(tags) > MOST_TAGS:
+        raise invalid("Tag", f"A resource has at most {MOST_TAGS} tags.")
+    return tags
+
+
+def matches(tags: Mapping[str, str], wanted: Iterable[TagParam]) -> bool:
+    """Whether all wanted tags are there; an empty value wants the key alone."""
+    return all(tag.Key in tags and tag.Value in ("", tags[tag.Key]) for tag in wanted)
+
+
+def shown(tags: Mapping[str, str]) -> TagList:
+    return TagList(Tag=[TagItem(TagKey=key, TagValue=value, Key=key, Value=value) for key, value in tags.items()])
+
+
+class TagResourcesRequest(Request):
+    ResourceType: str
+    ResourceId: list[str]
+    Tag: list[TagParam]
+
+
+class UntagResourcesRequest(Request):
+    ResourceType: str
+    ResourceId: list[str]
+    TagKey: list[str] = []
+    All: bool = False
+
+
+class UnTagResourcesRequest(UntagResourcesRequest):
+    """The same, as VPC spells it."""
+
+
+class ListTagResourcesRequest(Request):
+    ResourceType: str
+    ResourceId: list[str] = []
+    Tag: list[TagParam] = []
+    NextToken: str = ""
+    MaxResults: int = 50
+
+
+class TagResourceItem(msgspec.Struct, kw_only=True):
+    ResourceId: str
+    ResourceType: str
+    TagKey: str
+    TagValue: str
+
+
+class TagResourceList(msgspec.Struct, kw_only=True):
+    TagResource: list[TagResourceItem] = []
+
+
+class ListTagResourcesResponse(Response):
+    NextToken: str = ""
+    TagResources: TagResourceList = msgspec.field(default_factory=TagResourceList)
+
+
+def declare_tag_actions(
+    product: Product,
+    kinds: Mapping[str, type[Resource]],
+    *,
+    untag: type[UntagResourcesRequest] = UntagResourcesRequest,
+    same_id: Callable[[Resource], str] = lambda item: item.id,
+) -> None:
+    """TagResources, UntagResources (or UnTagResources) and ListTagResources. `kinds`: the product's ResourceType
+    values, matched in any letter case."""
+    by_type = {name.lower(): kind for name, kind in kinds.items()}
+
+    def kind_of(name: str) -> type[Resource]:
+        kind = by_type.get(name.lower())
+        if kind is None:
+            raise invalid("ResourceType", f"It must be one of {', '.join(kinds)}.")
+        return kind
+
+    def found(ctx: Context, resource_type: str, ids: list[str]) -> list[Resource]:
+        if not ids:
+            raise MISSING_PARAMETER.error(name="ResourceId")
+        kind = kind_of(resource_type)
+        items = []
+        for id in ids:
+            item = ctx.mine(kind, id)
+            if item is None:
+                raise RESOURCE_NOT_FOUND.error()
+            items.append(item)
+        return items
+
+    def tag_resources(ctx: Context, req: TagResourcesRequest) -> Response:
+        tags = checked(req.Tag)
+        for item in found(ctx, req.ResourceType, req.ResourceId):
+            merged = {**item.tags, **tags}
+            if len(merged) > MOST_TAGS:
+                raise invalid("Tag", f"A resource has at most {MOST_TAGS} tags.")
+            ctx.tx.put(msgspec.structs.replace(item, tags=merged))
+        return Response()
+
+    def untag_resources(ctx: Context, req: UntagResourcesRequest) -> Response:
+        for item in found(ctx, req.ResourceType, req.ResourceId):
+            kept = {} if req.All else {key: value for key, value in item.tags.items() if key not in req.TagKey}
+            ctx.tx.put(msgspec.structs.replace(item, tags=kept))
+        return Response()
+
+    def list_tag_resources(ctx: Context, req: ListTagResourcesRequest) -> ListTagResourcesResponse:
+        kind = kind_of(req.ResourceType)
+        rows = [
+            TagResourceItem(ResourceId=same_id(item), ResourceType=req.ResourceType, TagKey=key, TagValue=value)
+            for item in ctx.all(kind)
+            if (not req.ResourceId or item.id in req.ResourceId) and matches(item.tags, req.Tag)
+            for key, value in item.tags.items()
+        ]
+        page = pages.by_token(rows, req.NextToken, req.MaxResults)
+        return ListTagResourcesResponse(NextToken=page.next_token, TagResources=TagResourceList(TagResource=page.items))
+
+    untag_resources.__annotations__["req"] = untag
+    for handler in (tag_resources, untag_resources, list_tag_resources):
+        product.action(resource="*")(handler)

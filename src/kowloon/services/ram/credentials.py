@@ -1,0 +1,57 @@
+"""Who owns which access key: the CredentialSource over the store."""
+
+from __future__ import annotations
+
+from kowloon.actions.ports import AccessKey, Principal
+from kowloon.store.identity import Role, StoredKey, User
+from kowloon.store.store import Store
+
+
+class StoredCredentials:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def find(self, access_key_id: str) -> AccessKey | None:
+        key = self._store.get(StoredKey, access_key_id)
+        if key is None:
+            return None
+        principal = self._principal(key)
+        if principal is None:
+            return None
+        return AccessKey(
+            id=key.id,
+            secret=key.secret,
+            principal=principal,
+            active=key.active,
+            token=key.token,
+            expires_at=key.expires_at,
+        )
+
+    def _principal(self, key: StoredKey) -> Principal | None:
+        if key.role:
+            role = self._store.get(Role, key.role)
+            if role is None:
+                return None
+            return Principal(
+                account=key.account,
+                type="AssumedRoleUser",
+                arn=f"acs:ram::{key.account}:assumed-role/{role.name.lower()}/{key.session_name}",
+                id=f"{role.role_id}:{key.session_name}",
+                name=role.name,
+                role_id=role.role_id,
+                policy=key.policy,
+            )
+        if key.user:
+            user = self._store.get(User, key.user)
+            if user is None:
+                return None
+            return Principal(
+                account=key.account,
+                type="RAMUser",
+                arn=f"acs:ram::{key.account}:user/{user.name}",
+                id=user.user_id,
+                name=user.name,
+            )
+        return Principal(
+            account=key.account, type="Account", arn=f"acs:ram::{key.account}:root", id=key.account, name="root"
+        )

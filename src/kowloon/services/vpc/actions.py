@@ -1,0 +1,10 @@
+"""All actions of the product, declared by importing the modules that hold them, one per resource."""
+
+from kowloon.actions import tags
+from kowloon.services.vpc import eips, places, vpcs, vswitches
+from kowloon.services.vpc.product import vpc
+from kowloon.services.vpc.resources import Eip, Vpc, VSwitch
+
+tags.declare_tag_actions(vpc, {"VPC": Vpc, "VSWITCH": VSwitch, "EIP": Eip}, untag=tags.UnTagResourcesRequest)
+
+__all__ = ["eips", "places", "vpc", "vpcs", "vswitches"]
