@@ -1,0 +1,255 @@
+"""One cloud: the only place where implementations are chosen and wired. Two clouds live side by side in one process."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from kowloon.actions.declare import Registry
+from kowloon.actions.idempotency import ClientTokenRecord
+from kowloon.actions.routes import Routes
+from kowloon.admin.routes import AdminRoutes
+from kowloon.controllers.runtime import ControllerRuntime
+from kowloon.controllers.units import UnitKeeper
+from kowloon.core.clock import Clock
+from kowloon.core.config import HomeCredentials, HomeFiles, Settings
+from kowloon.core.errors import ConfigurationError
+from kowloon.core.events import EventBus
+from kowloon.core.ids import Ids
+from kowloon.engines.base import UnitEngine
+from kowloon.engines.parts import Parts, paper_parts, process_parts
+from kowloon.faults.manager import FaultManager
+from kowloon.faults.resources import Fault
+from kowloon.gateway.certificates import CertificateAuthority
+from kowloon.gateway.chain import Chain
+from kowloon.gateway.front import Front
+from kowloon.gateway.hosts import Hosts
+from kowloon.gateway.transport import Server
+from kowloon.services.ecs.actions import ecs
+from kowloon.services.ecs.reconcile import reconcilers as ecs_reconcilers
+from kowloon.services.ram.actions import ram
+from kowloon.services.ram.credentials import StoredCredentials
+from kowloon.services.ram.policies import AttachedPolicies
+from kowloon.services.sts.actions import sts
+from kowloon.services.vpc.actions import vpc
+from kowloon.store.backend import MemoryBackend, SqliteBackend
+from kowloon.store.codec import Codec
+from kowloon.store.identity import Account, PolicyAttachment, StoredKey, User
+from kowloon.store.resources import AddressPool, Counter, Resource
+from kowloon.store.store import Store
+from kowloon.store.units import DIALABLE, AddressSpaceRecord, Unit
+from kowloon.topology.health import HealthBoard
+from kowloon.topology.map import Topology
+
+_OFFSET = "clock-offset"
+
+
+class Cloud:
+    """Build, `start`, use `endpoint`, `stop`. `clock` and the engines' parts can be given for simulation."""
+
+    def __init__(self, settings: Settings, *, clock: Clock | None = None, parts: Parts | None = None) -> None:
+        self.settings = settings
+        self.files = HomeFiles(settings.home) if settings.home is not None else None
+        if self.files is not None:
+            self.files.home.mkdir(parents=True, exist_ok=True)
+            os.chmod(self.files.home, 0o711)
+        self.ids = Ids(settings.seed)
+        self.bus = EventBus()
+        self.registry = Registry((ecs, vpc, ram, sts))
+        self.store = self._open_store()
+        self.clock = clock or Clock()
+        self._restore_offset()
+        self.board = HealthBoard(Topology.vendor())
+        self._declare_planes()
+        self.parts = parts or self._choose_parts()
+        self.identity = self._bootstrap()
+        self.faults = FaultManager(self.store, self.board, self.clock, self.bus, self.ids)
+        self.runtime = ControllerRuntime(self.store, self.clock, self.board, settings.takeover_s)
+        self.routes = Routes()
+        self.server: Server | None = None
+        self.port = 0
+        self._wire()
+
+    @property
+    def engines(self) -> Mapping[str, UnitEngine]:
+        return self.parts.engines
+
+    @property
+    def endpoint(self) -> str:
+        """host:port as SDKs take it."""
+        return f"{self.settings.host}:{self.port}"
+
+    def _open_store(self) -> Store:
+        types: list[type[Resource]] = [
+            *self.registry.resource_types(),
+            Unit,
+            AddressSpaceRecord,
+            ClientTokenRecord,
+            Counter,
+            Fault,
+        ]
+        backend = SqliteBackend(self.files.state) if self.files is not None else MemoryBackend()
+        return Store(backend, Codec(types))
+
+    def _restore_offset(self) -> None:
+        """Cloud time goes on where it was, also after a restart."""
+        saved = self.store.get(Counter, _OFFSET)
+        if saved is not None and saved.value > self.clock.offset_s:
+            self.clock = Clock(self.clock.wall, saved.value)
+        self.clock.on_skip(self._save_offset)
+
+    def _save_offset(self, offset_s: float) -> None:
+        transaction = self.store.begin()
+        transaction.put(Counter(id=_OFFSET, value=offset_s))
+        self.store.commit_now(transaction)
+
+    def _declare_planes(self) -> None:
+        for product in self.registry.products:
+            if product.plane is None:
+                continue
+            for region in self.board.topology.regions:
+                nodes, edges = product.plane(region, self.board.topology.zone_ids(region))
+                self.board.declare(nodes, edges)
+
+    def _choose_parts(self) -> Parts:
+        if self.settings.engine == "paper":
+            return paper_parts()
+        if self.files is None:
+            raise ConfigurationError("the process engine keeps data; give the cloud a home folder")
+        return process_parts(
+            self.files, lease_s=self.settings.lease_s, unsandboxed_user_data=self.settings.unsandboxed_user_data
+        )
+
+    def _bootstrap(self) -> HomeCredentials:
+        """The first account, its administrator and the admin token; the same ones after a restart."""
+        if self.files is not None and self.files.credentials.exists() and self.store.kinds().get(Account.kind):
+            return msgspec.json.decode(self.files.credentials.read_bytes(), type=HomeCredentials)
+        identity = HomeCredentials(
+            account_id="1" + self.ids.digits(15),
+            access_key_id="LTAI5t" + self.ids.token(18),
+            access_key_secret=self.ids.token(30),
+            admin_token=self.ids.token(40),
+            cloud_id=self.ids.token(12).lower(),
+        )
+        self._create_account(identity)
+        if self.files is not None:
+            _write_private(self.files.credentials, msgspec.json.encode(identity))
+        return identity
+
+    def _create_account(self, identity: HomeCredentials) -> None:
+        now, account = self.clock.now(), identity.account_id
+        user = User(
+            id=f"{account}:admin", account=account, created_at=now, name="admin", user_id="2" + self.ids.digits(17)
+        )
+        transaction = self.store.begin()
+        for item in (
+            Account(id=account, account=account, created_at=now),
+            user,
+            PolicyAttachment(
+                id=f"{account}:user/admin:System/AdministratorAccess",
+                account=account,
+                created_at=now,
+                entity="user/admin",
+                policy_type="System",
+                policy_name="AdministratorAccess",
+            ),
+            StoredKey(
+                id=identity.access_key_id,
+                account=account,
+                created_at=now,
+                secret=identity.access_key_secret,
+                user=user.id,
+            ),
+        ):
+            transaction.put(item)
+        self.store.commit_now(transaction)
+
+    def _wire(self) -> None:
+        self.runtime.add(
+            UnitKeeper(self.store, self.board, self.clock, self.bus, self.parts.engines, self.runtime)
+        )
+        for reconciler in ecs_reconcilers(self.store, self.board, self.clock, self.bus, self.parts.compute):
+            self.runtime.add(reconciler)
+        AdminRoutes(self).register(self.routes)
+        self.chain = Chain(
+            registry=self.registry,
+            store=self.store,
+            board=self.board,
+            clock=self.clock,
+            ids=self.ids,
+            bus=self.bus,
+            credentials=StoredCredentials(self.store),
+            authorizer=AttachedPolicies(self.store),
+            default_region=self.settings.region,
+        )
+        hosts = Hosts(frozenset({self.settings.host}))
+        self.front = Front(self.chain, self.routes, hosts, self.identity.admin_token)
+
+    async def start(self, *, listen: bool = True) -> None:
+        """Claim addresses, bring faults and units back, then serve."""
+        self._claim_addresses()
+        await self.parts.open()
+        self.faults.restore()
+        self.runtime.start()
+        if not listen:
+            return
+        authority = CertificateAuthority(self.files.certificates) if self.files is not None else None
+        if authority is not None and self.files is not None:
+            authority.write_bundle(self.files.bundle)
+        self.server = Server(
+            self.front.handle,
+            tls=authority,
+            serves_host=Hosts(frozenset({self.settings.host})).serves,
+            clock=self.clock,
+        )
+        self.port = await self.server.start(self.settings.host, self.settings.port)
+        if self.files is not None:
+            running = {"endpoint": self.endpoint, "pid": os.getpid(), "engine": self.settings.engine}
+            _write_private(self.files.server, msgspec.json.encode(running))
+
+    def _claim_addresses(self) -> None:
+        record = self.store.find(DIALABLE)
+        preferred = record.pool.cidr if record is not None and record.pool is not None else None
+        cidr = self.parts.addresses.claim(preferred)
+        if preferred is None:
+            transaction = self.store.begin()
+            # The first /24 and the last one are kept for the cloud's own use.
+            transaction.put(AddressSpaceRecord(id=DIALABLE.id, pool=AddressPool(cidr, skip_first=256, skip_last=257)))
+            self.store.commit_now(transaction)
+
+    async def stop(self, *, end_units: bool = False) -> None:
+        """Stop serving. Units live on for a lease, unless `end_units`."""
+        if self.server is not None:
+            await self.server.close()
+        await self.runtime.stop()
+        await self.parts.close(end_units=end_units)
+        self.parts.addresses.release()
+        self.clock.close()
+        self.store.close()
+        if self.files is not None:
+            self.files.server.unlink(missing_ok=True)
+
+    async def reset(self) -> None:
+        """Everything gone but the account, its keys and the claimed addresses."""
+        self.runtime.forget()
+        await self.parts.wipe()
+        cidr = self.parts.addresses.claim(None)
+        self.store.clear()
+        self.board.clear()
+        self._create_account(self.identity)
+        transaction = self.store.begin()
+        transaction.put(AddressSpaceRecord(id=DIALABLE.id, pool=AddressPool(cidr, skip_first=256, skip_last=257)))
+        self.store.commit_now(transaction)
+        self._save_offset(self.clock.offset_s)
+
+
+def _write_private(path: Path, body: bytes) -> None:
+    """Whole or not at all, readable by the owner only."""
+    fresh = path.with_suffix(".new")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(body)
+    os.replace(fresh, path)

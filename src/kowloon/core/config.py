@@ -1,0 +1,70 @@
+"""How one cloud is set up. Unknown or impossible settings refuse to start."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+DEFAULT_PORT = 8520
+DEFAULT_REGION = "cn-hangzhou"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """`home` keeps everything that outlives the process; None keeps nothing. `port` 0 takes a free one. `seed` makes
+    ids and choices repeat."""
+
+    home: Path | None = None
+    host: str = "127.0.0.1"
+    port: int = DEFAULT_PORT
+    engine: Literal["paper", "process"] = "process"
+    region: str = DEFAULT_REGION
+    seed: int | None = None
+    unsandboxed_user_data: bool = False
+    takeover_s: float = 2.0
+    lease_s: float = 30.0
+
+
+class HomeFiles(msgspec.Struct, frozen=True):
+    """The files of one home, by name."""
+
+    home: Path
+
+    @property
+    def state(self) -> Path:
+        return self.home / "state.db"
+
+    @property
+    def credentials(self) -> Path:
+        """What `kowloon env` prints: readable by its owner only."""
+        return self.home / "credentials.json"
+
+    @property
+    def certificates(self) -> Path:
+        return self.home / "certificates"
+
+    @property
+    def bundle(self) -> Path:
+        """System roots and this cloud's CA, for clients."""
+        return self.home / "ca-bundle.pem"
+
+    @property
+    def server(self) -> Path:
+        """Where the running server listens."""
+        return self.home / "server.json"
+
+    @property
+    def data(self) -> Path:
+        """The data of real parts."""
+        return self.home / "data"
+
+
+class HomeCredentials(msgspec.Struct, frozen=True, kw_only=True):
+    """The bootstrap identity and the admin token."""
+
+    account_id: str
+    access_key_id: str
+    access_key_secret: str
+    admin_token: str
+    cloud_id: str

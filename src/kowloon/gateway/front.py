@@ -1,0 +1,90 @@
+"""The front of the gateway: which host is meant, which route or API call, and who may use the admin routes."""
+
+from __future__ import annotations
+
+import hmac
+import inspect
+import logging
+from urllib.parse import urlsplit
+
+import msgspec
+
+from kowloon.actions.routes import Route, Routes
+from kowloon.core.errors import ApiError
+from kowloon.gateway.chain import Chain
+from kowloon.gateway.hosts import Hosts, is_local
+from kowloon.wire.encode import JSON_TYPE, encode_error
+from kowloon.wire.http import HttpRequest, HttpResponse
+from kowloon.wire.identify import Format
+
+log = logging.getLogger("kowloon.gateway")
+
+HOST_REFUSED = "HostNotServed"
+
+
+class Front:
+    """`admin_token` opens the admin routes, on loopback too: any web page can reach a loopback port."""
+
+    def __init__(self, chain: Chain, routes: Routes, hosts: Hosts, admin_token: str) -> None:
+        self._chain = chain
+        self._routes = routes
+        self._hosts = hosts
+        self._token = admin_token.encode()
+
+    async def handle(self, request: HttpRequest) -> HttpResponse:
+        if not self._hosts.serves(request.host):
+            return self._refuse(
+                request,
+                ApiError(
+                    HOST_REFUSED,
+                    421,
+                    f"Kowloon does not serve {request.host!r} and forwards nothing; point the client at this cloud's "
+                    "endpoint (kowloon env) or at a name under aliyuncs.com or dingtalk.com.",
+                ),
+            )
+        candidates = self._routes.candidates(request.path)
+        if not candidates:
+            return await self._chain.handle(request)
+        for route in candidates:
+            if request.method in route.methods:
+                return await self._run(route, request)
+        methods = ", ".join(sorted({method for route in candidates for method in route.methods}))
+        return self._refuse(request, ApiError("MethodNotAllowed", 405, f"This address takes {methods}."))
+
+    async def _run(self, route: Route, request: HttpRequest) -> HttpResponse:
+        try:
+            if route.access == "admin":
+                self._check_admin(request)
+            response = route.handler(request)
+            if inspect.isawaitable(response):
+                response = await response
+            return response
+        except ApiError as error:
+            return self._refuse(request, error)
+        except Exception:
+            log.exception("%s %s failed", request.method, request.path)
+            return self._refuse(request, ApiError("InternalError", 500, "This is a mistake in Kowloon; see its log."))
+
+    def _check_admin(self, request: HttpRequest) -> None:
+        """The token always; never from a web page of another origin; never under a name that resolves to us by
+        somebody else's DNS."""
+        if not is_local(request.host):
+            raise ApiError("HostNotLocal", 403, "Admin routes answer to localhost and loopback addresses only.")
+        origin = request.header("origin")
+        if origin is not None and (urlsplit(origin).netloc or "null") != request.host_header:
+            raise ApiError("OriginRefused", 403, "Admin routes refuse requests of other origins.")
+        scheme, _, given = (request.header("authorization") or "").partition(" ")
+        if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), self._token):
+            raise ApiError(
+                "AdminTokenRequired",
+                401,
+                "Admin routes need the token kept in KOWLOON_HOME as `Authorization: Bearer TOKEN`.",
+            )
+
+    @staticmethod
+    def _refuse(request: HttpRequest, error: ApiError) -> HttpResponse:
+        return encode_error(error, request_id="", host_id=request.host, body_format=Format.JSON)
+
+
+def answer_json(body: object, status: int = 200) -> HttpResponse:
+    return HttpResponse(status, msgspec.json.encode(body), content_type=JSON_TYPE)
