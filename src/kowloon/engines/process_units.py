@@ -1,0 +1,168 @@
+"""Units that are one process each: the lifecycle that the process engines share.
+
+A subclass starts its kind of unit; stopping, freezing and cutting are the same for all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from typing import Any
+
+from kowloon.engines.base import EngineError, Fabric, ReportListener, UnitReport, UnitSpec, UnitState
+from kowloon.engines.processes import ProcessHost, ProcessReport, ProcessState
+
+
+class ProcessUnits:
+    """Implements `UnitEngine` but for `configure` and `capabilities`. One call at a time runs on each unit."""
+
+    name = "process"
+    kind = ""
+
+    def __init__(self, host: ProcessHost, fabric: Fabric) -> None:
+        self.host = host
+        self.fabric = fabric
+        self.specs: dict[str, UnitSpec] = {}
+        self._listeners: list[ReportListener] = []
+        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._frozen: set[str] = set()
+        self._ending: set[str] = set()
+        host.on_report(self._on_process_report)
+
+    async def start(self, spec: UnitSpec) -> None:
+        """Also adopts a unit that runs already, from before a restart of the server."""
+        async with self._locks[spec.id]:
+            self.specs[spec.id] = spec
+            if self.host.state(spec.id) is ProcessState.FROZEN:
+                self._frozen.add(spec.id)
+                self.fabric.cut(spec.address)
+                return
+            await self.start_unit(spec)
+        self.report(spec.id)
+
+    async def stop(self, unit_id: str, *, grace_s: float = 0.0) -> None:
+        await self.before_stop(unit_id)
+        async with self._locks[unit_id]:
+            await self._end(unit_id, grace_s)
+        self.report(unit_id)
+
+    async def delete(self, unit_id: str) -> None:
+        await self.before_stop(unit_id)
+        async with self._locks[unit_id]:
+            await self._end(unit_id, 0.0)
+            await self.remove_data(unit_id)
+            spec = self.specs.pop(unit_id, None)
+            if spec is not None:
+                # The next unit with this address starts with an open network.
+                self.fabric.heal(spec.address)
+        self._locks.pop(unit_id, None)
+        self.report(unit_id)
+
+    async def freeze(self, unit_id: str) -> None:
+        async with self._locks[unit_id]:
+            spec = self.spec(unit_id)
+            # A frozen process alone still completes TCP handshakes, so the address goes first.
+            self.fabric.cut(spec.address)
+            self._frozen.add(unit_id)
+            await self.host.freeze(unit_id)
+        self.report(unit_id)
+
+    async def thaw(self, unit_id: str) -> None:
+        async with self._locks[unit_id]:
+            spec = self.spec(unit_id)
+            await self.host.thaw(unit_id)
+            self._frozen.discard(unit_id)
+            self.fabric.heal(spec.address)
+            await self.after_thaw(unit_id)
+        self.report(unit_id)
+
+    async def cut(self, unit_id: str) -> None:
+        self.fabric.cut(self.spec(unit_id).address)
+        self.report(unit_id)
+
+    async def heal(self, unit_id: str) -> None:
+        self.fabric.heal(self.spec(unit_id).address)
+        self.report(unit_id)
+
+    def state(self, unit_id: str) -> UnitState:
+        match self.host.state(unit_id):
+            case ProcessState.RUNNING:
+                return UnitState.RUNNING
+            case ProcessState.FROZEN:
+                return UnitState.FROZEN
+            case ProcessState.EXITED:
+                return UnitState.FAILED
+            case None:
+                return UnitState.STOPPED if self.is_known(unit_id) else UnitState.ABSENT
+
+    def on_report(self, listener: ReportListener) -> None:
+        self._listeners.append(listener)
+
+    def report(self, unit_id: str, detail: str = "") -> None:
+        report = UnitReport(unit_id=unit_id, state=self.state(unit_id), detail=detail)
+        for listener in tuple(self._listeners):
+            listener(report)
+
+    def spec(self, unit_id: str) -> UnitSpec:
+        spec = self.specs.get(unit_id)
+        if spec is None:
+            raise EngineError(f"The {self.kind} {unit_id} was never started here; start it first.")
+        return spec
+
+    def is_running(self, unit_id: str) -> bool:
+        return self.host.state(unit_id) is ProcessState.RUNNING
+
+    # What a subclass says about its kind.
+
+    async def start_unit(self, spec: UnitSpec) -> None:
+        raise NotImplementedError
+
+    async def before_stop(self, unit_id: str) -> None:
+        """Called at once, while a start may still be under way."""
+
+    async def end_gently(self, unit_id: str, grace_s: float) -> None:
+        """An orderly end within `grace_s`, where the kind knows a better one than SIGTERM."""
+        await self.host.kill(unit_id, grace_s=grace_s)
+
+    async def after_thaw(self, unit_id: str) -> None:
+        """Catch up with what changed while the unit could not hear."""
+
+    async def remove_data(self, unit_id: str) -> None:
+        """Remove what a stopped unit leaves on disk."""
+
+    def is_known(self, unit_id: str) -> bool:
+        return unit_id in self.specs
+
+    def payload_changed(self, unit_id: str, payload: dict[str, Any]) -> None:
+        """Keep `payload` for the unit's adoption and next start."""
+        spec = self.spec(unit_id)
+        self.specs[unit_id] = UnitSpec(
+            id=spec.id, kind=spec.kind, host=spec.host, address=spec.address, payload=payload
+        )
+
+    async def _end(self, unit_id: str, grace_s: float) -> None:
+        self._ending.add(unit_id)
+        try:
+            if grace_s > 0 and self.is_running(unit_id):
+                await self.end_gently(unit_id, grace_s)
+            await self.host.kill(unit_id)
+        finally:
+            self._ending.discard(unit_id)
+        if unit_id in self._frozen:
+            # The freeze ended with the processes, and so did its part of the cut.
+            self._frozen.discard(unit_id)
+            self.fabric.heal(self.spec(unit_id).address)
+
+    def _on_process_report(self, report: ProcessReport) -> None:
+        if report.state is not ProcessState.EXITED or report.unit_id not in self.specs:
+            return
+        if report.unit_id not in self._ending:
+            self.report(report.unit_id, _ended(report.exit_code))
+
+
+def _ended(exit_code: int | None) -> str:
+    if exit_code is None:
+        return "Its process ended."
+    if exit_code < 0:
+        return f"Its process was ended by signal {-exit_code}."
+    return f"Its process ended with exit code {exit_code}."
