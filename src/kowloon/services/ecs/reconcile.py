@@ -1,0 +1,112 @@
+"""What happens to instances later: their status follows their units, as far as a checker in a living zone can see.
+
+The checker runs in a zone of the region. While none lives, and until it has noticed, Describe* shows the last state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from kowloon.core.clock import Clock
+from kowloon.core.events import EventBus, ResourceEvent
+from kowloon.services.ecs.resources import Instance
+from kowloon.store.resources import Key, Resource
+from kowloon.store.store import Store, Transaction
+from kowloon.store.units import Unit
+from kowloon.topology.health import HealthBoard
+
+# A host that does not answer this long counts as failed; until then the console goes on saying Running.
+HOST_LOST_S = 60.0
+
+
+class InstanceStatus:
+    name = "instances"
+    workers = 8
+
+    def __init__(self, store: Store, board: HealthBoard, clock: Clock, bus: EventBus) -> None:
+        self._store = store
+        self._board = board
+        self._clock = clock
+        self._bus = bus
+
+    def keys(self, key: Key, item: Resource | None) -> Iterable[str]:
+        if key.kind == Instance.kind and item is not None:
+            return (key.id,)
+        if isinstance(item, Unit) and item.owner_kind == Instance.kind:
+            return (item.owner_id,)
+        return ()
+
+    def all_keys(self) -> Iterable[str]:
+        return [instance.id for instance in self._store.list(Instance)]
+
+    def zones(self, key: str) -> tuple[str, ...]:
+        instance = self._store.get(Instance, key)
+        return self._board.topology.zone_ids(instance.region) if instance is not None else ()
+
+    async def reconcile(self, key: str) -> float | None:
+        now = self._clock.now()
+        again: list[float] = []
+
+        def body(tx: Transaction) -> Instance | None:
+            instance, unit = tx.get(Instance, key), tx.get(Unit, key)
+            if instance is None or unit is None:
+                return None
+            changed = _next(instance, unit, now, again)
+            if changed == instance:
+                return None
+            tx.put(changed)
+            return changed
+
+        changed = await self._store.run(body)
+        if changed is not None:
+            self._tell(changed, now)
+        return min(again, default=None)
+
+    def _tell(self, instance: Instance, now: float) -> None:
+        lost = instance.status == "Stopped" and instance.missing_since is not None
+        self._bus.emit(
+            ResourceEvent(
+                at=now,
+                kind=Instance.kind,
+                id=instance.id,
+                state=instance.status,
+                text=f"host of {instance.name} in {instance.zone} does not answer" if lost else "",
+                level="CRITICAL" if lost else "INFO",
+                region=instance.region,
+            )
+        )
+
+
+def _next(instance: Instance, unit: Unit, now: float, again: list[float]) -> Instance:
+    """The instance as its checker sees it now; appends to `again` when to look once more (seconds)."""
+    replace = msgspec.structs.replace
+    caught_up = unit.observed_generation == unit.generation
+    if instance.status == "Stopping" and unit.desired == "stopped":
+        # A stop is over when nothing runs any more, however that came about.
+        return (
+            replace(instance, status="Stopped", missing_since=None)
+            if unit.observed in ("stopped", "absent")
+            else instance
+        )
+    if unit.desired == "stopped":
+        return instance
+    if unit.observed == "running" and caught_up:
+        if instance.status == "Running":
+            return replace(instance, missing_since=None)
+        return replace(instance, status="Running", started_at=now, missing_since=None)
+    if instance.status == "Stopping":
+        # A reboot: the unit is between its two lives.
+        return replace(instance, status="Starting")
+    if instance.status == "Running" and caught_up:
+        return _lost(instance, now, again)
+    return instance
+
+
+def _lost(instance: Instance, now: float, again: list[float]) -> Instance:
+    since = instance.missing_since if instance.missing_since is not None else now
+    if now - since >= HOST_LOST_S:
+        return msgspec.structs.replace(instance, status="Stopped", missing_since=since)
+    again.append(since + HOST_LOST_S - now)
+    return msgspec.structs.replace(instance, missing_since=since)
