@@ -1,0 +1,81 @@
+"""Heads of HTTP/1 responses as bytes. No I/O."""
+
+from __future__ import annotations
+
+from email.utils import formatdate
+from http import HTTPStatus
+from typing import Final
+
+import msgspec
+
+from kowloon.wire.http import HttpResponse
+
+CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+TUNNEL_OPEN: Final = b"HTTP/1.1 200 Connection established\r\n\r\n"
+LAST_CHUNK: Final = b"0\r\n\r\n"
+
+_REASONS: Final = {status.value: status.phrase for status in HTTPStatus}
+# The connection is the transport's business, whatever a handler says.
+_OWN_HEADERS: Final = frozenset({"connection", "keep-alive", "transfer-encoding", "date"})
+_NO_BODY: Final = frozenset({204, 304})
+
+
+class DateHeader:
+    """The Date header's value, formatted once a second."""
+
+    def __init__(self) -> None:
+        self._second = -1
+        self._text = ""
+
+    def at(self, wall: float) -> str:
+        second = int(wall)
+        if second != self._second:
+            self._second = second
+            self._text = formatdate(second, usegmt=True)
+        return self._text
+
+
+def small_error(status: int, code: str, message: str) -> HttpResponse:
+    """What the transport itself has to say; the connection ends after it unless `close` is cleared."""
+    body = msgspec.json.encode({"Code": code, "Message": message})
+    return HttpResponse(status, body, content_type="application/json;charset=utf-8", close=True)
+
+
+def head_of(response: HttpResponse, *, date: str, method: str, keep_alive: bool, http_1_0: bool) -> bytes:
+    """Status line and headers. Says how the body ends: a length, chunks, or for streams to HTTP/1.0 the connection."""
+    status = response.status
+    lines = [f"HTTP/1.1 {status} {_REASONS.get(status, 'Status')}\r\nDate: {date}\r\n"]
+    declared_length = ""
+    for name, value in response.headers:
+        lower = name.lower()
+        if lower == "content-length":
+            declared_length = value
+        elif lower not in _OWN_HEADERS:
+            lines.append(f"{_one_line(name)}: {_one_line(value)}\r\n")
+    if response.stream is not None:
+        if not http_1_0:
+            lines.append("Transfer-Encoding: chunked\r\n")
+    elif status not in _NO_BODY:
+        # Only an answer to HEAD may announce another length than that of its body.
+        length = declared_length if method == "HEAD" and declared_length.isdigit() else len(response.body)
+        lines.append(f"Content-Length: {length}\r\n")
+    if not keep_alive:
+        lines.append("Connection: close\r\n\r\n")
+    else:
+        lines.append("Connection: keep-alive\r\n\r\n" if http_1_0 else "\r\n")
+    return "".join(lines).encode("utf-8", "replace")
+
+
+def may_have_body(response: HttpResponse, method: str) -> bool:
+    return method != "HEAD" and response.status not in _NO_BODY
+
+
+def chunk_of(data: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+def _one_line(text: str) -> str:
+    """A header cannot contain what would end it."""
+    if text.isprintable():
+        return text
+    return "".join(character if character >= " " and character != "\x7f" else " " for character in text)
