@@ -20,7 +20,7 @@ from kowloon.core.errors import ConfigurationError
 from kowloon.core.events import EventBus
 from kowloon.core.ids import Ids
 from kowloon.engines.base import UnitEngine
-from kowloon.engines.parts import Parts, paper_parts, process_parts
+from kowloon.engines.parts import PaperParts, Parts
 from kowloon.faults.manager import FaultManager
 from kowloon.faults.resources import Fault
 from kowloon.gateway.certificates import CertificateAuthority
@@ -29,7 +29,7 @@ from kowloon.gateway.front import Front
 from kowloon.gateway.hosts import Hosts
 from kowloon.gateway.transport import Server
 from kowloon.services.ecs.actions import ecs
-from kowloon.services.ecs.reconcile import reconcilers as ecs_reconcilers
+from kowloon.services.ecs.reconcile import InstanceStatus
 from kowloon.services.ram.actions import ram
 from kowloon.services.ram.credentials import StoredCredentials
 from kowloon.services.ram.policies import AttachedPolicies
@@ -116,10 +116,10 @@ class Cloud:
 
     def _choose_parts(self) -> Parts:
         if self.settings.engine == "paper":
-            return paper_parts()
+            return PaperParts()
         if self.files is None:
             raise ConfigurationError("the process engine keeps data; give the cloud a home folder")
-        return process_parts(
+        return ProcessParts(
             self.files, lease_s=self.settings.lease_s, unsandboxed_user_data=self.settings.unsandboxed_user_data
         )
 
@@ -168,12 +168,18 @@ class Cloud:
         self.store.commit_now(transaction)
 
     def _wire(self) -> None:
-        self.runtime.add(
-            UnitKeeper(self.store, self.board, self.clock, self.bus, self.parts.engines, self.runtime)
-        )
-        for reconciler in ecs_reconcilers(self.store, self.board, self.clock, self.bus, self.parts.compute):
-            self.runtime.add(reconciler)
-        AdminRoutes(self).register(self.routes)
+        self.runtime.add(UnitKeeper(self.store, self.board, self.clock, self.bus, self.parts.engines, self.runtime))
+        self.runtime.add(InstanceStatus(self.store, self.board, self.clock, self.bus))
+        AdminRoutes(
+            store=self.store,
+            board=self.board,
+            clock=self.clock,
+            bus=self.bus,
+            registry=self.registry,
+            faults=self.faults,
+            engines=self.parts.engines,
+            reset=self.reset,
+        ).register(self.routes)
         self.chain = Chain(
             registry=self.registry,
             store=self.store,
@@ -196,7 +202,7 @@ class Cloud:
         self.runtime.start()
         if not listen:
             return
-        authority = CertificateAuthority(self.files.certificates) if self.files is not None else None
+        authority = CertificateAuthority(self.files.certificates, self.clock) if self.files is not None else None
         if authority is not None and self.files is not None:
             authority.write_bundle(self.files.bundle)
         self.server = Server(
@@ -227,6 +233,7 @@ class Cloud:
         await self.runtime.stop()
         await self.parts.close(end_units=end_units)
         self.parts.addresses.release()
+        self.faults.close()
         self.clock.close()
         self.store.close()
         if self.files is not None:
@@ -238,7 +245,7 @@ class Cloud:
         await self.parts.wipe()
         cidr = self.parts.addresses.claim(None)
         self.store.clear()
-        self.board.clear()
+        self.faults.restore()
         self._create_account(self.identity)
         transaction = self.store.begin()
         transaction.put(AddressSpaceRecord(id=DIALABLE.id, pool=AddressPool(cidr, skip_first=256, skip_last=257)))
