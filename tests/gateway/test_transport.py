@@ -8,7 +8,6 @@ import socket
 from collections.abc import AsyncIterator
 
 import pytest
-import uvloop
 
 from kowloon.gateway.transport_settings import TransportSettings
 from kowloon.wire.framing import FramingLimits
@@ -17,11 +16,6 @@ from kowloon.wire.http import HttpResponse
 from .sockets import SHORT, Client, eventually, serving
 
 GET = b"GET /%b HTTP/1.1\r\nHost: ecs.aliyuncs.com\r\n\r\n"
-
-
-@pytest.fixture(scope="module", params=["uvloop", "asyncio"])
-def event_loop_policy(request: pytest.FixtureRequest) -> asyncio.AbstractEventLoopPolicy:
-    return uvloop.EventLoopPolicy() if request.param == "uvloop" else asyncio.DefaultEventLoopPolicy()
 
 
 async def test_keep_alive_and_date() -> None:

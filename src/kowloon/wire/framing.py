@@ -82,6 +82,7 @@ class RequestParser:
     def _clear(self) -> None:
         self._url = b""
         self._headers: list[tuple[str, str]] = []
+        self._header_count = 0
         self._header_bytes = 0
         self._body: list[bytes] = []
         self._body_bytes = 0
@@ -176,8 +177,9 @@ class RequestParser:
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._resumed_head:
             return
+        self._header_count += 1
         self._header_bytes += len(name) + len(value) + 4
-        if self._header_bytes > self._bounds.header_bytes or len(self._headers) >= self._bounds.headers:
+        if self._header_bytes > self._bounds.header_bytes or self._header_count > self._bounds.headers:
             raise _headers_too_large()
         if self.phase is Phase.BODY:
             # A trailer: counted, so that it is bounded, and never mixed with the headers.
@@ -189,7 +191,8 @@ class RequestParser:
             return
         version = self._parser.get_http_version()
         if version not in ("1.0", "1.1"):
-            raise Refusal(505, "HttpVersionNotSupported", "Only HTTP/1.0 and HTTP/1.1 are spoken here.")
+            # Not 505: clients would try again.
+            raise _malformed("only versions 1.0 and 1.1 of HTTP are spoken here")
         self._http_1_0 = version == "1.0"
         self._method = self._parser.get_method().decode("ascii")
         length_bytes = self._checked_framing()

@@ -1,0 +1,15 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+import pytest
+import uvloop
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]] | None:
+    """The transport is tested on the loop it is made for and on the standard one; their transports differ."""
+    if item.path.name == "test_transport.py":
+        return {"uvloop": uvloop.new_event_loop, "asyncio": asyncio.new_event_loop}
+    return {"uvloop": uvloop.new_event_loop} if item.path.name.startswith("test_transport_") else None
