@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import Protocol
 
 from kowloon.engines.balancer.base import BackendStatus, Listener
@@ -54,7 +55,15 @@ class Frontend:
     async def open(self) -> None:
         """Listen; `OSError` when the port cannot be bound."""
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(self.accept, self._address, self.spec.port, backlog=BACKLOG)
+        # Bound here, because by name the loop would resolve it with modules that are out of reach without root.
+        listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind((self._address, self.spec.port))
+            self._server = await loop.create_server(self.accept, sock=listening, backlog=BACKLOG)
+        except BaseException:
+            listening.close()
+            raise
         self.configure(self.spec, self._drop_on_change)
         self._schedule_sweep()
 

@@ -27,6 +27,7 @@ class RelaySide(Side):
         super().__init__()
         # Not read before both ends are there: what a server says first must not get lost.
         self.holds = Hold.CONNECTING
+        self._early: list[bytes] = []
         self._relay = relay
         self.peer: RelaySide | None = None
         self.ended = False
@@ -37,8 +38,18 @@ class RelaySide(Side):
 
     def data_received(self, data: bytes) -> None:
         self._relay.last_activity = self._relay.loop.time()
-        if self.peer is not None:
+        if self.peer is None:
+            self._early.append(data)
+        else:
             self.peer.write(data)
+
+    def join(self, peer: RelaySide) -> None:
+        """From now on `peer` gets what arrives, and what came before."""
+        self.peer = peer
+        peer.write(b"".join(self._early))
+        self._early.clear()
+        if self.ended:
+            peer.write_eof()
 
     def eof_received(self) -> bool:
         self.ended = True
@@ -144,12 +155,13 @@ class Relay:
         return True
 
     def _join(self, side: RelaySide) -> None:
-        self._backend, side.peer, self.client.peer = side, self.client, side
+        self._backend = side
         self.last_activity = self.loop.time()
         if side.transport is None or side.transport.is_closing():
             self.reset()
             return
-        side.hold(Hold.PEER_FULL, self.client.full)
+        side.join(self.client)
+        self.client.join(side)
         self.follow_reach()
         side.hold(Hold.CONNECTING, False)
         self.client.hold(Hold.CONNECTING, False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from enum import IntFlag
+from typing import cast
 
 from kowloon.engines.balancer.reach import reset
 
@@ -21,7 +22,10 @@ class Hold(IntFlag):
 
 
 class Side(asyncio.Protocol):
-    """A transport whose reading follows its holds and whose fullness is told to `on_full`."""
+    """A transport whose reading follows its holds and whose fullness is told to `on_full`.
+
+    A hold set before the connection is made may let one read through.
+    """
 
     def __init__(self) -> None:
         self.transport: asyncio.Transport | None = None
@@ -29,11 +33,15 @@ class Side(asyncio.Protocol):
         self.full = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        # uvloop's transports are of no asyncio class.
+        self.transport = transport = cast(asyncio.Transport, transport)
         transport.set_write_buffer_limits(high=HIGH_WATER_BYTES)
-        if self.holds:
-            transport.pause_reading()
+        # uvloop starts reading after this callback, whatever it asked for.
+        asyncio.get_running_loop().call_soon(self._apply_holds)
+
+    def _apply_holds(self) -> None:
+        if self.holds and self.transport is not None and not self.transport.is_closing():
+            self.transport.pause_reading()
 
     def hold(self, reason: Hold, wanted: bool) -> None:
         before = self.holds

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import os
 import socket
+import traceback
 from collections.abc import Iterable
 
 import msgspec
@@ -132,6 +133,9 @@ async def _serve_control(worker: Worker, reader: asyncio.StreamReader, writer: a
                 reply = await worker.answer(msgspec.json.decode(line, type=Request))
             except msgspec.DecodeError as error:
                 reply = Reply(errors=[f"The request is not understood: {error}."])
+            except Exception as error:
+                traceback.print_exc()
+                reply = Reply(errors=[f"The worker failed: {error!r}."])
             writer.write(msgspec.json.encode(reply) + b"\n")
             await writer.drain()
     writer.close()
