@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
@@ -31,6 +32,8 @@ from kowloon.wire.parameters import decode_pairs, form_text
 
 # SignatureMethod of v1 requests to the name of the digest.
 _V1_DIGESTS: Final = {"HMAC-SHA1": "sha1", "HMAC-SHA256": "sha256"}
+# Most names and values are nothing else, and then need no encoding.
+_UNRESERVED: Final = re.compile(r"[A-Za-z0-9_.~-]*")
 _ACS3_DIGESTS: Final = {"ACS3-HMAC-SHA256": "sha256", "ACS3-HMAC-SM3": "sm3"}
 
 
@@ -220,7 +223,8 @@ def _sorted_pieces(request: HttpRequest) -> str:
         raw = f"{raw}&{form}" if raw else form
     pieces = [piece for piece in raw.split("&") if piece and not piece.startswith("Signature=")]
     pieces.sort(key=_piece_name)
-    return "&".join(pieces)
+    # A raw plus is a space, which is signed as %20.
+    return "&".join(pieces).replace("+", "%20")
 
 
 def _canonical_query(pairs: Iterable[tuple[str, str]], *, encode_names: bool = True) -> str:
@@ -232,7 +236,7 @@ def _canonical_query(pairs: Iterable[tuple[str, str]], *, encode_names: bool = T
 
 def encode(text: str) -> str:
     """Percent-encoding as RFC 3986 has it: only letters, digits and `-_.~` stay."""
-    return text if text.isalnum() and text.isascii() else quote(text, safe="~")
+    return text if _UNRESERVED.fullmatch(text) else quote(text, safe="~")
 
 
 def _escape(canonical: str) -> str:
