@@ -33,7 +33,13 @@ class CommandResult(msgspec.Struct, frozen=True, kw_only=True):
 
 class ComputeEngine(UnitEngine, Protocol):
     async def run(
-        self, unit_id: str, script: str, *, timeout_s: float, working_dir: str = "", environment: dict[str, str] | None = None
+        self,
+        unit_id: str,
+        script: str,
+        *,
+        timeout_s: float,
+        working_dir: str = "",
+        environment: dict[str, str] | None = None,
     ) -> CommandResult:
         """Run a shell script inside the running unit. EngineError when it is not running or not allowed here."""
         ...
