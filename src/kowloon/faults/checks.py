@@ -84,7 +84,8 @@ def check_parameters(kind: Kind, values: dict[str, Any]) -> dict[str, Any]:
         words = re.findall(r"\w+", str(problem).rpartition("$.")[2]) + re.findall(r"\w+", str(problem))
         name = next((word for word in words if word in accepted), "")
         raise Refusal("parameters", name, f"parameters of {kind.name}: {problem}") from problem
-    complete: dict[str, Any] = msgspec.to_builtins(checked)
+    # By way of JSON: what is held in memory equals what a restart reads back.
+    complete: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(checked))
     return complete
 
 

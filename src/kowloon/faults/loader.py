@@ -251,7 +251,7 @@ class _Reader:
         providers = line.providers or tuple(head.providers)
         action = self._action(given[0], line, at_min, where, head) if given else None
         if action is not None:
-            self._check_providers(action, providers, (*where, "providers"))
+            self._check_providers(action, providers, (*where, given[0]))
         return ScenarioEvent(
             at_min=at_min,
             local=line.local,
