@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 import time
@@ -35,7 +36,7 @@ def other_cloud() -> Iterator[str]:
     """The network that a cloud in another process holds."""
     process = subprocess.Popen(
         [sys.executable, "-c", CLAIM],
-        env={"PYTHONPATH": str(Path(kowloon.__file__).parent.parent)},
+        env={"PYTHONPATH": os.pathsep.join((str(Path(kowloon.__file__).parent.parent), *sys.path))},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -54,7 +54,8 @@ async def test_a_frozen_tree_stands_still_thaws_and_can_be_killed(
     pid = await host.spawn(script("a", TREE))
     await until(lambda: len(unit_tree(host, pid)) == 5, 5)
     await host.freeze("a")
-    assert {tree.process_state(each) for each in unit_tree(host, pid)} == {"T"}
+    # D: in the middle of a vfork; it stops before it does anything else.
+    assert {tree.process_state(each) for each in unit_tree(host, pid)} <= {"T", "D"}
     assert host.state("a") == ProcessState.FROZEN
     await host.freeze("a")
     await host.thaw("a")
@@ -116,7 +117,7 @@ async def test_a_start_during_an_end_waits_for_it(host: SupervisorClient, script
 async def test_a_unit_inherits_nothing_and_has_no_privileges(
     host: SupervisorClient, script: Script, until: Until
 ) -> None:
-    spec = script("a", "env; id -u; id -g; grep -E 'NoNewPrivs|Groups|SigIgn' /proc/$$/status; ls /proc/$$/fd | wc -l")
+    spec = script("a", "env; id -u; id -g; grep -E 'NoNewPrivs|Groups|SigIgn' /proc/$$/status; ls /proc/$$/fd")
     await host.spawn(spec)
     await until(lambda: host.state("a") == ProcessState.EXITED, 5)
     lines = log_of(spec).decode().splitlines()
@@ -130,7 +131,7 @@ async def test_a_unit_inherits_nothing_and_has_no_privileges(
     assert host.uid == expected_uid
     assert ["NoNewPrivs:", "1"] in rest
     assert ["SigIgn:", "0000000000000000"] in rest
-    assert rest[-1] == ["3"]
+    assert rest[-3:] == [["0"], ["1"], ["2"]]
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ async def server(open_folder: Path, until: Until) -> AsyncIterator[Server]:
     source = str(Path(kowloon.__file__).parent.parent)
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, str(SERVER), str(home), str(LEASE_S), *UNITS),
-        env={"PYTHONPATH": source},
+        env={"PYTHONPATH": os.pathsep.join((source, *sys.path))},
         stdout=asyncio.subprocess.PIPE,
     )
     assert process.stdout is not None

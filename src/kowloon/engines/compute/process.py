@@ -166,7 +166,7 @@ class ProcessCompute(ProcessUnits):
         if self.is_running(spec.id):
             return
         payload = self.payload(spec.payload)
-        folder = self._prepare(spec, payload)
+        folder = await asyncio.to_thread(self._prepare, spec, payload)
         await self.host.spawn(
             ProcessSpec(
                 unit_id=spec.id,

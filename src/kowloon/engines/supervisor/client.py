@@ -233,8 +233,9 @@ class SupervisorClient:
 
 def _start_supervisor(run_dir: Path, mark: str, lease_s: float) -> None:
     """Returns when a supervisor listens in `run_dir`, this one or another that was faster."""
-    source = str(Path(kowloon.__file__).resolve().parent.parent)
-    environment = {"PATH": os.defpath, "PYTHONPATH": source}
+    # The server may have been given its packages by other means than its interpreter's own folders.
+    packages = dict.fromkeys(str(Path(module.__file__ or "").resolve().parent.parent) for module in (kowloon, msgspec))
+    environment = {"PATH": os.defpath, "PYTHONPATH": os.pathsep.join(packages)}
     package = folders.__name__.rpartition(".")[0]
     started = subprocess.run(
         [sys.executable, "-P", "-m", package, "--run-dir", str(run_dir), "--mark", mark, "--lease-s", str(lease_s)],
