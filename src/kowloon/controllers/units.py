@@ -69,7 +69,7 @@ class UnitKeeper:
             self._applied.pop(unit.id, None)
             self._remove(unit.id)
             return None
-        host = self._board.view(self._clock.now()).host(unit.host)
+        host = self._board.view(self._clock.now()).host(unit.host, unit.engine)
         try:
             observed = await self._carry_out(unit, engine, host)
         except EngineError as problem:

@@ -8,6 +8,7 @@ changes only.
 from __future__ import annotations
 
 import ipaddress
+import itertools
 from builtins import list as List  # noqa: N812 (the class has a method of that name)
 from collections.abc import Callable, Iterator
 from typing import TypeVar
@@ -226,9 +227,22 @@ class Transaction:
             if item is not None and any(reference.key == key for reference in item.references):
                 yield item
 
+    def take_addresses(self, pool_owner: Resource, count: int) -> List[str]:
+        """`count` free addresses of the pool, or as many as there are. They are taken once a written resource holds
+        them in a `Reference`."""
+        taken, usable = self._taken(pool_owner)
+        free = (number for number in usable if number not in taken)
+        return [str(ipaddress.ip_address(number)) for number in itertools.islice(free, count)]
+
     def take_address(self, pool_owner: Resource, wanted: str = "") -> str | None:
-        """A free address of the pool (the wanted one if given), or None. It is taken once a written resource holds
-        it in a `Reference`."""
+        """One free address (the wanted one if given), or None; taken as with `take_addresses`."""
+        if not wanted:
+            return next(iter(self.take_addresses(pool_owner, 1)), None)
+        taken, usable = self._taken(pool_owner)
+        number = int(ipaddress.ip_address(wanted))
+        return wanted if number in usable and number not in taken else None
+
+    def _taken(self, pool_owner: Resource) -> tuple[set[int], range]:
         if pool_owner.pool is None:
             raise ValueError(f"{pool_owner.key} has no address pool")
         taken = {
@@ -238,14 +252,6 @@ class Transaction:
             for reference in item.references
             if reference.key == pool_owner.key and reference.address
         }
-        taken.update(
-            number
-            for number, holder in self._store.addresses_taken(pool_owner.key).items()
-            if holder not in self.writes
-        )
-        usable = pool_owner.pool.addresses()
-        if wanted:
-            number = int(ipaddress.ip_address(wanted))
-            return wanted if number in usable and number not in taken else None
-        free = next((number for number in usable if number not in taken), None)
-        return None if free is None else str(ipaddress.ip_address(free))
+        held = self._store.addresses_taken(pool_owner.key)
+        taken.update(number for number, holder in held.items() if holder not in self.writes)
+        return taken, pool_owner.pool.addresses()

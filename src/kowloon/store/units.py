@@ -47,10 +47,14 @@ class AddressSpaceRecord(Resource, frozen=True, kw_only=True):
 DIALABLE = Key(AddressSpaceRecord.kind, "dialable")
 
 
-def dialable_address(tx: Transaction) -> Reference:
-    """A fresh dialable address, as the Reference that keeps it taken. CapabilityError when none is left."""
+def dialable_addresses(tx: Transaction, count: int) -> list[Reference]:
+    """Fresh dialable addresses, as the References that keep them taken. CapabilityError when there are not enough."""
     space = tx.find(DIALABLE)
-    address = tx.take_address(space) if space is not None else None
-    if address is None:
+    addresses = tx.take_addresses(space, count) if space is not None else []
+    if len(addresses) < count:
         raise CapabilityError("this cloud has no dialable address left; release resources or `kowloon reset`")
-    return Reference(kind=DIALABLE.kind, id=DIALABLE.id, address=address)
+    return [Reference(kind=DIALABLE.kind, id=DIALABLE.id, address=address) for address in addresses]
+
+
+def dialable_address(tx: Transaction) -> Reference:
+    return dialable_addresses(tx, 1)[0]
