@@ -104,7 +104,8 @@ class UnitKeeper:
         restart = alive and 0 < unit.observed_generation < unit.generation
         if restart:
             await engine.stop(unit.id, grace_s=unit.stop_grace_s)
-        if restart or not alive:
+        # A unit that this server has not seen yet is started even when it runs: that adopts it.
+        if restart or not alive or unit.id not in self._applied:
             await engine.start(
                 UnitSpec(id=unit.id, kind=unit.engine, host=unit.host, address=unit.address, payload=unit.payload)
             )
