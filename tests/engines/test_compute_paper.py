@@ -68,6 +68,14 @@ async def test_what_is_not_there_cannot_be_changed(compute: PaperCompute) -> Non
         await compute.start(spec(hostname=7))
 
 
+async def test_a_wipe_leaves_nothing(compute: PaperCompute, fabric: InProcessFabric) -> None:
+    await compute.start(spec())
+    await compute.freeze("i-1")
+    await compute.wipe()
+    assert compute.state("i-1") == UnitState.ABSENT
+    assert fabric.cut_addresses() == frozenset()
+
+
 async def test_nothing_runs_on_paper(compute: PaperCompute) -> None:
     await compute.start(spec(user_data="#!/bin/sh\necho hi"))
     with pytest.raises(CapabilityError, match="paper only"):

@@ -41,6 +41,11 @@ class PaperUnits:
         del self._specs[unit_id], self._states[unit_id]
         self._report(unit_id)
 
+    async def wipe(self) -> None:
+        """Delete all units."""
+        for unit_id in list(self._specs):
+            await self.delete(unit_id)
+
     async def freeze(self, unit_id: str) -> None:
         self._require(unit_id, UnitState.RUNNING, UnitState.FROZEN)
         self._move(unit_id, UnitState.FROZEN)

@@ -71,7 +71,7 @@ class ProcessCompute(ProcessUnits):
         hidden: tuple[Path, ...] = (),
         unsandboxed: bool = False,
     ) -> None:
-        super().__init__(host, fabric)
+        super().__init__(host, fabric, data_dir / "_specs")
         self._data_dir = data_dir
         self._hidden = tuple(str(path) for path in (data_dir, *hidden))
         self._unsandboxed = unsandboxed
@@ -84,11 +84,9 @@ class ProcessCompute(ProcessUnits):
         self._data_dir.mkdir(parents=True, exist_ok=True)
         self._data_dir.chmod(0o711)
         await self._probe()
-        for unit_id, report in self.host.running().items():
-            if self.is_known(unit_id):
-                self.spec(unit_id)
-                if report.state is ProcessState.FROZEN:
-                    await self.freeze(unit_id)
+        for unit_id in self.specs:
+            if self.host.state(unit_id) is ProcessState.FROZEN:
+                await self.freeze(unit_id)
 
     def capabilities(self) -> dict[str, bool | str]:
         return {
@@ -103,6 +101,12 @@ class ProcessCompute(ProcessUnits):
             "survives_control_plane": True,
         }
 
+    async def start(self, spec: UnitSpec) -> None:
+        # Before anything is kept of it: its name becomes one of files and folders.
+        self._folder(spec.id)
+        self.payload(spec.payload)
+        await super().start(spec)
+
     def payload(self, spec_payload: dict[str, Any]) -> InstancePayload:
         try:
             return msgspec.convert(spec_payload, InstancePayload)
@@ -112,9 +116,7 @@ class ProcessCompute(ProcessUnits):
     async def configure(self, unit_id: str, payload: dict[str, Any]) -> None:
         """Takes effect at the next start, as a changed host name or user data does in the cloud."""
         self.payload(payload)
-        spec = msgspec.structs.replace(self.spec(unit_id), payload=payload)
-        self.specs[unit_id] = spec
-        _write(self._folder(unit_id) / "spec.json", msgspec.json.encode(spec))
+        self.payload_changed(unit_id, payload)
 
     async def run(
         self,
@@ -150,17 +152,6 @@ class ProcessCompute(ProcessUnits):
             return b""
 
     # What ProcessUnits asks of its kinds
-
-    def is_known(self, unit_id: str) -> bool:
-        return unit_id in self.specs or (self._folder(unit_id) / "spec.json").exists()
-
-    def spec(self, unit_id: str) -> UnitSpec:
-        """Of instances that an earlier server started, too."""
-        if unit_id not in self.specs:
-            with contextlib.suppress(FileNotFoundError):
-                content = (self._folder(unit_id) / "spec.json").read_bytes()
-                self.specs[unit_id] = msgspec.json.decode(content, type=UnitSpec)
-        return super().spec(unit_id)
 
     async def start_unit(self, spec: UnitSpec) -> None:
         if self.is_running(spec.id):
@@ -205,7 +196,6 @@ class ProcessCompute(ProcessUnits):
                 os.chown(inner, self.host.uid, self.host.gid)
         with contextlib.suppress(FileNotFoundError):
             (folder / "run" / _SOCKET).unlink()
-        _write(folder / "spec.json", msgspec.json.encode(spec))
         _write(folder / "control" / "agent.py", Path(agent.__file__).read_bytes(), mode=0o644)
         _write(folder / "control" / "config.json", self._agent_config(folder, spec, payload), mode=0o600)
         os.chown(folder / "control" / "config.json", self.host.uid, self.host.gid)
