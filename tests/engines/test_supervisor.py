@@ -231,8 +231,9 @@ async def test_a_start_sweeps_what_carries_the_mark_and_nothing_else(open_folder
         assert others.poll() is None
     finally:
         await client.shutdown()
-        others.kill()
-        others.wait()
+        for left in (ours, others):
+            left.kill()
+            left.wait()
 
 
 async def test_a_run_folder_that_others_can_enter_is_refused(open_folder: Path) -> None:
