@@ -47,7 +47,7 @@ def addresses() -> Addresses:
 
 @pytest.fixture
 async def balancer(host: SupervisorClient, open_folder: Path, addresses: Addresses) -> AsyncIterator[Balancer]:
-    engine = ProcessBalancer(host, CutSet(), socket_dir=open_folder / "s", log_dir=open_folder / "log")
+    engine = ProcessBalancer(host, CutSet(), socket_dir=open_folder / "s", data_dir=open_folder / "b")
     yield Balancer(engine, addresses(), "lb-1")
     await engine.close()
 
@@ -365,7 +365,7 @@ async def test_the_next_server_adopts_a_running_balancer(
     await balancer.start(tcp(backends[0]))
     pid = host.running()["lb-1"].pid
     await balancer.engine.close()
-    engine = ProcessBalancer(host, CutSet(), socket_dir=open_folder / "s", log_dir=open_folder / "log")
+    engine = ProcessBalancer(host, CutSet(), socket_dir=open_folder / "s", data_dir=open_folder / "b")
     assert engine.state("lb-1") is UnitState.RUNNING
     await Balancer(engine, balancer.address, "lb-1").start(tcp(backends[1]))
     assert host.running()["lb-1"].pid == pid

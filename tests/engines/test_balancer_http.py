@@ -33,7 +33,7 @@ def addresses() -> Addresses:
 
 @pytest.fixture
 async def balancer(host: SupervisorClient, open_folder: Path, addresses: Addresses) -> AsyncIterator[Balancer]:
-    engine = ProcessBalancer(host, CutSet(), socket_dir=open_folder / "s", log_dir=open_folder / "log")
+    engine = ProcessBalancer(host, CutSet(), socket_dir=open_folder / "s", data_dir=open_folder / "b")
     yield Balancer(engine, addresses(), "lb-1")
     await engine.close()
 

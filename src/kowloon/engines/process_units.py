@@ -6,23 +6,33 @@ A subclass starts its kind of unit; stopping, freezing and cutting are the same 
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import defaultdict
+from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from kowloon.engines.base import EngineError, Fabric, ReportListener, UnitReport, UnitSpec, UnitState
 from kowloon.engines.processes import ProcessHost, ProcessReport, ProcessState
 
+SPEC_SUFFIX = ".json"
+
 
 class ProcessUnits:
-    """Implements `UnitEngine` but for `configure` and `capabilities`. One call at a time runs on each unit."""
+    """Implements `UnitEngine` but for `configure` and `capabilities`. One call at a time runs on each unit.
+
+    `shelf` is a private folder where the specs are kept, so that the next server knows the units it adopts.
+    """
 
     name = "process"
     kind = ""
 
-    def __init__(self, host: ProcessHost, fabric: Fabric) -> None:
+    def __init__(self, host: ProcessHost, fabric: Fabric, shelf: Path) -> None:
         self.host = host
         self.fabric = fabric
-        self.specs: dict[str, UnitSpec] = {}
+        self._shelf = shelf
+        self.specs = _read_specs(shelf)
         self._listeners: list[ReportListener] = []
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._frozen: set[str] = set()
@@ -32,7 +42,7 @@ class ProcessUnits:
     async def start(self, spec: UnitSpec) -> None:
         """Also adopts a unit that runs already, from before a restart of the server."""
         async with self._locks[spec.id]:
-            self.specs[spec.id] = spec
+            self._keep(spec)
             if self.host.state(spec.id) is ProcessState.FROZEN:
                 self._frozen.add(spec.id)
                 self.fabric.cut(spec.address)
@@ -52,6 +62,7 @@ class ProcessUnits:
             await self._end(unit_id, 0.0)
             await self.remove_data(unit_id)
             spec = self.specs.pop(unit_id, None)
+            self._shelved(unit_id).unlink(missing_ok=True)
             if spec is not None:
                 # The next unit with this address starts with an open network.
                 self.fabric.heal(spec.address)
@@ -135,10 +146,20 @@ class ProcessUnits:
 
     def payload_changed(self, unit_id: str, payload: dict[str, Any]) -> None:
         """Keep `payload` for the unit's adoption and next start."""
-        spec = self.spec(unit_id)
-        self.specs[unit_id] = UnitSpec(
-            id=spec.id, kind=spec.kind, host=spec.host, address=spec.address, payload=payload
-        )
+        self._keep(msgspec.structs.replace(self.spec(unit_id), payload=payload))
+
+    def _keep(self, spec: UnitSpec) -> None:
+        if self.specs.get(spec.id) == spec:
+            return
+        self.specs[spec.id] = spec
+        self._shelf.mkdir(mode=0o700, parents=True, exist_ok=True)
+        new = self._shelf / f"{spec.id}.new"
+        with open(new, "wb", opener=_private) as file:
+            file.write(msgspec.json.encode(spec))
+        new.replace(self._shelved(spec.id))
+
+    def _shelved(self, unit_id: str) -> Path:
+        return self._shelf / f"{unit_id}{SPEC_SUFFIX}"
 
     async def _end(self, unit_id: str, grace_s: float) -> None:
         self._ending.add(unit_id)
@@ -158,6 +179,15 @@ class ProcessUnits:
             return
         if report.unit_id not in self._ending:
             self.report(report.unit_id, _ended(report.exit_code))
+
+
+def _read_specs(shelf: Path) -> dict[str, UnitSpec]:
+    specs = [msgspec.json.decode(path.read_bytes(), type=UnitSpec) for path in shelf.glob(f"*{SPEC_SUFFIX}")]
+    return {spec.id: spec for spec in specs}
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _ended(exit_code: int | None) -> str:

@@ -31,7 +31,7 @@ LOW_PORTS_SETTING = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
 
 
 class ProcessBalancer(ProcessUnits):
-    """`socket_dir` is short and private to the server's user; it is made when missing. Logs go to `log_dir`.
+    """`socket_dir` is short and private to the server's user; `data_dir` keeps specs and logs; made if missing.
 
     Every worker is told its whole wanted state (payload and cut addresses) at start, at adoption, on `configure` and
     whenever the fabric changes. When all backends of a listener fail their checks, TCP clients are reset and HTTP
@@ -40,10 +40,10 @@ class ProcessBalancer(ProcessUnits):
 
     kind = "balancer"
 
-    def __init__(self, host: ProcessHost, fabric: Fabric, *, socket_dir: Path, log_dir: Path) -> None:
-        super().__init__(host, fabric)
+    def __init__(self, host: ProcessHost, fabric: Fabric, *, socket_dir: Path, data_dir: Path) -> None:
+        super().__init__(host, fabric, data_dir / "units")
         self._socket_dir = socket_dir
-        self._log_dir = log_dir
+        self._log_dir = data_dir / "logs"
         self._controls: dict[str, ControlClient] = {}
         self._stale: set[str] = set()
         self._pushers: dict[str, asyncio.Task[None]] = {}
