@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,8 +20,14 @@ from kowloon.core.config import HomeCredentials, HomeFiles, Settings
 from kowloon.core.errors import ConfigurationError
 from kowloon.core.events import EventBus
 from kowloon.core.ids import Ids
+from kowloon.dingtalk.admin import DingTalkAdmin
+from kowloon.dingtalk.commentary import Commentary
+from kowloon.dingtalk.resources import Message, MessageId, Robot
+from kowloon.dingtalk.robot import RobotWebhook
+from kowloon.drill.routes import DrillRoutes
+from kowloon.drill.service import Drills
 from kowloon.engines.base import UnitEngine
-from kowloon.engines.parts import PaperParts, Parts
+from kowloon.engines.parts import PaperParts, Parts, ProcessParts
 from kowloon.faults.manager import FaultManager
 from kowloon.faults.resources import Fault
 from kowloon.gateway.certificates import CertificateAuthority
@@ -33,6 +40,9 @@ from kowloon.services.ecs.reconcile import InstanceStatus
 from kowloon.services.ram.actions import ram
 from kowloon.services.ram.credentials import StoredCredentials
 from kowloon.services.ram.policies import AttachedPolicies
+from kowloon.services.rds.actions import rds
+from kowloon.services.rds.contents import DatabaseContents
+from kowloon.services.rds.failover import DatabaseHa
 from kowloon.services.sts.actions import sts
 from kowloon.services.vpc.actions import vpc
 from kowloon.store.backend import MemoryBackend, SqliteBackend
@@ -58,7 +68,7 @@ class Cloud:
             os.chmod(self.files.home, 0o711)
         self.ids = Ids(settings.seed)
         self.bus = EventBus()
-        self.registry = Registry((ecs, vpc, ram, sts))
+        self.registry = Registry((ecs, vpc, rds, ram, sts))
         self.store = self._open_store()
         self.clock = clock or Clock()
         self._restore_offset()
@@ -67,6 +77,7 @@ class Cloud:
         self.parts = parts or self._choose_parts()
         self.identity = self._bootstrap()
         self.faults = FaultManager(self.store, self.board, self.clock, self.bus, self.ids)
+        self.drills = Drills(self.store, self.board, self.clock, self.bus, self.ids, self.faults)
         self.runtime = ControllerRuntime(self.store, self.clock, self.board, settings.takeover_s)
         self.routes = Routes()
         self.server: Server | None = None
@@ -90,6 +101,9 @@ class Cloud:
             ClientTokenRecord,
             Counter,
             Fault,
+            Robot,
+            Message,
+            MessageId,
         ]
         backend = SqliteBackend(self.files.state) if self.files is not None else MemoryBackend()
         return Store(backend, Codec(types))
@@ -170,6 +184,12 @@ class Cloud:
     def _wire(self) -> None:
         self.runtime.add(UnitKeeper(self.store, self.board, self.clock, self.bus, self.parts.engines, self.runtime))
         self.runtime.add(InstanceStatus(self.store, self.board, self.clock, self.bus))
+        self.runtime.add(DatabaseHa(self.store, self.board, self.clock, self.bus, self.parts.database))
+        self.runtime.add(DatabaseContents(self.store, self.board, self.parts.database))
+        self.webhook = RobotWebhook(self.store, self.clock, self.ids)
+        self.webhook.register(self.routes)
+        DingTalkAdmin(self.store, self.webhook).register(self.routes)
+        self.commentary = Commentary(self.bus, self.store, self.clock, self.webhook)
         AdminRoutes(
             store=self.store,
             board=self.board,
@@ -180,6 +200,7 @@ class Cloud:
             engines=self.parts.engines,
             reset=self.reset,
         ).register(self.routes)
+        DrillRoutes(self.drills).register(self.routes)
         self.chain = Chain(
             registry=self.registry,
             store=self.store,
@@ -195,30 +216,38 @@ class Cloud:
         self.front = Front(self.chain, self.routes, hosts, self.identity.admin_token)
 
     async def start(self, *, listen: bool = True) -> None:
-        """Claim addresses, bring faults and units back, then serve."""
+        """Claim addresses, bring the declared state back, serve; the real parts are taken over meanwhile."""
         self._claim_addresses()
-        await self.parts.open()
         self.faults.restore()
+        await self.commentary.ensure_robot()
+        if listen:
+            await self._listen()
+        self._opening = asyncio.get_running_loop().create_task(self._open_parts())
+
+    async def ready(self) -> None:
+        """Returns once the engines are open and the controllers run; raises what kept them from it."""
+        await asyncio.shield(self._opening)
+
+    async def _open_parts(self) -> None:
+        # Not before serving: probing a sandbox and meeting the supervisor take longer than a first answer may.
+        await self.parts.open()
         self.runtime.start()
-        if not listen:
-            return
-        authority = CertificateAuthority(self.files.certificates, self.clock) if self.files is not None else None
-        if authority is not None and self.files is not None:
+
+    async def _listen(self) -> None:
+        authority = None
+        if self.files is not None:
+            authority = CertificateAuthority(self.files.certificates, self.clock)
             authority.write_bundle(self.files.bundle)
-        self.server = Server(
-            self.front.handle,
-            tls=authority,
-            serves_host=Hosts(frozenset({self.settings.host})).serves,
-            clock=self.clock,
-        )
+        serves = Hosts(frozenset({self.settings.host})).serves
+        self.server = Server(self.front.handle, tls=authority, serves_host=serves, clock=self.clock)
         self.port = await self.server.start(self.settings.host, self.settings.port)
         if self.files is not None:
             running = {"endpoint": self.endpoint, "pid": os.getpid(), "engine": self.settings.engine}
             _write_private(self.files.server, msgspec.json.encode(running))
 
     def _claim_addresses(self) -> None:
-        record = self.store.find(DIALABLE)
-        preferred = record.pool.cidr if record is not None and record.pool is not None else None
+        held = self.store.find(DIALABLE)
+        preferred = _pool(self.store).cidr if held is not None else None
         cidr = self.parts.addresses.claim(preferred)
         if preferred is None:
             transaction = self.store.begin()
@@ -230,9 +259,11 @@ class Cloud:
         """Stop serving. Units live on for a lease, unless `end_units`."""
         if self.server is not None:
             await self.server.close()
+        self.drills.forget()
         await self.runtime.stop()
         await self.parts.close(end_units=end_units)
         self.parts.addresses.release()
+        self.commentary.close()
         self.faults.close()
         self.clock.close()
         self.store.close()
@@ -241,16 +272,26 @@ class Cloud:
 
     async def reset(self) -> None:
         """Everything gone but the account, its keys and the claimed addresses."""
+        self.drills.forget()
         self.runtime.forget()
-        await self.parts.wipe()
-        cidr = self.parts.addresses.claim(None)
+        units = self.store.list(Unit)
+        cidr = str(_pool(self.store).cidr)
         self.store.clear()
+        await self.parts.wipe([(unit.engine, unit.id) for unit in units])
         self.faults.restore()
         self._create_account(self.identity)
         transaction = self.store.begin()
         transaction.put(AddressSpaceRecord(id=DIALABLE.id, pool=AddressPool(cidr, skip_first=256, skip_last=257)))
         self.store.commit_now(transaction)
         self._save_offset(self.clock.offset_s)
+        await self.commentary.ensure_robot()
+
+
+def _pool(store: Store) -> AddressPool:
+    record = store.find(DIALABLE)
+    assert record is not None
+    assert record.pool is not None
+    return record.pool
 
 
 def _write_private(path: Path, body: bytes) -> None:

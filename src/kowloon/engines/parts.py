@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Protocol
 
+from kowloon.core.config import HomeFiles
 from kowloon.engines.balancer.base import BalancerEngine
+from kowloon.engines.balancer.process import ProcessBalancer
 from kowloon.engines.base import AddressSpace, Fabric, UnitEngine
 from kowloon.engines.compute.base import ComputeEngine
 from kowloon.engines.compute.paper import PaperCompute
+from kowloon.engines.compute.process import ProcessCompute
 from kowloon.engines.database.base import DatabaseEngine
-from kowloon.engines.fabric import InProcessFabric
+from kowloon.engines.database.process import ProcessDatabase
+from kowloon.engines.fabric import InProcessFabric, LoopbackAddressSpace
 from kowloon.engines.paper import PaperUnits
+from kowloon.engines.supervisor.client import SupervisorClient
+from kowloon.engines.supervisor.folders import data_folder, run_folder
 
 
 class Parts(Protocol):
@@ -35,8 +42,8 @@ class Parts(Protocol):
         ...
 
     async def close(self, *, end_units: bool) -> None: ...
-    async def wipe(self) -> None:
-        """End all units and remove their data."""
+    async def wipe(self, unit_ids: list[tuple[str, str]]) -> None:
+        """End these units, given as (engine kind, unit id), and remove their data."""
         ...
 
 
@@ -54,15 +61,21 @@ class PaperParts:
     name = "paper"
 
     def __init__(self) -> None:
-        self.fabric = InProcessFabric()
-        self.addresses = PaperAddresses()
-        self.compute = PaperCompute(self.fabric)
-        self.balancer = PaperUnits("balancer", self.fabric)
-        self.database = PaperUnits("database", self.fabric)
+        self._fabric = InProcessFabric()
+        self.fabric: Fabric = self._fabric
+        self.addresses: AddressSpace = PaperAddresses()
+        self._make()
 
-    @property
-    def engines(self) -> dict[str, UnitEngine]:
-        return {"compute": self.compute, "balancer": self.balancer, "database": self.database}
+    def _make(self) -> None:
+        compute, database = PaperCompute(self._fabric), PaperUnits("database", self._fabric)  # type: ignore
+        self.compute: ComputeEngine = compute
+        self.database: DatabaseEngine = database
+        self.balancer: BalancerEngine = PaperUnits("balancer", self._fabric)  # type: ignore
+        self.engines: dict[str, UnitEngine] = {
+            "compute": compute,
+            "balancer": self.balancer,
+            "database": database,
+        }
 
     async def open(self) -> None:
         pass
@@ -70,6 +83,49 @@ class PaperParts:
     async def close(self, *, end_units: bool) -> None:
         pass
 
-    async def wipe(self) -> None:
-        for engine in self.engines.values():
-            await engine.wipe()
+    async def wipe(self, unit_ids: list[tuple[str, str]]) -> None:
+        await _delete_all(self.engines, unit_ids)
+
+
+class ProcessParts:
+    """Real processes as the current user, or as an unlisted user when this one is root."""
+
+    name = "process"
+
+    def __init__(self, files: HomeFiles, *, lease_s: float, unsandboxed_user_data: bool) -> None:
+        home = files.home
+        self.host = SupervisorClient(home, lease_s=lease_s)
+        self.fabric: Fabric = InProcessFabric()
+        self.addresses: AddressSpace = LoopbackAddressSpace(str(home))
+        self._data = data_folder(home)
+        self._compute = ProcessCompute(
+            self.host,
+            self.fabric,
+            data_dir=self._data / "compute",
+            hidden=(home, self._data),
+            unsandboxed=unsandboxed_user_data,
+        )
+        self.compute: ComputeEngine = self._compute
+        self.balancer: BalancerEngine = ProcessBalancer(
+            self.host, self.fabric, socket_dir=run_folder(home) / "balancers", data_dir=self._data / "balancer"
+        )
+        self.database: DatabaseEngine = ProcessDatabase(self.host, self.fabric, data_dir=self._data / "database")
+        self.engines: dict[str, UnitEngine] = {
+            "compute": self.compute,
+            "balancer": self.balancer,
+            "database": self.database,
+        }
+
+    async def open(self) -> None:
+        await self.host.connect()
+        await self._compute.open()
+
+    async def close(self, *, end_units: bool) -> None:
+        await (self.host.shutdown() if end_units else self.host.close())
+
+    async def wipe(self, unit_ids: list[tuple[str, str]]) -> None:
+        await _delete_all(self.engines, unit_ids)
+
+
+async def _delete_all(engines: dict[str, UnitEngine], unit_ids: list[tuple[str, str]]) -> None:
+    await asyncio.gather(*(engines[kind].delete(id) for kind, id in unit_ids))

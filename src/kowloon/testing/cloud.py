@@ -43,6 +43,7 @@ class LocalCloud:
     async def _start(self) -> None:
         self.cloud = Cloud(self.settings)
         await self.cloud.start()
+        await self.cloud.ready()
 
     def _end_loop(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)

@@ -220,6 +220,7 @@ class ProcessCompute(ProcessUnits):
         }
         if self._tools is not None and inside:
             environment["PATH"] += f":{Path(self._tools.python_inside).parent}"
+            environment["KOWLOON_PYTHON"] = f"{sandbox.IMAGE_DIR}/bin/python"
         config = {
             "instance_id": payload.instance_id,
             "cloud_dir": CLOUD_DIR if inside else str(folder / CLOUD_DIR.lstrip("/")),

@@ -28,14 +28,18 @@ _NOT_COPIED = ("site-packages", "test", "idlelib", "lib2to3", "tkinter", "turtle
 
 # Where an interpreter shows that is not among those: its own place may be below one of the instance's folders.
 _PYTHON_HOME = "/kowloon/python"
+# What the built-in image adds to the machine's programs: a Python with a PostgreSQL driver (KOWLOON_PYTHON).
+IMAGE_DIR = "/kowloon/image"
+_IMAGE_PACKAGES = ("asyncpg",)
 
 
 class Tools(msgspec.Struct, frozen=True):
-    """Paths outside; `bubblewrap` is empty where there is none."""
+    """Paths outside; `bubblewrap` is empty where there is none. `image` has `bin/python` for programs inside."""
 
     bubblewrap: str
     python: str
     python_home: str
+    image: str
 
     @property
     def python_inside(self) -> str:
@@ -76,7 +80,10 @@ def gather_tools(copies: Path, *, dropped: bool) -> Tools:
         bubblewrap = _copy_bubblewrap(Path(bubblewrap), copies)
     if dropped and not traversable(Path(python).parent):
         python, python_home = _copy_python(Path(python), Path(python_home), copies)
-    return Tools(bubblewrap=bubblewrap, python=python, python_home=python_home)
+    image = copies / "image"
+    tools = Tools(bubblewrap=bubblewrap, python=python, python_home=python_home, image=str(image))
+    _make_image(tools, image)
+    return tools
 
 
 def arguments(tools: Tools, mounts: Mounts, *, hostname: str, program: tuple[str, ...]) -> tuple[str, ...]:
@@ -89,6 +96,7 @@ def arguments(tools: Tools, mounts: Mounts, *, hostname: str, program: tuple[str
         *("--proc", "/proc", "--dev", "/dev", "--size", str(_RUN_BYTES), "--tmpfs", "/run"),
         *_hide(mounts.hidden),
         *_python(tools),
+        *("--ro-bind", tools.image, IMAGE_DIR),
         *(part for outside, inside in mounts.writable.items() for part in ("--bind", outside, inside)),
         *(part for outside, inside in mounts.read_only.items() for part in ("--ro-bind", outside, inside)),
         *("--remount-ro", "/", "--chdir", "/", "--"),
@@ -159,6 +167,24 @@ def _copy_python(program: Path, home: Path, copies: Path) -> tuple[str, str]:
         (partial / "bin" / "python3").symlink_to(version)
         _finish(partial, target)
     return str(copied), str(target)
+
+
+def _make_image(tools: Tools, target: Path) -> None:
+    """Made anew at each start: the environment it copies from may have changed."""
+    shutil.rmtree(target, ignore_errors=True)
+    partial = _fresh(target)
+    for name in _IMAGE_PACKAGES:
+        package = importlib.util.find_spec(name)
+        if package is not None and package.origin is not None:
+            shutil.copytree(Path(package.origin).parent, partial / "site-packages" / name)
+    library = "" if _is_shown(tools.python_home) else f"export LD_LIBRARY_PATH={_PYTHON_HOME}/lib\n"
+    (partial / "bin").mkdir()
+    wrapper = partial / "bin" / "python"
+    wrapper.write_text(
+        f'#!/bin/sh\n{library}export PYTHONPATH={IMAGE_DIR}/site-packages\nexec {tools.python_inside} "$@"\n'
+    )
+    wrapper.chmod(0o755)
+    _finish(partial, target)
 
 
 def _fresh(target: Path) -> Path:

@@ -1,0 +1,161 @@
+"""`up`, `status`, `reset`, `doctor`: the cloud as a whole."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import typer
+
+from kowloon.cli.home import RunningCloud, fail, home_files, show_json
+from kowloon.core.config import DEFAULT_PORT, DEFAULT_REGION, Settings
+from kowloon.core.errors import ConfigurationError
+
+
+def up(
+    port: int = typer.Option(DEFAULT_PORT, help="Port for HTTP and HTTPS; 0 takes a free one."),
+    engine: str = typer.Option(
+        "process", help="What stands behind the APIs: process (real parts) or paper (state only)."
+    ),
+    region: str = typer.Option(DEFAULT_REGION, help="Region of calls that name none."),
+    seed: int | None = typer.Option(None, help="Repeatable ids and choices."),
+    unsandboxed_user_data: bool = typer.Option(
+        False, "--unsandboxed-user-data", help="Run user data even where no sandbox can be made."
+    ),
+    quiet: bool = typer.Option(False, "--quiet", help="Print nothing but errors."),
+) -> None:
+    """Run the cloud in the foreground until Ctrl-C. Its parts outlive a crash of this process for 30 s."""
+    if engine not in ("process", "paper"):
+        fail(f"there is no engine {engine!r}; use process or paper", 2)
+    settings = Settings(
+        home=home_files().home,
+        port=port,
+        engine=cast(Literal["paper", "process"], engine),
+        region=region,
+        seed=seed,
+        unsandboxed_user_data=unsandboxed_user_data,
+    )
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    import uvloop
+
+    try:
+        uvloop.run(_serve(settings, quiet))
+    except ConfigurationError as problem:
+        fail(str(problem), 2)
+    except OSError as problem:
+        fail(f"cannot serve on port {port}: {problem.strerror}; another cloud? try `kowloon up --port 0`", 2)
+
+
+async def _serve(settings: Settings, quiet: bool) -> None:
+    from kowloon.app import Cloud
+
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, ended.set)
+    cloud = Cloud(settings)
+    await cloud.start()
+    if not quiet:
+        typer.echo(
+            f"kowloon serves http and https on {cloud.endpoint} (engine {settings.engine}, home {settings.home})"
+        )
+        typer.echo('point a shell at it:  eval "$(kowloon env)"')
+    try:
+        await ended.wait()
+    finally:
+        await cloud.stop(end_units=True)
+
+
+def status(as_json: bool = typer.Option(False, "--json", help="For machines.")) -> None:
+    """What runs where: private and real addresses, and whatever is not as it should be."""
+    cloud = RunningCloud()
+    answer = cloud.call("GET", "status")
+    answer["endpoint"] = cloud.server.endpoint
+    if as_json:
+        show_json(answer)
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    console.print(f"[bold]kowloon {answer['version']}[/] on {cloud.server.endpoint}, engine {cloud.server.engine}")
+    counts = ", ".join(
+        f"{count} {kind}" for kind, count in answer["resources"].items() if kind not in ("counter", "unit")
+    )
+    console.print(counts or "nothing created yet")
+    if answer["units"]:
+        table = Table("part", "of", "host", "private address", "real address", "state", box=None)
+        for unit in answer["units"]:
+            colour = "green" if unit["observed"] == unit["desired"] else "red"
+            table.add_row(
+                unit["id"],
+                unit["owner"].split("/")[0],
+                unit["host"],
+                unit["private_address"],
+                unit["real_address"],
+                f"[{colour}]{unit['observed']}[/] {unit['message']}",
+            )
+        console.print(table)
+    _print_impaired(console, answer["impaired"])
+
+
+def _print_impaired(console: Any, impaired: dict[str, Any]) -> None:
+    if not any(impaired.values()):
+        console.print("[green]every place and service is healthy[/]")
+        return
+    zones: dict[str, int] = {}
+    for host in impaired["hosts"]:
+        zone = host.split("/", 1)[0]
+        zones[zone] = zones.get(zone, 0) + 1
+    for zone, count in zones.items():
+        console.print(f"[red]{zone}: {count} hosts out of service[/]")
+    for name, service in impaired["services"].items():
+        console.print(f"[red]{name}: {service['state']}, serves {service['share']:.0%} of calls[/]")
+
+
+def reset(yes: bool = typer.Option(False, "--yes", help="Do not ask.")) -> None:
+    """Release everything: resources, faults, data. The account and its keys stay."""
+    cloud = RunningCloud()
+    if not yes and not typer.confirm(f"Release everything in the cloud at {cloud.server.endpoint}?"):
+        raise typer.Exit(1)
+    cloud.call("POST", "reset", timeout_s=120.0)
+    typer.echo("everything is released")
+
+
+def doctor(as_json: bool = typer.Option(False, "--json", help="For machines.")) -> None:
+    """What this machine can and cannot do for the process engine, by trying it."""
+    findings = asyncio.run(_examine())
+    if as_json:
+        show_json([{"check": name, "ok": ok, "advice": advice} for name, ok, advice in findings])
+    else:
+        for name, ok, advice in findings:
+            typer.secho(f"{'ok' if ok else 'NO':>3}  {name}", fg=typer.colors.GREEN if ok else typer.colors.RED)
+            if not ok:
+                typer.echo(f"     {advice}")
+    if not all(ok for _, ok, _ in findings):
+        raise typer.Exit(1)
+
+
+async def _examine() -> list[tuple[str, bool, str]]:
+    from kowloon.engines.examine import examine
+
+    files = home_files()
+    findings = await examine(files)
+    findings.append(
+        ("home folder can be written", _writable(files.home), f"make {files.home} writable or set KOWLOON_HOME")
+    )
+    return findings
+
+
+def _writable(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".doctor"
+        probe.touch()
+        probe.unlink()
+    except OSError:
+        return False
+    return True

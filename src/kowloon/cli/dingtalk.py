@@ -1,0 +1,51 @@
+"""`dingtalk`: read what arrives in the messenger's groups."""
+
+from __future__ import annotations
+
+import time
+
+import typer
+
+from kowloon.cli.home import RunningCloud, show_json
+
+app = typer.Typer(help="The messenger: robots and what they post.", no_args_is_help=True)
+
+_POLL_S = 1.0
+
+
+@app.command("tail")
+def tail(
+    group: str = typer.Option("", help="One group only."),
+    follow: bool = typer.Option(True, "--follow/--once", help="Go on until Ctrl-C, or end after what is there."),
+    as_json: bool = typer.Option(False, "--json", help="For machines: one message a line."),
+) -> None:
+    """Show the messages that reach the groups, as they come."""
+    cloud = RunningCloud()
+    after = 0
+    while True:
+        for message in cloud.call("GET", f"dingtalk/messages?after={after}&group={group}")["messages"]:
+            after = message["sequence"]
+            if as_json:
+                show_json(message)
+                continue
+            moment = time.strftime("%H:%M:%S", time.localtime(message["at"]))
+            typer.secho(f"{moment}  [{message['group']}] {message['title']}", bold=True)
+            typer.echo(message["text"])
+        if not follow:
+            return
+        try:
+            time.sleep(_POLL_S)
+        except KeyboardInterrupt:
+            return
+
+
+@app.command("robots")
+def robots(as_json: bool = typer.Option(False, "--json", help="For machines.")) -> None:
+    """The custom robots there are, with their webhooks."""
+    cloud = RunningCloud()
+    rows = cloud.call("GET", "dingtalk/robots")["robots"]
+    if as_json:
+        show_json(rows)
+        return
+    for robot in rows:
+        typer.echo(f"{robot['name']} in {robot['group']}: http://{cloud.server.endpoint}{robot['webhook']}")

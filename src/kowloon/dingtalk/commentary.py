@@ -1,0 +1,106 @@
+"""The incident's running commentary: what happens to places, services and resources, merged into few messages.
+
+Everything of one interval becomes one message, so that a zone's loss stays under the robot's own limit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from kowloon.core.clock import Clock, Timer
+from kowloon.core.events import (
+    DrillEvent,
+    Event,
+    EventBus,
+    FaultEvent,
+    HealthEvent,
+    ProviderMessage,
+    RequestEvent,
+    ResourceEvent,
+)
+from kowloon.dingtalk.resources import Refusal, Robot
+from kowloon.dingtalk.robot import RobotWebhook
+from kowloon.store.store import Store
+
+# At most 10 messages a minute: half of what the robot may send, so that others can use it, too.
+MERGE_S = 6.0
+MOST_LINES = 25
+GROUP = "incident"
+KEYWORD = "Kowloon"
+
+
+class Commentary:
+    def __init__(self, bus: EventBus, store: Store, clock: Clock, webhook: RobotWebhook) -> None:
+        self._store = store
+        self._clock = clock
+        self._webhook = webhook
+        self._lines: list[str] = []
+        self._left_out = 0
+        self._timer: Timer | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        bus.subscribe(self._take)
+
+    def robot(self) -> Robot | None:
+        return next((robot for robot in self._store.list(Robot) if robot.group == GROUP), None)
+
+    async def ensure_robot(self) -> Robot:
+        return self.robot() or await self._webhook.create(name="Kowloon", group=GROUP, keywords=(KEYWORD,))
+
+    def _take(self, event: Event) -> None:
+        line = _line(event)
+        if not line:
+            return
+        if len(self._lines) >= MOST_LINES:
+            self._left_out += 1
+        else:
+            self._lines.append(line)
+        if self._timer is None:
+            self._timer = self._clock.call_later(MERGE_S, self._flush)
+
+    def _flush(self) -> None:
+        self._timer = None
+        lines, left_out = self._lines, self._left_out
+        self._lines, self._left_out = [], 0
+        robot = self.robot()
+        if robot is None or not lines:
+            return
+        if left_out:
+            lines.append(f"- and {left_out} more")
+        text = f"#### {KEYWORD}\n" + "\n".join(lines)
+        body: dict[str, Any] = {
+            "msgtype": "markdown",
+            "markdown": {"title": f"{KEYWORD}: {len(lines)} news", "text": text},
+        }
+        task = asyncio.get_running_loop().create_task(self._post(robot, body, len(text.encode())))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _post(self, robot: Robot, body: dict[str, Any], size_bytes: int) -> None:
+        try:
+            await self._webhook.post(robot, body, size_bytes=size_bytes)
+        except Refusal:
+            # Somebody else used the robot up; the news stay in the event log.
+            return
+
+    def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+
+def _line(event: Event) -> str:
+    if isinstance(event, RequestEvent):
+        return ""
+    if isinstance(event, FaultEvent):
+        return f"- fault {event.kind} on {', '.join(event.scope)}: {event.phase} {event.text}".rstrip()
+    if isinstance(event, HealthEvent):
+        return f"- **{event.level}** {event.node} {event.aspect}: {event.state}"
+    if isinstance(event, ResourceEvent):
+        if event.level == "INFO":
+            return ""
+        return f"- **{event.level}** {event.kind} {event.id}: {event.state} {event.text}".rstrip()
+    if isinstance(event, ProviderMessage):
+        return f"- provider ({event.channel}): {event.text}"
+    if isinstance(event, DrillEvent):
+        return f"- drill {event.drill_id} T+{event.scenario_minute:.0f} min: {event.state} {event.text}".rstrip()
+    return ""
