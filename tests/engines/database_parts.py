@@ -13,6 +13,7 @@ import msgspec
 
 from kowloon.engines.base import UnitSpec
 from kowloon.engines.database.base import AccountSpec, DatabasePayload, NodeStatus
+from kowloon.engines.database.paper import PaperDatabase
 from kowloon.engines.database.process import ProcessDatabase
 
 PORT = 5432
@@ -23,7 +24,7 @@ APP = AccountSpec(name="app", password="App-pass'1")
 class Pair:
     """Nodes `a` and `b` of one instance."""
 
-    def __init__(self, engine: ProcessDatabase, addresses: dict[str, str]) -> None:
+    def __init__(self, engine: ProcessDatabase | PaperDatabase, addresses: dict[str, str]) -> None:
         self.engine, self.addresses = engine, addresses
 
     def spec(self, node: str, role: str, generation: int = 1, **changes: Any) -> UnitSpec:

@@ -36,6 +36,7 @@ class ProcessUnits:
         self._listeners: list[ReportListener] = []
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._frozen: set[str] = set()
+        self._cut: set[str] = set()
         self._ending: set[str] = set()
         host.on_report(self._on_process_report)
 
@@ -45,7 +46,7 @@ class ProcessUnits:
             self._keep(spec)
             if self.host.state(spec.id) is ProcessState.FROZEN:
                 self._frozen.add(spec.id)
-                self.fabric.cut(spec.address)
+                self._apply_cut(spec.id)
                 return
             await self.start_unit(spec)
         self.report(spec.id)
@@ -63,6 +64,7 @@ class ProcessUnits:
             await self.remove_data(unit_id)
             spec = self.specs.pop(unit_id, None)
             self._shelved(unit_id).unlink(missing_ok=True)
+            self._cut.discard(unit_id)
             if spec is not None:
                 # The next unit with this address starts with an open network.
                 self.fabric.heal(spec.address)
@@ -71,29 +73,39 @@ class ProcessUnits:
 
     async def freeze(self, unit_id: str) -> None:
         async with self._locks[unit_id]:
-            spec = self.spec(unit_id)
+            self.spec(unit_id)
             # A frozen process alone still completes TCP handshakes, so the address goes first.
-            self.fabric.cut(spec.address)
             self._frozen.add(unit_id)
+            self._apply_cut(unit_id)
             await self.host.freeze(unit_id)
         self.report(unit_id)
 
     async def thaw(self, unit_id: str) -> None:
         async with self._locks[unit_id]:
-            spec = self.spec(unit_id)
+            self.spec(unit_id)
             await self.host.thaw(unit_id)
             self._frozen.discard(unit_id)
-            self.fabric.heal(spec.address)
+            self._apply_cut(unit_id)
             await self.after_thaw(unit_id)
         self.report(unit_id)
 
     async def cut(self, unit_id: str) -> None:
-        self.fabric.cut(self.spec(unit_id).address)
+        self.spec(unit_id)
+        self._cut.add(unit_id)
+        self._apply_cut(unit_id)
         self.report(unit_id)
 
     async def heal(self, unit_id: str) -> None:
-        self.fabric.heal(self.spec(unit_id).address)
+        """A frozen unit stays unreachable."""
+        self.spec(unit_id)
+        self._cut.discard(unit_id)
+        self._apply_cut(unit_id)
         self.report(unit_id)
+
+    async def wipe(self) -> None:
+        """Delete all units."""
+        for unit_id in list(self.specs):
+            await self.delete(unit_id)
 
     def state(self, unit_id: str) -> UnitState:
         match self.host.state(unit_id):
@@ -172,7 +184,14 @@ class ProcessUnits:
         if unit_id in self._frozen:
             # The freeze ended with the processes, and so did its part of the cut.
             self._frozen.discard(unit_id)
-            self.fabric.heal(self.spec(unit_id).address)
+            self._apply_cut(unit_id)
+
+    def _apply_cut(self, unit_id: str) -> None:
+        address = self.spec(unit_id).address
+        if unit_id in self._cut or unit_id in self._frozen:
+            self.fabric.cut(address)
+        else:
+            self.fabric.heal(address)
 
     def _on_process_report(self, report: ProcessReport) -> None:
         if report.state is not ProcessState.EXITED or report.unit_id not in self.specs:

@@ -6,11 +6,11 @@ This is where fencing is decided: a folder remembers its generation and role, an
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 import msgspec
 
 from kowloon.engines.base import EngineError, Fabric, UnitSpec
+from kowloon.engines.database import refusals
 from kowloon.engines.database.base import DatabasePayload
 from kowloon.engines.database.folder import Marker, NodeFolder
 from kowloon.engines.database.one_off import OneOffs
@@ -48,13 +48,10 @@ class Preparation:
             synchronous = payload.standby_id if payload.synchronous else ""
             marker = Marker(generation=payload.generation, role="primary", synchronous=synchronous)
         elif payload.generation < marker.generation:
-            raise _stale(unit_id, marker, payload)
+            raise refusals.stale_order(unit_id, marker.generation, payload)
         elif marker.role == "standby":
             if payload.generation == marker.generation:
-                raise EngineError(
-                    f"The node {unit_id} is standby of generation {marker.generation}; "
-                    "it becomes primary only by a promotion to a newer one."
-                )
+                raise refusals.not_promoted(unit_id, marker.generation)
             marker = msgspec.structs.replace(marker, role="promoting", synchronous="")
         marker = msgspec.structs.replace(marker, generation=payload.generation)
         folder.mark(marker)
@@ -64,7 +61,7 @@ class Preparation:
         """A folder that was a primary's, or of an older generation, may have writes that the primary has not."""
         marker = folder.marker()
         if marker is not None and marker.role != "promoting" and payload.generation < marker.generation:
-            raise _stale(spec.id, marker, payload)
+            raise refusals.stale_order(spec.id, marker.generation, payload)
         if marker is None or marker.role != "standby" or marker.generation != payload.generation:
             await self._back_up(spec, folder, payload)
         folder.make_standby()
@@ -77,7 +74,7 @@ class Preparation:
         if not payload.upstream:
             raise EngineError(f"The node {unit_id} is a standby without an upstream.")
         if self._fabric.is_cut(payload.upstream) or self._fabric.is_cut(spec.address):
-            raise EngineError(f"The node {unit_id} cannot reach its primary at {payload.upstream}.")
+            raise refusals.no_primary_in_reach(unit_id, payload.upstream)
         folder.discard_incoming()
         folder.write_passfile(payload.superuser_password)
         command = base_backup_command(folder.incoming, payload.upstream, payload.port, folder.passfile)
@@ -93,20 +90,6 @@ class Preparation:
             log=str(folder.path / "helper.log"),
         )
         await self._helpers.run(spec, timeout_s)
-
-
-def decode_payload(unit_id: str, payload: dict[str, Any]) -> DatabasePayload:
-    try:
-        return msgspec.convert(payload, DatabasePayload)
-    except msgspec.ValidationError as error:
-        raise EngineError(f"The node {unit_id} cannot be configured: {error}.") from error
-
-
-def _stale(unit_id: str, marker: Marker, payload: DatabasePayload) -> EngineError:
-    return EngineError(
-        f"The node {unit_id} is of generation {marker.generation}; "
-        f"an order to be {payload.role} of generation {payload.generation} is stale and refused."
-    )
 
 
 def _helper(unit_id: str) -> str:

@@ -11,11 +11,11 @@ import asyncpg
 import msgspec
 
 from kowloon.engines.base import EngineError, Fabric, UnitSpec
-from kowloon.engines.database import accounts, sql
+from kowloon.engines.database import accounts, refusals, sql
 from kowloon.engines.database.base import AccountSpec, DatabasePayload, NodeStatus
 from kowloon.engines.database.folder import HBA, Marker, NodeFolder, configuration
 from kowloon.engines.database.postgres import ENVIRONMENT, Template, program, require_reachable
-from kowloon.engines.database.preparation import Preparation, decode_payload
+from kowloon.engines.database.preparation import Preparation
 from kowloon.engines.database.session import Connection, Sessions
 from kowloon.engines.process_units import ProcessUnits
 from kowloon.engines.processes import ProcessHost, ProcessSpec
@@ -96,7 +96,7 @@ class ProcessDatabase(ProcessUnits):
 
     async def configure(self, unit_id: str, payload: dict[str, Any]) -> None:
         """Takes a new upstream, and what a promotion made true. `synchronous` counts at the first start only."""
-        wanted, present = decode_payload(unit_id, payload), self._payload(unit_id)
+        wanted, present = refusals.decode_payload(unit_id, payload), self._payload(unit_id)
         marker = self._marker(unit_id)
         fixed = ("port", "max_connections", "version", "instance_id", "superuser_password")
         changed = [name for name in fixed if getattr(wanted, name) != getattr(present, name)]
@@ -108,10 +108,7 @@ class ProcessDatabase(ProcessUnits):
                 marker = self._marker(unit_id)
             role = "primary" if marker.role == "primary" else "standby"
             if (wanted.role, wanted.generation) != (role, marker.generation):
-                raise EngineError(
-                    f"The node {unit_id} is {role} of generation {marker.generation}; it must be promoted or restarted "
-                    f"to be {wanted.role} of generation {wanted.generation}."
-                )
+                raise refusals.needs_restart(unit_id, role, marker.generation, wanted)
         self.payload_changed(unit_id, payload)
         if self.is_running(unit_id):
             self._write_configuration(unit_id, reload=True)
@@ -142,10 +139,7 @@ class ProcessDatabase(ProcessUnits):
             return
         # Equal is allowed only to finish a promotion that was begun.
         if generation < marker.generation or (generation == marker.generation and marker.role != "promoting"):
-            raise EngineError(
-                f"The node {unit_id} is {marker.role} of generation {marker.generation}; "
-                f"a promotion to generation {generation} is stale and refused."
-            )
+            raise refusals.stale_promotion(unit_id, marker.role, marker.generation, generation)
         async with self._session(unit_id).session(timeout_s) as connection:
             # The fence is durable before the node can take a write.
             marker = msgspec.structs.replace(marker, generation=generation, role="promoting", synchronous="")
@@ -160,7 +154,7 @@ class ProcessDatabase(ProcessUnits):
     async def set_synchronous(self, unit_id: str, standby_id: str | None, *, timeout_s: float = 5.0) -> None:
         marker = self._marker(unit_id)
         if marker.role != "primary":
-            raise EngineError(f"The node {unit_id} is a standby; only a primary waits for one.")
+            raise refusals.not_a_primary(unit_id)
         if not self.is_running(unit_id):
             raise EngineError(f"The node {unit_id} is not running.")
         wanted = standby_id or ""
@@ -257,7 +251,7 @@ class ProcessDatabase(ProcessUnits):
         )
 
     def _payload(self, unit_id: str) -> DatabasePayload:
-        return decode_payload(unit_id, self.spec(unit_id).payload)
+        return refusals.decode_payload(unit_id, self.spec(unit_id).payload)
 
     def _folder(self, unit_id: str) -> NodeFolder:
         return NodeFolder(self._data_dir / "nodes" / unit_id, self.host.uid, self.host.gid)
@@ -265,7 +259,7 @@ class ProcessDatabase(ProcessUnits):
     def _marker(self, unit_id: str) -> Marker:
         marker = self._folder(unit_id).marker()
         if marker is None:
-            raise EngineError(f"The node {unit_id} has no data yet; it must be started first.")
+            raise refusals.no_data(unit_id)
         return marker
 
     def _session(self, unit_id: str) -> Sessions:
