@@ -24,6 +24,7 @@ from kowloon.dingtalk.admin import DingTalkAdmin
 from kowloon.dingtalk.commentary import Commentary
 from kowloon.dingtalk.resources import Message, MessageId, Robot
 from kowloon.dingtalk.robot import RobotWebhook
+from kowloon.drill.resources import Drill
 from kowloon.drill.routes import DrillRoutes
 from kowloon.drill.service import Drills
 from kowloon.engines.base import UnitEngine
@@ -101,6 +102,7 @@ class Cloud:
             ClientTokenRecord,
             Counter,
             Fault,
+            Drill,
             Robot,
             Message,
             MessageId,
@@ -219,6 +221,7 @@ class Cloud:
         """Claim addresses, bring the declared state back, serve; the real parts are taken over meanwhile."""
         self._claim_addresses()
         self.faults.restore()
+        await self.drills.restore()
         await self.commentary.ensure_robot()
         if listen:
             await self._listen()

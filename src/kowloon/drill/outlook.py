@@ -1,0 +1,108 @@
+"""When a drill has to stop and look: the moments at which something changes under the deployed resources. Pure.
+
+The whole scenario is laid out on a board of its own before anything is injected. What it says equals what the live
+faults do (tests/faults/test_replay.py), so time between two moments can be skipped without missing a change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from kowloon.core.errors import ConfigurationError
+from kowloon.faults.kinds.base import SECONDS_PER_MINUTE
+from kowloon.faults.manager import publish
+from kowloon.faults.scenario import Provider, Scenario
+from kowloon.store.units import Unit
+from kowloon.topology.effects import Aspect, failover_due
+from kowloon.topology.health import HealthBoard, HealthView
+from kowloon.topology.map import Topology
+from kowloon.topology.services import Edge, ServiceNode
+
+# A control plane is looked at again when the share of calls that it serves has moved this far.
+_SHARE_STEP = 0.2
+_SHARE_GRID_MIN = 1.0
+# Just after a boundary, so that the effect holds when the probes look.
+_SLACK_MIN = 0.01
+_TURNS = {"database": Aspect.FAILOVER, "balancer": Aspect.EVACUATION}
+
+
+class Outlook:
+    """`declared`: the cloud's own service nodes and edges, which the scenario's overlay is laid over."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        provider: Provider,
+        topology: Topology,
+        declared: tuple[Iterable[ServiceNode], Iterable[Edge]] = ((), ()),
+    ) -> None:
+        self._length_min = scenario.length_min
+        self._board = HealthBoard(topology)
+        self._board.declare(*declared)
+        try:
+            for fault in scenario.faults(0.0, provider):
+                publish(self._board, fault)
+        except ValueError as problem:
+            raise ConfigurationError(f"the scenario {scenario.name} cannot be carried out: {problem}") from problem
+        steps = {step.at_min for step in scenario.plan(provider)}
+        self._fixed = {*steps, *self._control_plane_moments(scenario.region), self._length_min}
+        self._views = [(at, self._view(at)) for at in self._boundaries()]
+        self._by_host: dict[tuple[str, str], list[float]] = {}
+
+    def moments(self, units: Iterable[Unit]) -> list[float]:
+        """Minutes of the scenario, rising, from 0 to its end."""
+        found = set(self._fixed)
+        for unit in units:
+            found.update(self._host_moments(unit.host, unit.engine))
+            found.update(self._turns(unit))
+        return sorted(minute for minute in found if 0.0 <= minute <= self._length_min)
+
+    def next_moment(self, units: Iterable[Unit], after_min: float) -> float | None:
+        return next((minute for minute in self.moments(units) if minute > after_min), None)
+
+    def _boundaries(self) -> list[float]:
+        """Just after every minute at which an effect starts or ends."""
+        edges = {moment for effect in self._board.effects() for moment in (effect.start, effect.end)}
+        minutes = (edge / SECONDS_PER_MINUTE for edge in edges)
+        return sorted(minute + _SLACK_MIN for minute in minutes if 0.0 <= minute <= self._length_min)
+
+    def _view(self, minute: float) -> HealthView:
+        return HealthView(self._board, minute * SECONDS_PER_MINUTE)
+
+    def _host_moments(self, host: str, unit_class: str) -> list[float]:
+        key = (host, unit_class)
+        if not host:
+            return []
+        if key not in self._by_host:
+            states = [(0.0, True)]
+            for at, view in self._views:
+                serving = view.host(host, unit_class).serving
+                if serving != states[-1][1]:
+                    states.append((at, serving))
+            self._by_host[key] = [minute for minute, _ in states[1:]]
+        return self._by_host[key]
+
+    def _turns(self, unit: Unit) -> Iterable[float]:
+        """When the provider gets to a resource by hand, while its host is down: its turn in each queue."""
+        aspect = _TURNS.get(unit.engine)
+        down = self._host_moments(unit.host, unit.engine)
+        if aspect is None or not down:
+            return
+        for effect in self._board.effects():
+            if effect.aspect is aspect and effect.value.get("mode") == "manual":
+                due = failover_due(effect, unit.owner_id)
+                if due is not None and due / SECONDS_PER_MINUTE >= down[0]:
+                    yield due / SECONDS_PER_MINUTE + _SLACK_MIN
+
+    def _control_plane_moments(self, region: str) -> Iterable[float]:
+        names = [name for name in self._board.nodes(0.0) if name.endswith(f"@{region}")]
+        held = dict.fromkeys(names, 1.0)
+        for step in range(int(self._length_min / _SHARE_GRID_MIN) + 1):
+            minute = step * _SHARE_GRID_MIN
+            view = self._view(minute)
+            for name in names:
+                share = view.service(name).share
+                whole_again = share >= 0.999 > held[name]
+                if abs(share - held[name]) >= _SHARE_STEP or whole_again:
+                    held[name] = share
+                    yield minute
