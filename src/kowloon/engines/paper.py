@@ -73,6 +73,12 @@ class PaperUnits:
     def state(self, unit_id: str) -> UnitState:
         return self._states.get(unit_id, UnitState.ABSENT)
 
+    def runs_at(self, address: str) -> bool:
+        """Whether a unit of this kind runs at that address."""
+        return any(
+            spec.address == address and self._states.get(id) is UnitState.RUNNING for id, spec in self._specs.items()
+        )
+
     def on_report(self, listener: ReportListener) -> None:
         self._listeners.append(listener)
 

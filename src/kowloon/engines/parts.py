@@ -7,12 +7,14 @@ from typing import Protocol
 
 from kowloon.core.config import HomeFiles
 from kowloon.engines.balancer.base import BalancerEngine
+from kowloon.engines.balancer.paper import PaperBalancer
 from kowloon.engines.balancer.process import ProcessBalancer
 from kowloon.engines.base import AddressSpace, Fabric, UnitEngine
 from kowloon.engines.compute.base import ComputeEngine
 from kowloon.engines.compute.paper import PaperCompute
 from kowloon.engines.compute.process import ProcessCompute
 from kowloon.engines.database.base import DatabaseEngine
+from kowloon.engines.database.paper import PaperDatabase
 from kowloon.engines.database.process import ProcessDatabase
 from kowloon.engines.fabric import InProcessFabric, LoopbackAddressSpace
 from kowloon.engines.paper import PaperUnits
@@ -64,18 +66,20 @@ class PaperParts:
         self._fabric = InProcessFabric()
         self.fabric: Fabric = self._fabric
         self.addresses: AddressSpace = PaperAddresses()
-        self._make()
-
-    def _make(self) -> None:
-        compute, database = PaperCompute(self._fabric), PaperUnits("database", self._fabric)  # type: ignore
+        compute, database = PaperCompute(self._fabric), PaperDatabase(self._fabric)
+        self._units: tuple[PaperUnits, ...] = (compute, database)
         self.compute: ComputeEngine = compute
         self.database: DatabaseEngine = database
-        self.balancer: BalancerEngine = PaperUnits("balancer", self._fabric)  # type: ignore
+        self.balancer: BalancerEngine = PaperBalancer(self._fabric, self._answers)
         self.engines: dict[str, UnitEngine] = {
-            "compute": compute,
+            "compute": self.compute,
             "balancer": self.balancer,
-            "database": database,
+            "database": self.database,
         }
+
+    def _answers(self, address: str) -> bool:
+        """Whether a backend there would pass a check: on paper, whether its unit runs."""
+        return any(units.runs_at(address) for units in self._units)
 
     async def open(self) -> None:
         pass
