@@ -44,6 +44,9 @@ from kowloon.services.ram.policies import AttachedPolicies
 from kowloon.services.rds.actions import rds
 from kowloon.services.rds.contents import DatabaseContents
 from kowloon.services.rds.failover import DatabaseHa
+from kowloon.services.slb.actions import slb
+from kowloon.services.slb.failover import BalancerHa
+from kowloon.services.slb.health import HealthListener
 from kowloon.services.sts.actions import sts
 from kowloon.services.vpc.actions import vpc
 from kowloon.store.backend import MemoryBackend, SqliteBackend
@@ -69,7 +72,7 @@ class Cloud:
             os.chmod(self.files.home, 0o711)
         self.ids = Ids(settings.seed)
         self.bus = EventBus()
-        self.registry = Registry((ecs, vpc, rds, ram, sts))
+        self.registry = Registry((ecs, vpc, slb, rds, ram, sts))
         self.store = self._open_store()
         self.clock = clock or Clock()
         self._restore_offset()
@@ -186,6 +189,8 @@ class Cloud:
     def _wire(self) -> None:
         self.runtime.add(UnitKeeper(self.store, self.board, self.clock, self.bus, self.parts.engines, self.runtime))
         self.runtime.add(InstanceStatus(self.store, self.board, self.clock, self.bus))
+        self.runtime.add(BalancerHa(self.store, self.board, self.clock, self.bus))
+        self.runtime.add(HealthListener(self.store, self.board.topology, self.clock, self.parts.balancer))
         self.runtime.add(DatabaseHa(self.store, self.board, self.clock, self.bus, self.parts.database))
         self.runtime.add(DatabaseContents(self.store, self.board, self.parts.database))
         self.webhook = RobotWebhook(self.store, self.clock, self.ids)

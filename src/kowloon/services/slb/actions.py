@@ -1,0 +1,29 @@
+"""All actions of the product, declared by importing the modules that hold them."""
+
+from kowloon.actions import tags
+from kowloon.services.slb import (
+    attribute,
+    groups,
+    health,
+    listener_views,
+    listeners,
+    load_balancers,
+    places,
+    servers,
+)
+from kowloon.services.slb.product import slb
+from kowloon.services.slb.resources import Listener, LoadBalancer, ServerGroup
+
+tags.declare_tag_actions(slb, {"instance": LoadBalancer, "listener": Listener, "vservergroup": ServerGroup})
+
+__all__ = [
+    "attribute",
+    "groups",
+    "health",
+    "listener_views",
+    "listeners",
+    "load_balancers",
+    "places",
+    "servers",
+    "slb",
+]
