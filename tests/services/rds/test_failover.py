@@ -97,7 +97,7 @@ def _observed(databases: Databases, unit_id: str) -> str:
 def test_a_manual_queue_holds_the_failover_until_its_turn(databases: Databases) -> None:
     created = _running(databases)
     cloud = databases.cloud
-    _inject(databases, "database_failover", f"rds@{REGION}", manual=True, queue_start_min=60.0, queue_end_min=61.0)
+    _inject(databases, "database_failover", REGION, queue_start_min=60.0, queue_end_min=61.0)
     _inject(databases, "zone-power", f"{REGION}-c")
     eventually(lambda: cloud.call(lambda: _missing(cloud)) is not None)
     assert databases.attribute(created.dbinstance_id).master_zone == f"{REGION}-c"
