@@ -87,12 +87,13 @@ def status(as_json: bool = typer.Option(False, "--json", help="For machines.")) 
     )
     console.print(counts or "nothing created yet")
     if answer["units"]:
-        table = Table("part", "of", "host", "private address", "real address", "state", box=None)
+        table = Table(box=None)
+        for heading in ("part", "host", "private address", "real address", "state"):
+            table.add_column(heading, overflow="fold")
         for unit in answer["units"]:
             colour = "green" if unit["observed"] == unit["desired"] else "red"
             table.add_row(
                 unit["id"],
-                unit["owner"].split("/")[0],
                 unit["host"],
                 unit["private_address"],
                 unit["real_address"],

@@ -85,10 +85,14 @@ class DatabaseHa:
     # --- the primary answers ---
 
     async def _finish_creation(self, instance: DBInstance, primary: NodeStatus, standby: NodeStatus) -> float:
-        if not primary.reachable or (instance.is_ha and not (standby.reachable and standby.streaming)):
+        if not primary.reachable:
             return PROBE_EVERY_S
-        if instance.standby is not None:
-            await self._engine.set_synchronous(instance.primary, instance.standby.id)
+        second = instance.standby
+        if second is not None:
+            if not (standby.reachable and standby.streaming):
+                await self._store.run(lambda tx: _start_unit(tx, second.id))
+                return PROBE_EVERY_S
+            await self._engine.set_synchronous(instance.primary, second.id)
         await self._update(instance.id, status="Running", synced=instance.is_ha)
         self._tell(instance, "Running")
         return PROBE_EVERY_S
@@ -250,6 +254,12 @@ class DatabaseHa:
 
 async def _absent() -> NodeStatus:
     return _NOBODY
+
+
+def _start_unit(tx: Transaction, unit_id: str) -> None:
+    unit = tx.get(Unit, unit_id)
+    if unit is not None and unit.desired == "stopped":
+        tx.put(msgspec.structs.replace(unit, desired="running"))
 
 
 def _switch(tx: Transaction, instance_id: str) -> None:

@@ -120,6 +120,8 @@ def node_unit(instance: DBInstance, node: Node, host: str, address: Reference) -
         owner_id=instance.id,
         engine="database",
         address=node.address,
+        # A standby copies its primary, so it is started once that one answers (failover.py).
+        desired="running" if node.id == instance.primary else "stopped",
         payload=node_payload(instance, node),
         stop_grace_s=5.0,
     )
