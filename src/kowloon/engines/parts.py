@@ -110,10 +110,12 @@ class ProcessParts:
             unsandboxed=unsandboxed_user_data,
         )
         self.compute: ComputeEngine = self._compute
-        self.balancer: BalancerEngine = ProcessBalancer(
+        self._balancer = ProcessBalancer(
             self.host, self.fabric, socket_dir=run_folder(home) / "balancers", data_dir=self._data / "balancer"
         )
-        self.database: DatabaseEngine = ProcessDatabase(self.host, self.fabric, data_dir=self._data / "database")
+        self._database = ProcessDatabase(self.host, self.fabric, data_dir=self._data / "database")
+        self.balancer: BalancerEngine = self._balancer
+        self.database: DatabaseEngine = self._database
         self.engines: dict[str, UnitEngine] = {
             "compute": self.compute,
             "balancer": self.balancer,
@@ -125,6 +127,8 @@ class ProcessParts:
         await self._compute.open()
 
     async def close(self, *, end_units: bool) -> None:
+        await self._balancer.close()
+        self._database.close()
         await (self.host.shutdown() if end_units else self.host.close())
 
     async def wipe(self, unit_ids: list[tuple[str, str]]) -> None:
