@@ -37,6 +37,7 @@ from kowloon.gateway.front import Front
 from kowloon.gateway.hosts import Hosts
 from kowloon.gateway.transport import Server
 from kowloon.services.ecs.actions import ecs
+from kowloon.services.ecs.command_runs import CommandRuns
 from kowloon.services.ecs.reconcile import InstanceStatus
 from kowloon.services.ram.actions import ram
 from kowloon.services.ram.credentials import StoredCredentials
@@ -49,6 +50,7 @@ from kowloon.services.slb.failover import BalancerHa
 from kowloon.services.slb.health import HealthListener
 from kowloon.services.sts.actions import sts
 from kowloon.services.vpc.actions import vpc
+from kowloon.services.vpc.reconcile import EipFollow
 from kowloon.store.backend import MemoryBackend, SqliteBackend
 from kowloon.store.codec import Codec
 from kowloon.store.identity import Account, PolicyAttachment, StoredKey, User
@@ -189,6 +191,8 @@ class Cloud:
     def _wire(self) -> None:
         self.runtime.add(UnitKeeper(self.store, self.board, self.clock, self.bus, self.parts.engines, self.runtime))
         self.runtime.add(InstanceStatus(self.store, self.board, self.clock, self.bus))
+        self.runtime.add(CommandRuns(self.store, self.board.topology, self.clock, self.parts.compute))
+        self.runtime.add(EipFollow(self.store, self.board.topology))
         self.runtime.add(BalancerHa(self.store, self.board, self.clock, self.bus))
         self.runtime.add(HealthListener(self.store, self.board.topology, self.clock, self.parts.balancer))
         self.runtime.add(DatabaseHa(self.store, self.board, self.clock, self.bus, self.parts.database))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from kowloon.actions.errors import REGION_NOT_FOUND
 from kowloon.actions.ports import Principal
 from kowloon.core.events import Event
@@ -13,7 +15,8 @@ from kowloon.topology.map import Topology
 
 
 class Context:
-    """One call of one action. `now` is cloud time, `wall` is wall time; `events` go out after the commit."""
+    """One call of one action. `now` is cloud time, `wall` is wall time; `events` go out after the commit; `prepared` is
+    what the action's `prepare` made before the transaction, the same at every re-run."""
 
     __slots__ = (
         "account",
@@ -22,6 +25,7 @@ class Context:
         "host",
         "ids",
         "now",
+        "prepared",
         "principal",
         "region",
         "request_id",
@@ -42,6 +46,7 @@ class Context:
         health: HealthView,
         request_id: str,
         host: str,
+        prepared: Any = None,
     ) -> None:
         self.tx = tx
         self.principal = principal
@@ -54,6 +59,7 @@ class Context:
         self.topology: Topology = health.topology
         self.request_id = request_id
         self.host = host
+        self.prepared = prepared
         self.events: list[Event] = []
 
     def mine(self, kind: type[R], id: str) -> R | None:

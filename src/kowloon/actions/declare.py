@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import typing
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from importlib import resources
 from typing import Any, Literal, TypeVar
 
@@ -35,6 +35,7 @@ class Action:
         resource: str,
         access: Literal["read", "write"],
         anonymous: bool,
+        prepare: Callable[[], Awaitable[object]] | None,
     ) -> None:
         self.product = product
         self.handler = handler
@@ -43,6 +44,7 @@ class Action:
         self.resource = resource
         self.access = access
         self.anonymous = anonymous
+        self.prepare = prepare
         fields = request.__struct_fields__
         self.takes_client_token = "ClientToken" in fields
         self.takes_dry_run = "DryRun" in fields
@@ -80,16 +82,24 @@ class Product:
         self.actions: dict[str, Action] = {}
 
     def action(
-        self, *, resource: str = "*", access: Literal["read", "write"] | None = None, anonymous: bool = False
+        self,
+        *,
+        resource: str = "*",
+        access: Literal["read", "write"] | None = None,
+        anonymous: bool = False,
+        prepare: Callable[[], Awaitable[object]] | None = None,
     ) -> Callable[[Callable[[Context, Req], Res]], Callable[[Context, Req], Res]]:
         """Declare an operation. Its name is that of the request type without `Request`; `resource` is the RAM
-        resource, fields in braces taken from the request (`acs:vpc:{region}:{account}:vswitch/{VSwitchId}`)."""
+        resource, fields in braces taken from the request (`acs:vpc:{region}:{account}:vswitch/{VSwitchId}`).
+        `prepare` makes what costs too much for the loop (a key): it runs before the transaction, and what it made is
+        `ctx.prepared`."""
 
         def declare(handler: Callable[[Context, Req], Res]) -> Callable[[Context, Req], Res]:
             request = typing.get_type_hints(handler)["req"]
             name = request.__name__
             reads = name.startswith(("Describe", "Get", "List", "Query"))
-            declared = Action(self, handler, request, resource, access or ("read" if reads else "write"), anonymous)
+            kind = access or ("read" if reads else "write")
+            declared = Action(self, handler, request, resource, kind, anonymous, prepare)
             if declared.name in self.actions:
                 raise ValueError(f"{self.code} {declared.name} is declared twice")
             self.actions[declared.name] = declared

@@ -115,10 +115,12 @@ def declare_tag_actions(
     kinds: Mapping[str, type[Resource]],
     *,
     untag: type[UntagResourcesRequest] = UntagResourcesRequest,
-    same_id: Callable[[Resource], str] = lambda item: item.id,
+    stored_id: Callable[[Context, type[Resource], str], str] = lambda ctx, kind, id: id,
+    shown_id: Callable[[Resource], str] = lambda item: item.id,
 ) -> None:
     """TagResources, UntagResources (or UnTagResources) and ListTagResources. `kinds`: the product's ResourceType
-    values, matched in any letter case."""
+    values, matched in any letter case. `stored_id` and `shown_id` turn a ResourceId of the wire into the id of the
+    resource and back, where they differ."""
     by_type = {name.lower(): kind for name, kind in kinds.items()}
 
     def kind_of(name: str) -> type[Resource]:
@@ -133,7 +135,7 @@ def declare_tag_actions(
         kind = kind_of(resource_type)
         items = []
         for id in ids:
-            item = ctx.mine(kind, id)
+            item = ctx.mine(kind, stored_id(ctx, kind, id))
             if item is None:
                 raise RESOURCE_NOT_FOUND.error()
             items.append(item)
@@ -157,9 +159,9 @@ def declare_tag_actions(
     def list_tag_resources(ctx: Context, req: ListTagResourcesRequest) -> ListTagResourcesResponse:
         kind = kind_of(req.ResourceType)
         rows = [
-            TagResourceItem(ResourceId=same_id(item), ResourceType=req.ResourceType, TagKey=key, TagValue=value)
+            TagResourceItem(ResourceId=shown_id(item), ResourceType=req.ResourceType, TagKey=key, TagValue=value)
             for item in ctx.all(kind)
-            if (not req.ResourceId or item.id in req.ResourceId) and matches(item.tags, req.Tag)
+            if (not req.ResourceId or shown_id(item) in req.ResourceId) and matches(item.tags, req.Tag)
             for key, value in item.tags.items()
         ]
         page = pages.by_token(rows, req.NextToken, req.MaxResults)

@@ -139,8 +139,9 @@ class UnitKeeper:
             )
 
     def _remove(self, unit_id: str) -> None:
+        """Unless somebody has asked for a new one under the same id while the engine let go of the old one."""
         transaction = self._store.begin()
         unit = transaction.get(Unit, unit_id)
-        if unit is not None:
+        if unit is not None and unit.desired == "deleted":
             transaction.delete(unit)
             self._store.commit_now(transaction)

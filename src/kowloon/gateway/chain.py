@@ -235,9 +235,10 @@ class Chain:
         if action.takes_client_token:
             token = getattr(request, "ClientToken", "") or ""
         contexts: list[Context] = []
+        prepared = await action.prepare() if action.prepare is not None else None
 
         def body(transaction: Transaction) -> object:
-            ctx = self._context(exchange, transaction)
+            ctx = self._context(exchange, transaction, prepared)
             contexts.append(ctx)
             client_token = (
                 ClientToken(action, exchange.account, exchange.region, token, exchange.parameters) if token else None
@@ -256,7 +257,7 @@ class Chain:
         for event in contexts[-1].events:
             self._bus.emit(event)
 
-    def _context(self, exchange: Exchange, transaction: Transaction) -> Context:
+    def _context(self, exchange: Exchange, transaction: Transaction, prepared: object) -> Context:
         return Context(
             tx=transaction,
             principal=exchange.caller,
@@ -267,6 +268,7 @@ class Chain:
             health=self._board.view(exchange.now),
             request_id=exchange.request_id,
             host=exchange.request.host,
+            prepared=prepared,
         )
 
     # --- the end ---

@@ -49,3 +49,70 @@ PAYMENT_UNSUPPORTED = ErrorSpec(
 CLASSIC_UNSUPPORTED = ErrorSpec(
     "MissingParameter.VSwitchId", 400, "A VSwitchId is required: there is no classic network here."
 )
+VPC_NOT_FOUND = ErrorSpec("InvalidVpcId.NotFound", 404, "The specified VpcId does not exist.")
+GROUP_NAME_INVALID = ErrorSpec(
+    "InvalidSecurityGroupName.Malformed", 400, "The specified security group name is not well formatted."
+)
+GROUP_TYPE_INVALID = ErrorSpec(
+    "InvalidSecurityGroupType.ValueNotSupported", 400, "The specified SecurityGroupType is not valid."
+)
+VPC_IN_USE = ErrorSpec("DependencyViolation.SecurityGroup", 400, "Specified object has dependent resources.")
+RULE_PROTOCOL = ErrorSpec(
+    "InvalidIpProtocol.ValueNotSupported",
+    400,
+    "The parameter IpProtocol must be specified with case insensitive TCP, UDP, ICMP, GRE or All.",
+)
+RULE_PORTS = ErrorSpec(
+    "InvalidParam.PortRange",
+    400,
+    "The specified param PortRange or SourcePortRange is not valid. should be integer and less than 65535, "
+    "range separator is '/'.",
+)
+RULE_PORTS_MISMATCH = ErrorSpec(
+    "OperationDenied", 400, "The specified IpProtocol does not exist or IpProtocol and PortRange do not match."
+)
+RULE_POLICY = ErrorSpec("InvalidPolicy.Malformed", 400, 'The specified parameter "Policy" is not valid.')
+RULE_PRIORITY = ErrorSpec("InvalidPriority.Malformed", 400, 'The specified parameter "Priority" is not valid.')
+RULE_CIDR = ErrorSpec("Invalid{name}.Malformed", 400, 'The specified parameter "{name}" is not valid.')
+RULE_NO_SOURCE = ErrorSpec(
+    "MissingParameter.Source", 400, "One of the parameters SourceCidrIp or SourceGroupId must be specified."
+)
+RULE_NO_DESTINATION = ErrorSpec(
+    "MissingParameter.Dest", 400, "One of the parameters DestCidrIp or DestGroupId must be specified."
+)
+RULE_GROUP_NOT_FOUND = ErrorSpec("Invalid{name}.NotFound", 404, "The {name} provided does not exist in our records.")
+RULES_TOO_MANY = ErrorSpec(
+    "AuthorizationLimitExceed", 403, "The limit of authorization records in the security group reaches."
+)
+KEY_PAIR_NAME = ErrorSpec("InvalidKeyPairName.Malformed", 400, "Specified Key Pair name is not valid.")
+KEY_PAIR_EXISTS = ErrorSpec("KeyPair.AlreadyExist", 400, "The key pair already exist.")
+KEY_PAIR_IN_USE = ErrorSpec(
+    "InvalidParameter.KeypairAlreadyAttachedInstance",
+    400,
+    'The specified parameter "KeyPairNames" attached to instances can not be deleted.',
+)
+KEY_PAIR_NAMES = ErrorSpec(
+    "InvalidKeyPairNames.ValueNotSupported", 400, 'The specified parameter "KeyPairNames" is not valid.'
+)
+PUBLIC_KEY_INVALID = ErrorSpec("InvalidPublicKeyBody.Malformed", 400, "The PublicKeyBody format is not supported.")
+COMMAND_NOT_FOUND = ErrorSpec("InvalidCmdId.NotFound", 404, "The specified command ID does not exist.")
+COMMAND_INSTANCE_NOT_FOUND = ErrorSpec("InvalidInstance.NotFound", 404, "The specified instance does not exist.")
+COMMAND_INSTANCES_TOO_MANY = ErrorSpec(
+    "InstanceIds.ExceedLimit", 403, "The number of instance IDs exceeds the upper limit."
+)
+COMMAND_CONTENT = ErrorSpec(
+    "CmdContent.DecodeError", 403, "The specified command content is not valid base64 text in UTF-8."
+)
+COMMAND_CONTENT_SIZE = ErrorSpec(
+    "CmdContent.ExceedLimit", 403, "The length of the command content exceeds the upper limit."
+)
+COMMAND_TYPE = ErrorSpec("InvalidCmdType.NotFound", 403, "The specified command type does not exist.")
+COMMAND_NAME_SIZE = ErrorSpec("CmdName.ExceedLimit", 403, "The length of the command name exceeds the upper limit.")
+COMMAND_PARAMETERS_OFF = ErrorSpec(
+    "Parameter.Disabled",
+    404,
+    "Parameters cannot be passed in when the command customization function is disabled.",
+)
+COMMAND_TIMEOUT = ErrorSpec("InvalidParam.Timeout", 403, "The specified parameter Timeout is not valid.")
+COMMAND_MODE = ErrorSpec("InvalidParam.RepeatMode", 403, "The specified RepeatMode is not supported. {why}")
+COMMAND_PLATFORM = ErrorSpec("InvalidInstance.NotMatch", 403, "The specified instance type does not match the command.")

@@ -84,11 +84,10 @@ class Command(Resource, frozen=True, kw_only=True):
     working_dir: str = ""
     timeout_s: int = 60
     parameters: tuple[str, ...] = ()
-    kept: bool = True
 
 
 class InvocationResult(msgspec.Struct, frozen=True, kw_only=True):
-    """`output` is base64. `status`: Pending, Running, Success, Failed, Timeout, Stopped."""
+    """`output` is base64. `status`: Pending, Running, Success, Failed, Timeout, or Aborted (it was never sent)."""
 
     instance_id: str
     status: str = "Pending"
@@ -100,6 +99,10 @@ class InvocationResult(msgspec.Struct, frozen=True, kw_only=True):
     started_at: float | None = None
     finished_at: float | None = None
 
+    @property
+    def finished(self) -> bool:
+        return self.status not in ("Pending", "Running")
+
 
 class Invocation(Resource, frozen=True, kw_only=True):
     """One run of a command on some instances; `script` is what runs, with its parameters filled in."""
@@ -108,8 +111,14 @@ class Invocation(Resource, frozen=True, kw_only=True):
     command_id: str
     command_name: str
     command_type: str
+    description: str = ""
     content: str
     script: str
+    parameters: dict[str, str] = msgspec.field(default_factory=dict)
     working_dir: str
     timeout_s: int
     results: tuple[InvocationResult, ...]
+
+    @property
+    def finished(self) -> bool:
+        return all(result.finished for result in self.results)

@@ -26,7 +26,7 @@ from kowloon.store.resources import Reference
 from kowloon.store.units import Unit, dialable_address
 
 # The vendor's InstanceType values that can be bound here, and the resource kinds behind them.
-_TARGETS = {"EcsInstance": "instance", "SlbInstance": "load-balancer"}
+TARGETS = {"EcsInstance": "instance", "SlbInstance": "load-balancer"}
 
 
 class AllocateEipAddressRequest(Request):
@@ -186,9 +186,9 @@ def associate_eip_address(ctx: Context, req: AssociateEipAddressRequest) -> Resp
     item = _mine(ctx, req.AllocationId)
     if item.bound_id:
         raise EIP_STATUS.error()
-    kind = _TARGETS.get(req.InstanceType)
+    kind = TARGETS.get(req.InstanceType)
     if kind is None:
-        raise invalid("InstanceType", f"Kowloon binds {' and '.join(_TARGETS)}.")
+        raise invalid("InstanceType", f"Kowloon binds {' and '.join(TARGETS)}.")
     unit = ctx.tx.get(Unit, req.InstanceId)
     if not ctx.reference(kind, req.InstanceId) or unit is None:
         raise EIP_TARGET_NOT_FOUND.error()
