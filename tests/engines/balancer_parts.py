@@ -161,7 +161,7 @@ async def connected(address: str, port: int, buffer_bytes: int = 1 << 24) -> Asy
         writer.close()
 
 
-async def get(address: str, port: int = 80, path: str = "/") -> tuple[int, bytes, bytes]:
+async def get(address: str, port: int = 8080, path: str = "/") -> tuple[int, bytes, bytes]:
     async with connected(address, port) as client:
         return await client.ask(path)
 

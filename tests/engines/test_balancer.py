@@ -212,7 +212,7 @@ async def test_http_checks_want_their_status(balancer: Balancer, backends: Pair)
     check = HealthCheck(
         kind="http", interval_s=0.05, timeout_s=0.2, rise=2, fall=2, path="/up", domain="d.test", expect=("http_3xx",)
     )
-    await balancer.start(tcp(backend, check=check), Listener(protocol="http", port=80, backends=(backend.spec(),)))
+    await balancer.start(tcp(backend, check=check), Listener(protocol="http", port=8080, backends=(backend.spec(),)))
     backend.answer = lambda _h, _b: http_answer(b"", "204 No Content")
     await balancer.until_status("a", "unavailable")
     assert {status.status for status in await balancer.engine.health("lb-1")} == {"abnormal", "unavailable"}
@@ -242,7 +242,7 @@ async def test_a_frozen_backend_that_is_cut_off_is_a_black_hole(
     )
     check = HealthCheck(kind="http", interval_s=0.05, timeout_s=0.2, rise=1, fall=1)
     options = {"connect_timeout_s": 0.5, "request_timeout_s": 0.5}
-    http = Listener(protocol="http", port=80, backends=(backend.spec(),), check=check, **options)  # type: ignore[arg-type]
+    http = Listener(protocol="http", port=8080, backends=(backend.spec(),), check=check, **options)  # type: ignore[arg-type]
     await balancer.start(http, tcp(backend, check=check))
     await balancer.until_status("real", "normal")
     async with connected(balancer.address, PORT) as stalled:
@@ -254,7 +254,7 @@ async def test_a_frozen_backend_that_is_cut_off_is_a_black_hole(
         assert set(statuses) == {"real"}
 
         async def unhealthy() -> bool:
-            return (await get(balancer.address, 80))[0] == 503
+            return (await get(balancer.address, 8080))[0] == 503
 
         await eventually(unhealthy)
         assert time.monotonic() - began < 3
@@ -267,7 +267,7 @@ async def test_a_frozen_backend_that_is_cut_off_is_a_black_hole(
         assert (await stalled.answer_head()).startswith(b"HTTP/1.0 200 OK")
 
     async def healthy() -> bool:
-        return (await get(balancer.address, 80))[0] == 200
+        return (await get(balancer.address, 8080))[0] == 200
 
     await eventually(healthy)
     await host.kill("i-1")
@@ -276,9 +276,9 @@ async def test_a_frozen_backend_that_is_cut_off_is_a_black_hole(
 async def test_a_cut_backend_times_out_as_504(balancer: Balancer, backends: Pair) -> None:
     specs = (backends[0].spec(),)
     await balancer.start(
-        Listener(protocol="http", port=80, backends=specs, connect_timeout_s=0.3, request_timeout_s=0.3)
+        Listener(protocol="http", port=8080, backends=specs, connect_timeout_s=0.3, request_timeout_s=0.3)
     )
-    async with connected(balancer.address, 80) as client:
+    async with connected(balancer.address, 8080) as client:
         assert (await client.ask())[0] == 200
         balancer.engine.fabric.cut(backends[0].address)
         began = time.monotonic()
@@ -401,3 +401,13 @@ async def refuses_at_once(address: str, port: int) -> bool:
         return True
     writer.close()
     return False
+
+
+async def test_a_low_port_is_served_or_refused_in_words(balancer: Balancer, backends: Pair) -> None:
+    listener = Listener(protocol="http", port=80, backends=(backends[0].spec(),))
+    if balancer.engine.capabilities()["low_ports"]:
+        await balancer.start(listener)
+        assert (await get(balancer.address, 80))[0] == 200
+    else:
+        with pytest.raises(EngineError, match=r":80 cannot be listened on: Permission denied"):
+            await balancer.start(listener)

@@ -49,14 +49,14 @@ async def backends(addresses: Addresses) -> AsyncIterator[tuple[HttpBackend, Htt
 
 
 def http(*backends: HttpBackend, **options: object) -> Listener:
-    return Listener(protocol="http", port=80, backends=tuple(each.spec() for each in backends), **options)  # type: ignore[arg-type]
+    return Listener(protocol="http", port=8080, backends=tuple(each.spec() for each in backends), **options)  # type: ignore[arg-type]
 
 
 async def test_requests_are_shared_and_connections_kept(
     balancer: Balancer, backends: tuple[HttpBackend, HttpBackend]
 ) -> None:
     await balancer.start(http(*backends))
-    async with connected(balancer.address, 80) as client:
+    async with connected(balancer.address, 8080) as client:
         answers = [await client.ask("/x?y=1") for _ in range(10)]
     assert Counter(body for _, _, body in answers) == {b"a": 5, b"b": 5}
     assert [backend.connections for backend in backends] == [1, 1]
@@ -72,7 +72,7 @@ async def test_forwarded_for_is_extended_and_hop_headers_stay_here(
     backend = backends[0]
     backend.answer = lambda _h, _b: http_answer(b"ok", headers="Connection: x-private\r\nX-Private: 1\r\nX-Kept: 2\r\n")
     await balancer.start(http(backend))
-    async with connected(balancer.address, 80) as client:
+    async with connected(balancer.address, 8080) as client:
         headers = "X-Forwarded-For: 1.2.3.4\r\nX-Forwarded-Proto: https\r\nConnection: x-secret\r\nX-Secret: s\r\n"
         _, head, _ = await client.ask(headers=headers)
     sent = backend.requests[0][0]
@@ -90,7 +90,7 @@ async def test_bodies_of_every_framing_pass_both_ways(
     await balancer.start(http(backend))
     big = bytes(range(256)) * 8192  # 2 MiB
     backend.answer = lambda _h, body: http_answer(hashlib.sha256(body).hexdigest().encode())
-    async with connected(balancer.address, 80) as client:
+    async with connected(balancer.address, 8080) as client:
         status, _, body = await client.ask(method="POST", body=big)
         assert (status, body.decode()) == (200, hashlib.sha256(big).hexdigest())
         client.writer.write(b"PUT / HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n")
@@ -109,7 +109,7 @@ async def test_bodies_of_every_framing_pass_both_ways(
         assert b"content-length: 1000" in await client.reader.readuntil(b"\r\n\r\n")
         backend.answer = lambda _h, _b: b"HTTP/1.1 304 Not Modified\r\n\r\n"
         assert (await client.ask())[0] == 304
-    async with connected(balancer.address, 80) as client:
+    async with connected(balancer.address, 8080) as client:
         backend.answer = lambda _h, _b: b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
         client.writer.write(b"GET / HTTP/1.0\r\n\r\n")
         assert (await client.reader.read()).endswith(b"connection: close\r\n\r\nhello")
@@ -120,7 +120,7 @@ async def test_pipelined_requests_are_answered_in_order(
 ) -> None:
     backends[0].answer = lambda head, _b: http_answer(head.split(b" ")[1])
     await balancer.start(http(backends[0]))
-    async with connected(balancer.address, 80) as client:
+    async with connected(balancer.address, 8080) as client:
         client.writer.write(b"".join(b"GET /%d HTTP/1.1\r\nHost: t\r\n\r\n" % number for number in range(200)))
         assert [(await client.answer())[2] for _ in range(200)] == [b"/%d" % number for number in range(200)]
 
@@ -128,7 +128,7 @@ async def test_pipelined_requests_are_answered_in_order(
 async def test_continue_is_passed_on(balancer: Balancer, backends: tuple[HttpBackend, HttpBackend]) -> None:
     backends[0].answer = lambda _h, _b: b"HTTP/1.1 100 Continue\r\n\r\n" + http_answer(b"done")
     await balancer.start(http(backends[0]))
-    async with connected(balancer.address, 80) as client:
+    async with connected(balancer.address, 8080) as client:
         assert (await client.ask(headers="Expect: 100-continue\r\n"))[0] == 100
         assert (await client.answer())[2] == b"done"
 
@@ -156,7 +156,7 @@ async def test_ambiguous_requests_never_reach_a_backend(
 ) -> None:
     await balancer.start(http(backends[0]))
     for request in AMBIGUOUS:
-        async with connected(balancer.address, 80) as client:
+        async with connected(balancer.address, 8080) as client:
             client.writer.write(request + b"GET /smuggled HTTP/1.1\r\nHost: t\r\n\r\n")
             received = await client.reader.read()
         assert received.startswith(b"HTTP/1.1 400 Bad Request\r\n"), request
@@ -177,7 +177,7 @@ async def test_errors_are_the_vendors(balancer: Balancer, backends: tuple[HttpBa
     assert status == 502
     assert b"502 Bad Gateway" in body
     await balancer.configure(http())
-    async with connected(balancer.address, 80) as client:
+    async with connected(balancer.address, 8080) as client:
         status, head, body = await client.ask()
         assert (status, b"503 Service Temporarily Unavailable" in body, b"keep-alive" in head) == (503, True, True)
         await balancer.configure(http(other))
@@ -186,7 +186,7 @@ async def test_errors_are_the_vendors(balancer: Balancer, backends: tuple[HttpBa
 
 async def test_a_dead_backend_costs_no_request(balancer: Balancer, backends: tuple[HttpBackend, HttpBackend]) -> None:
     await balancer.start(http(*backends))
-    async with connected(balancer.address, 80) as client:
+    async with connected(balancer.address, 8080) as client:
         assert {(await client.ask())[2] for _ in range(4)} == {b"a", b"b"}
         await backends[0].stop()
         assert {(await client.ask())[2] for _ in range(6)} == {b"b"}
@@ -195,7 +195,7 @@ async def test_a_dead_backend_costs_no_request(balancer: Balancer, backends: tup
 async def test_an_answer_cut_short_is_not_whole(balancer: Balancer, backends: tuple[HttpBackend, HttpBackend]) -> None:
     backends[0].answer = lambda _h, _b: b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 10\r\n\r\nabc"
     await balancer.start(http(backends[0]))
-    async with connected(balancer.address, 80) as client:
+    async with connected(balancer.address, 8080) as client:
         with pytest.raises((asyncio.IncompleteReadError, ConnectionResetError)):
             await client.ask()
 
@@ -204,7 +204,7 @@ async def test_sticky_sessions_stay_and_move_when_they_must(
     balancer: Balancer, backends: tuple[HttpBackend, HttpBackend]
 ) -> None:
     await balancer.start(http(*backends, sticky_cookie="SERVERID", sticky_timeout_s=60))
-    async with connected(balancer.address, 80) as client:
+    async with connected(balancer.address, 8080) as client:
         _, head, body = await client.ask()
         cookie = next(line for line in head.decode().split("\r\n") if line.startswith("set-cookie: SERVERID="))
         assert cookie.endswith(";Path=/")
@@ -230,7 +230,7 @@ async def test_a_websocket_becomes_a_tunnel(balancer: Balancer, addresses: Addre
     backend = HttpBackend(addresses(), "ws")
     server = await asyncio.start_server(serve, backend.address, backend.port)
     await balancer.start(http(backend))
-    async with connected(balancer.address, 80) as client:
+    async with connected(balancer.address, 8080) as client:
         status, _, _ = await client.ask(headers="Upgrade: websocket\r\nConnection: Upgrade\r\n")
         assert status == 101
         client.writer.write(b"frames \r\n\r\n")
@@ -247,7 +247,7 @@ async def test_a_slow_reader_holds_its_backend_back(
     backends[0].answer = lambda _h, _b: http_answer(bytes(size))
     await balancer.start(http(backends[0]))
     before = worker_rss(balancer)
-    async with connected(balancer.address, 80, buffer_bytes=4096) as client:
+    async with connected(balancer.address, 8080, buffer_bytes=4096) as client:
         client.writer.write(b"GET / HTTP/1.1\r\nHost: t\r\n\r\n")
         await client.reader.readuntil(b"\r\n\r\n")
         for _ in range(15):
