@@ -60,9 +60,13 @@ def main() -> None:
     if not run(*pip, "-r", "requirements/uv.lock", quiet=False):
         fail("could not install uv; check that this machine reaches its Python package index")
     uv = str(venv / "bin" / "uv")
-    if not run(uv, "pip", "sync", "-q", "--python", str(python), "--require-hashes", "requirements/dev.lock", quiet=False):
+    if not run(
+        uv, "pip", "sync", "-q", "--python", str(python), "--require-hashes", "requirements/dev.lock", quiet=False
+    ):
         fail("could not install the locked packages; the lines above name the one that failed")
-    if not run(uv, "pip", "install", "-q", "--python", str(python), "--no-deps", "--no-build-isolation", "-e", ".", quiet=False):
+    if not run(
+        uv, "pip", "install", "-q", "--python", str(python), "--no-deps", "--no-build-isolation", "-e", ".", quiet=False
+    ):
         fail("could not install kowloon itself into the environment")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from kowloon.actions.declare import Registry
+from kowloon.actions.declare import Product, Registry
 from kowloon.actions.idempotency import ClientTokenRecord
 from kowloon.actions.routes import Routes
 from kowloon.admin.routes import AdminRoutes
@@ -61,6 +61,7 @@ from kowloon.topology.health import HealthBoard
 from kowloon.topology.map import Topology
 
 _OFFSET = "clock-offset"
+PRODUCTS: tuple[Product, ...] = (ecs, vpc, slb, rds, ram, sts)
 
 
 class Cloud:
@@ -74,7 +75,7 @@ class Cloud:
             os.chmod(self.files.home, 0o711)
         self.ids = Ids(settings.seed)
         self.bus = EventBus()
-        self.registry = Registry((ecs, vpc, slb, rds, ram, sts))
+        self.registry = Registry(PRODUCTS)
         self.store = self._open_store()
         self.clock = clock or Clock()
         self._restore_offset()
