@@ -289,9 +289,11 @@ class DeleteSecurityGroupRequest(Request):
 def delete_security_group(ctx: Context, req: DeleteSecurityGroupRequest) -> Response:
     """Refused while instances are in it or other groups' rules name it."""
     item = mine(ctx, req.SecurityGroupId)
-    for other in ctx.all(SecurityGroup):
-        if other.id != item.id and any(rule.peer_group == item.id for rule in other.rules):
-            raise GROUP_IN_USE.error()
+    named = any(
+        rule.peer_group == item.id for other in ctx.all(SecurityGroup) if other.id != item.id for rule in other.rules
+    )
+    if named or any(isinstance(holder, Instance) for holder in ctx.tx.referrers(item.key)):
+        raise GROUP_IN_USE.error()
     ctx.tx.delete(item)
     return Response()
 
