@@ -21,7 +21,9 @@ HOLD_MOST_S = 15.0
 DOWN_AFTER = 3
 UP_AFTER = 5
 UP_SHARE = 0.9
-DOWN_SHARE = 0.1
+DOWN_SHARE = 0.05
+# Of a share, the lowest is told over this much measured time, so that it is no accident of a few tries.
+LOWEST_OVER_S = 15.0
 SECONDS_PER_MINUTE = 60.0
 
 Class = Literal["up", "degraded", "down"]
@@ -161,6 +163,22 @@ def measured_availability(phases: Sequence[ProbePhase]) -> float:
     """Over the measured seconds alone."""
     total = sum(phase.measured_s for phase in phases)
     return sum(phase.measured_s * phase.share for phase in phases) / total if total else 1.0
+
+
+def lowest(phases: Sequence[ProbePhase]) -> tuple[float, float]:
+    """(share, minute) of the worst successive phases that were measured for LOWEST_OVER_S together; of one that was
+    measured for long enough, its own."""
+    worst = (1.0, 0.0)
+    for index, first in enumerate(phases):
+        tries, served, measured_s = 0, 0.0, 0.0
+        for phase in phases[index:]:
+            tries, served = tries + phase.tries, served + phase.tries * phase.share
+            measured_s += phase.measured_s
+            if measured_s >= LOWEST_OVER_S:
+                break
+        if tries and served / tries < worst[0] and measured_s >= LOWEST_OVER_S:
+            worst = (served / tries, first.minute)
+    return worst
 
 
 def outages(samples: Sequence[Sample], phases: Sequence[Phase]) -> list[Outage]:

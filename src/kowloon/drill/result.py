@@ -12,6 +12,7 @@ from kowloon.drill.measure import (
     ProbePhase,
     availability,
     classify,
+    lowest,
     measured_availability,
     outages,
     probe_phases,
@@ -156,7 +157,7 @@ def _probe(series: Series, phases: Sequence[Phase], end_min: float) -> ProbeResu
     seen = probe_phases(series.samples, phases, end_min)
     found = [] if series.kind == "api" else outages(series.samples, phases)
     longest = max(found, key=lambda outage: outage.length_s(end_min), default=None)
-    worst = min(seen, key=lambda phase: phase.settled)
+    worst_share, worst_min = lowest(seen)
     return ProbeResult(
         name=series.name,
         kind=series.kind,
@@ -167,8 +168,8 @@ def _probe(series: Series, phases: Sequence[Phase], end_min: float) -> ProbeResu
         outages=tuple(found),
         availability=availability(seen),
         measured_availability=measured_availability(seen),
-        lowest=worst.settled,
-        lowest_min=worst.minute,
+        lowest=worst_share,
+        lowest_min=worst_min,
         detection_s=found[0].detected_s if found else None,
         recovery_s=None if longest is None or longest.end_min is None else longest.length_s(end_min),
         recovery_measured=longest is not None and longest.is_measured and longest.end_min is not None,
@@ -297,8 +298,8 @@ class _Beside:
             return ""
         shares = ", ".join(f"{probe.zone or probe.name} {phase.settled:.0%}" for probe, phase in seen)
         worst = min((probe for probe, _ in seen), key=lambda probe: probe.lowest)
-        lowest = f"; lowest {worst.lowest:.0%} at T+{worst.lowest_min:.0f}" if worst.lowest < 0.999 else ""
-        return f"served: {shares}{lowest}"
+        least = f"; lowest {worst.lowest:.0%} at T+{worst.lowest_min:.0f}" if worst.lowest < 0.999 else ""
+        return f"served: {shares}{least}"
 
     def _customers(self, minute: float, kind: str) -> str:
         return "; ".join(f"{probe.variant}: {_state(probe, minute)}" for probe in self._probes if probe.kind == kind)

@@ -29,6 +29,8 @@ _LOOK_EVERY_S = 0.25
 # A probe that has just changed is looked at again soon: what was on its way must not be carried over hours.
 _LOOK_AGAIN_MIN = 1.0
 _FIRST_LABEL = "before the first event"
+_AGAIN_LABEL = "looking again at what has just changed"
+_CHANGE_LABEL = "hosts, control planes or turns in a queue change"
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,7 +119,8 @@ class Runner:
             target = drill.next_minute
             if target is None:
                 return drill
-            if look_again and drill.scenario_minute + _LOOK_AGAIN_MIN < target:
+            look_again = look_again and self._phases[-1].minute + _LOOK_AGAIN_MIN < target
+            if look_again:
                 target = self._phases[-1].minute + _LOOK_AGAIN_MIN
             self._tell("skipping", drill, label)
             # The change comes while the cloud is asked, so this hold begins with the question.
@@ -125,7 +128,7 @@ class Runner:
             # What is due already was overtaken by the real seconds of this hold.
             minute = max(target, self._phases[-1].minute_of(moved_at))
             drill = await self._control.advance(drill.id, target)
-            label = drill.doing
+            label = drill.doing or (_AGAIN_LABEL if look_again else _CHANGE_LABEL)
 
     async def _hold(self, drill: DrillStatus, minute: float, began: float, label: str) -> bool:
         """Returns whether a probe is in another state than before."""

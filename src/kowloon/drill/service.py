@@ -200,6 +200,7 @@ class Drills:
         return self.get(drill_id)
 
     async def _go(self, drill_id: str, live: _Live, to_minute: float) -> None:
+        live.doing = ""
         while (drill := self._drill(drill_id)).step < len(live.steps) and drill_id in self._live:
             step = live.steps[drill.step]
             if step.at_min > to_minute:

@@ -1,0 +1,149 @@
+"""The exchange: balances and withdrawals over HTTP, the ledger in PostgreSQL. Runs on every instance.
+
+    GET  /health             is this process alive
+    GET  /accounts/NAME      {"account", "balance"}
+    POST /withdrawals        {"id", "account", "amount"}: acknowledged with 200 after the commit, never before
+    GET  /ledger             the ids of all withdrawals
+
+A withdrawal is idempotent by its id: who got no answer sends it again, to any instance, and it counts once.
+
+/health says nothing about the database on purpose. All instances share it, so a check that failed with it would take
+every one of them out of the load balancer at once, and keep them out for some checks after the database is back.
+A request that needs the database is answered with 503 within 0.8 s instead.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+
+import asyncpg
+
+DSN = os.environ["EXCHANGE_DSN"]
+ADDRESS = os.environ["KOWLOON_BIND_ADDRESS"]
+PORT = 8080
+DATABASE_S = 0.8
+MOST_CONNECTIONS = 16
+REASONS = {200: "OK", 400: "Bad Request", 404: "Not Found", 503: "Service Unavailable"}
+
+# The lock: instances that start together do not create the tables twice.
+SCHEMA = """
+SELECT pg_advisory_xact_lock(8080);
+CREATE TABLE IF NOT EXISTS accounts (name text PRIMARY KEY, balance bigint NOT NULL);
+CREATE TABLE IF NOT EXISTS withdrawals (
+    id text PRIMARY KEY, account text NOT NULL REFERENCES accounts, amount bigint NOT NULL);
+INSERT INTO accounts VALUES ('alice', 1000000000) ON CONFLICT DO NOTHING;
+"""
+WITHDRAW = """
+WITH entry AS (
+    INSERT INTO withdrawals VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING RETURNING id)
+UPDATE accounts SET balance = balance - $3 WHERE name = $2 AND EXISTS (SELECT FROM entry)
+"""
+
+
+class Database:
+    """Connections that work are kept; one that fails, or is late, is dropped at once and never waited for."""
+
+    def __init__(self):
+        self._idle = []
+        self._slots = asyncio.Semaphore(MOST_CONNECTIONS)
+
+    @contextlib.asynccontextmanager
+    async def connection(self):
+        async with asyncio.timeout(DATABASE_S), self._slots:
+            connection = None
+            while self._idle and (connection is None or connection.is_closed()):
+                connection = self._idle.pop()
+            if connection is None or connection.is_closed():
+                connection = await asyncpg.connect(DSN)
+            try:
+                yield connection
+            except BaseException:
+                connection.terminate()
+                raise
+            self._idle.append(connection)
+
+    async def run(self, statement, *arguments):
+        """Twice if need be: an idle connection may have died with the former primary."""
+        try:
+            async with self.connection() as connection:
+                return await connection.fetch(statement, *arguments)
+        except (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError):
+            self._idle.clear()
+            async with self.connection() as connection:
+                return await connection.fetch(statement, *arguments)
+
+    async def create_tables(self):
+        while True:
+            try:
+                async with self.connection() as connection:
+                    await connection.execute(SCHEMA)
+                return
+            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as problem:
+                print(f"waiting for the database: {problem!r}", flush=True)
+                await asyncio.sleep(0.5)
+
+
+async def answer(database, method, path, body):
+    """The status and what to say."""
+    if (method, path) in (("GET", "/health"), ("HEAD", "/health")):
+        return 200, {"status": "alive"}
+    if method == "GET" and path.startswith("/accounts/"):
+        name = path.removeprefix("/accounts/")
+        rows = await database.run("SELECT balance FROM accounts WHERE name = $1", name)
+        return (200, {"account": name, "balance": rows[0]["balance"]}) if rows else (404, {"error": "no such account"})
+    if (method, path) == ("POST", "/withdrawals"):
+        asked = json.loads(body)
+        await database.run(WITHDRAW, str(asked["id"]), str(asked["account"]), int(asked["amount"]))
+        return 200, {"id": asked["id"], "zone": os.environ.get("KOWLOON_ZONE", "")}
+    if (method, path) == ("GET", "/ledger"):
+        return 200, [row["id"] for row in await database.run("SELECT id FROM withdrawals")]
+    return 404, {"error": "no such thing"}
+
+
+async def one_request(database, reader):
+    """(status, body, whether the connection stays) of the next request; None at the end of the connection."""
+    line = await reader.readline()
+    if not line.strip():
+        return None
+    method, target, version = line.decode("latin-1").split()
+    headers = {}
+    while (line := (await reader.readline()).strip()):
+        name, _, value = line.decode("latin-1").partition(":")
+        headers[name.strip().lower()] = value.strip()
+    body = await reader.readexactly(int(headers.get("content-length", "0")))
+    try:
+        status, said = await answer(database, method, target.partition("?")[0], body)
+    except (ValueError, KeyError):
+        status, said = 400, {"error": "the request is not understood"}
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as problem:
+        status, said = 503, {"error": f"the database does not answer: {type(problem).__name__}"}
+    content = b"" if method == "HEAD" else json.dumps(said).encode()
+    stays = version == "HTTP/1.1" and headers.get("connection", "").lower() != "close"
+    return status, content, stays
+
+
+async def serve(database, reader, writer):
+    with contextlib.suppress(OSError, ValueError, asyncio.IncompleteReadError):
+        while (found := await one_request(database, reader)) is not None:
+            status, content, stays = found
+            head = [f"HTTP/1.1 {status} {REASONS[status]}", "Content-Type: application/json"]
+            head += [f"Content-Length: {len(content)}", *([] if stays else ["Connection: close"]), "", ""]
+            writer.write("\r\n".join(head).encode() + content)
+            await writer.drain()
+            if not stays:
+                break
+    writer.close()
+
+
+async def main():
+    database = Database()
+    server = await asyncio.start_server(lambda reader, writer: serve(database, reader, writer), ADDRESS, PORT)
+    print(f"listening on {ADDRESS}:{PORT}", flush=True)
+    await database.create_tables()
+    print("serving", flush=True)
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
