@@ -24,7 +24,8 @@ from kowloon.topology.effects import Aspect, failover_due
 from kowloon.topology.health import HealthBoard
 
 PROBE_EVERY_S = 0.5
-PROBE_TIMEOUT_S = 0.4
+# Long enough that a busy machine is not taken for a dead one; a dead process is refused at once anyway.
+PROBE_TIMEOUT_S = 0.8
 # The primary counts as lost after two probes in a row without an answer.
 LOST_AFTER_S = 0.9
 # A commit waits this long for a lost standby before the primary is let go on alone.
