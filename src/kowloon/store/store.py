@@ -10,6 +10,7 @@ from __future__ import annotations
 import ipaddress
 import itertools
 from builtins import list as List  # noqa: N812 (the class has a method of that name)
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
@@ -38,6 +39,7 @@ class Store:
         self._referrers: dict[Key, dict[Key, None]] = {}
         self._addresses: dict[Key, dict[int, Key]] = {}
         self._scope_of_id: dict[str, tuple[str, str]] = {}
+        self._count_by_kind: Counter[str] = Counter()
         self._listeners: list[Callable[[List[Change]], None]] = []
         for row in backend.load():
             resource = codec.decode(row.kind, row.body)
@@ -111,6 +113,7 @@ class Store:
                 raise Conflict(key)
         if not transaction.writes:
             return
+        self._check_room(transaction)
         rows = [
             Row(key.kind, key.id, self._versions.get(key, 0) + 1, None if item is None else self._codec.encode(item))
             for key, item in transaction.writes.items()
@@ -130,6 +133,13 @@ class Store:
         for listener in tuple(self._listeners):
             listener(changes)
 
+    def _check_room(self, transaction: Transaction) -> None:
+        """A bound on every kind: a runaway script gets an error instead of all memory."""
+        fresh = Counter(key.kind for key, item in transaction.writes.items() if item and key not in self._items)
+        for kind, count in fresh.items():
+            if self._count_by_kind[kind] + count > limits.RESOURCES_PER_KIND:
+                raise ApiError("QuotaExceeded", 400, f"This cloud keeps at most {limits.RESOURCES_PER_KIND} of {kind}.")
+
     def on_change(self, listener: Callable[[List[Change]], None]) -> None:
         self._listeners.append(listener)
 
@@ -141,6 +151,7 @@ class Store:
         self._backend.clear()
         for index in (self._items, self._versions, self._by_scope, self._referrers, self._addresses, self._scope_of_id):
             index.clear()
+        self._count_by_kind.clear()
 
     def close(self) -> None:
         self._backend.close()
@@ -148,6 +159,7 @@ class Store:
     def _index(self, item: Resource) -> None:
         key = item.key
         self._items[key] = item
+        self._count_by_kind[key.kind] += 1
         self._scope_of_id[key.id] = (item.account, item.region)
         self._by_scope.setdefault((key.kind, item.account, item.region), {})[key.id] = None
         for reference in item.references:
@@ -159,6 +171,7 @@ class Store:
     def _unindex(self, item: Resource, replaced_by: Resource | None) -> None:
         key = item.key
         self._items.pop(key, None)
+        self._count_by_kind[key.kind] -= 1
         self._scope_of_id.pop(key.id, None)
         # A resource that is only changed keeps its turn in lists.
         if replaced_by is None or (replaced_by.account, replaced_by.region) != (item.account, item.region):
