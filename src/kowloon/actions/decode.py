@@ -72,7 +72,7 @@ class Decoder:
             return [part.strip() for part in value.split(",") if part.strip()]
         try:
             return msgspec.json.decode(value)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             raise INVALID_PARAMETER.error(name=name) from None
 
 

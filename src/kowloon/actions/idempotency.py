@@ -56,9 +56,10 @@ class ClientToken:
         return bytes(record.answer)
 
     def remember(self, ctx: Context, answer: bytes) -> None:
-        records = ctx.tx.list(ClientTokenRecord)
-        if len(records) >= limits.CLIENT_TOKENS_KEPT:
-            for oldest in records[: limits.CLIENT_TOKENS_KEPT // 10]:
+        if ctx.tx.count(ClientTokenRecord) >= limits.CLIENT_TOKENS_KEPT:
+            for oldest in sorted(ctx.tx.list(ClientTokenRecord), key=lambda record: record.created_at)[
+                : limits.CLIENT_TOKENS_KEPT // 10
+            ]:
                 ctx.tx.delete(oldest)
         ctx.tx.put(
             ClientTokenRecord(

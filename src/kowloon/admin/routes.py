@@ -209,7 +209,7 @@ def _query(request: HttpRequest) -> dict[str, str]:
 def _body(request: HttpRequest, kind: type[Any]) -> Any:
     try:
         return msgspec.json.decode(request.body, type=kind)
-    except msgspec.DecodeError as problem:
+    except (msgspec.DecodeError, RecursionError) as problem:
         raise ApiError("InvalidBody", 400, f"The body is not as expected: {problem}.") from None
 
 

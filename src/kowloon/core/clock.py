@@ -8,6 +8,7 @@ Both are seconds since the Unix epoch. A skip steps through the due timers in or
 from __future__ import annotations
 
 import asyncio
+import functools
 import heapq
 import itertools
 import time
@@ -117,11 +118,13 @@ class Clock:
         self._timers.clear()
 
 
+@functools.lru_cache(maxsize=4096)
 def iso_seconds(moment: float) -> str:
     """`2025-01-01T00:00:00Z`: VPC, RDS, RAM, STS."""
     return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+@functools.lru_cache(maxsize=4096)
 def iso_minutes(moment: float) -> str:
     """`2025-01-01T00:00Z`: ECS, SLB."""
     return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%MZ")
@@ -130,6 +133,9 @@ def iso_minutes(moment: float) -> str:
 def parse_iso_seconds(text: str) -> float | None:
     """Seconds since the epoch of `2025-01-01T00:00:00Z`, or None when it is not of that form."""
     try:
+        if len(text) == 20 and text[4] == text[7] == "-" and text[10] == "T" and text[19] == "Z":
+            # The same for what clients really send, at a tenth of the cost.
+            return datetime.fromisoformat(text).timestamp()
         return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC).timestamp()
     except ValueError:
         return None

@@ -65,7 +65,7 @@ class DingTalkAdmin:
             robot = await self._webhook.create(
                 name=body.name, group=body.group, keywords=body.keywords, signed=body.signed, addresses=body.addresses
             )
-        except (msgspec.DecodeError, ValueError) as problem:
+        except (msgspec.DecodeError, ValueError, RecursionError) as problem:
             raise ApiError("InvalidBody", 400, f"The robot is not as expected: {problem}.") from None
         return _json(_shown(robot), 201)
 

@@ -62,7 +62,7 @@ class RobotWebhook:
             raise Refusal(43004, "无效的HTTP HEADER Content-Type")
         try:
             body = msgspec.json.decode(request.body)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             body = None
         if not isinstance(body, dict):
             raise Refusal(40035, "缺少参数 json")

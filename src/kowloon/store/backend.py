@@ -70,9 +70,10 @@ class SqliteBackend:
         self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._connection.execute("PRAGMA locking_mode=EXCLUSIVE")
         try:
-            self._connection.execute("PRAGMA journal_mode=WAL")
-            self._connection.execute("PRAGMA synchronous=NORMAL")
             self._prepare(path)
+        except ConfigurationError:
+            self._connection.close()
+            raise
         except sqlite3.OperationalError as problem:
             self._connection.close()
             raise ConfigurationError(
@@ -83,20 +84,26 @@ class SqliteBackend:
             raise ConfigurationError(f"{path} is not a state file of kowloon ({problem}); move it away") from problem
 
     def _prepare(self, path: Path) -> None:
-        (found,) = self._connection.execute("PRAGMA user_version").fetchone()
+        execute = self._connection.execute
+        # Look before touching anything: the file may be somebody else's.
+        (found,) = execute("PRAGMA user_version").fetchone()
+        tables = {name for (name,) in execute("SELECT name FROM sqlite_master WHERE type='table'")}
+        if tables and "resource" not in tables:
+            raise ConfigurationError(f"{path} is not a state file of kowloon (it has other tables); move it away")
         if found not in (0, FORMAT_VERSION):
-            self._connection.close()
             raise ConfigurationError(
                 f"{path} has store format {found}, this version of kowloon reads {FORMAT_VERSION}; "
-                "start it with the version that wrote it, or `kowloon reset`"
+                "start it with the version that wrote it, or move the file away to begin anew"
             )
-        self._connection.execute("BEGIN IMMEDIATE")
-        self._connection.execute(
+        execute("PRAGMA journal_mode=WAL")
+        execute("PRAGMA synchronous=NORMAL")
+        execute("BEGIN IMMEDIATE")
+        execute(
             "CREATE TABLE IF NOT EXISTS resource (sequence INTEGER PRIMARY KEY, kind TEXT NOT NULL, id TEXT NOT NULL, "
             "version INTEGER NOT NULL, body BLOB NOT NULL, UNIQUE (kind, id))"
         )
-        self._connection.execute(f"PRAGMA user_version={FORMAT_VERSION}")
-        self._connection.execute("COMMIT")
+        execute(f"PRAGMA user_version={FORMAT_VERSION}")
+        execute("COMMIT")
 
     def load(self) -> Iterator[StoredRow]:
         rows = self._connection.execute("SELECT kind, id, version, body FROM resource ORDER BY sequence")

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from kowloon.core.errors import ConfigurationError
 from kowloon.store.resources import Resource
 
 
@@ -24,4 +25,11 @@ class Codec:
         return self._encoder.encode(item)
 
     def decode(self, kind: str, body: bytes) -> Resource:
-        return self._decoders[kind].decode(body)
+        """ConfigurationError for what this version cannot read: it is refused, never guessed or dropped."""
+        decoder = self._decoders.get(kind)
+        if decoder is None:
+            raise ConfigurationError(f"the state holds a {kind!r}, which this version of kowloon does not know")
+        try:
+            return decoder.decode(body)
+        except msgspec.DecodeError as problem:
+            raise ConfigurationError(f"the state holds a {kind!r} that cannot be read: {problem}") from None

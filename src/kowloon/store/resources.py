@@ -71,7 +71,10 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True):
 
     def refers_to(self, kind: str) -> str:
         """The id of the one resource of that kind which this one needs, or ''."""
-        return next((reference.id for reference in self.references if reference.kind == kind), "")
+        for reference in self.references:
+            if reference.kind == kind:
+                return reference.id
+        return ""
 
     @property
     def zone(self) -> str:

@@ -35,16 +35,20 @@ class Store:
         self._codec = codec
         self._items: dict[Key, Resource] = {}
         self._versions: dict[Key, int] = {}
-        self._by_scope: dict[tuple[str, str, str], dict[str, None]] = {}
+        # Per kind, account and region: the resources by id, in order of creation.
+        self._by_scope: dict[tuple[str, str, str], dict[str, Resource]] = {}
         self._referrers: dict[Key, dict[Key, None]] = {}
         self._addresses: dict[Key, dict[int, Key]] = {}
         self._scope_of_id: dict[str, tuple[str, str]] = {}
         self._count_by_kind: Counter[str] = Counter()
         self._listeners: list[Callable[[List[Change]], None]] = []
+        # Never used twice, so that a resource made anew cannot pass for the one that was read.
+        self._last_version = 0
         for row in backend.load():
             resource = codec.decode(row.kind, row.body)
             self._index(resource)
             self._versions[resource.key] = row.version
+            self._last_version = max(self._last_version, row.version)
 
     # --- reading ---
 
@@ -58,12 +62,12 @@ class Store:
     def list(self, kind: type[R], *, account: str | None = None, region: str | None = None) -> List[R]:
         """In order of creation. `account` or `region` None: of all."""
         found: list[R] = []
-        for (scope_kind, scope_account, scope_region), ids in self._by_scope.items():
+        for (scope_kind, scope_account, scope_region), items in self._by_scope.items():
             if scope_kind != kind.kind or (account is not None and scope_account != account):
                 continue
             if region is not None and scope_region != region:
                 continue
-            found.extend(self._items[Key(scope_kind, id)] for id in ids)  # type: ignore[misc]
+            found.extend(items.values())  # type: ignore[arg-type]
         return found
 
     def referrers(self, key: Key) -> Iterator[Resource]:
@@ -79,9 +83,12 @@ class Store:
 
     def kinds(self) -> dict[str, int]:
         counts: dict[str, int] = {}
-        for (kind, _, _), ids in self._by_scope.items():
-            counts[kind] = counts.get(kind, 0) + len(ids)
+        for (kind, _, _), items in self._by_scope.items():
+            counts[kind] = counts.get(kind, 0) + len(items)
         return counts
+
+    def count(self, kind: type[Resource]) -> int:
+        return self._count_by_kind[kind.kind]
 
     def everything(self) -> Iterator[Resource]:
         return iter(self._items.values())
@@ -114,11 +121,13 @@ class Store:
         if not transaction.writes:
             return
         self._check_room(transaction)
+        version = self._last_version + 1
         rows = [
-            Row(key.kind, key.id, self._versions.get(key, 0) + 1, None if item is None else self._codec.encode(item))
+            Row(key.kind, key.id, version, None if item is None else self._codec.encode(item))
             for key, item in transaction.writes.items()
         ]
         self._backend.write(rows)
+        self._last_version = version
         changes: list[Change] = []
         for row, (key, item) in zip(rows, transaction.writes.items(), strict=True):
             before = self._items.get(key)
@@ -161,7 +170,7 @@ class Store:
         self._items[key] = item
         self._count_by_kind[key.kind] += 1
         self._scope_of_id[key.id] = (item.account, item.region)
-        self._by_scope.setdefault((key.kind, item.account, item.region), {})[key.id] = None
+        self._by_scope.setdefault((key.kind, item.account, item.region), {})[key.id] = item
         for reference in item.references:
             self._referrers.setdefault(reference.key, {})[key] = None
             if reference.address:
@@ -176,9 +185,9 @@ class Store:
         # A resource that is only changed keeps its turn in lists.
         if replaced_by is None or (replaced_by.account, replaced_by.region) != (item.account, item.region):
             scope = (key.kind, item.account, item.region)
-            ids = self._by_scope[scope]
-            ids.pop(key.id, None)
-            if not ids:
+            items = self._by_scope[scope]
+            items.pop(key.id, None)
+            if not items:
                 del self._by_scope[scope]
         for reference in item.references:
             self._referrers.get(reference.key, {}).pop(key, None)
@@ -217,6 +226,10 @@ class Transaction:
             if in_scope and isinstance(item, kind):
                 merged[key.id] = item
         return list(merged.values())
+
+    def count(self, kind: type[Resource]) -> int:
+        """How many there are, own writes left out: for bounds, without a list."""
+        return self._store.count(kind)
 
     def put(self, item: Resource) -> None:
         if item.key not in self.writes:

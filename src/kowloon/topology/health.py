@@ -270,6 +270,8 @@ class HealthView:
         return ServiceState(name=name, share=share, capacity=capacity, demand=demand, because=acting)
 
     def _places_up(self, node: ServiceNode, because: set[str]) -> int:
+        if not self._all:
+            return len(node.places)
         up = 0
         for place in node.places:
             state = self.host(self.host_of(node.name, place))

@@ -152,7 +152,7 @@ def describe_instances(ctx: Context, req: DescribeInstancesRequest) -> DescribeI
         rows = ctx.all(Instance)
     else:
         rows = [item for id in wanted if (item := ctx.mine(Instance, id)) is not None]
-    found = [item for item in rows if _fits(ctx, item, req)]
+    found = [item for item in rows if _fits(ctx, item, req)] if _narrows(req) else rows
     page = pages.either(found, req.PageNumber, req.PageSize, req.NextToken, req.MaxResults)
     return DescribeInstancesResponse(
         TotalCount=page.total,
@@ -161,6 +161,15 @@ def describe_instances(ctx: Context, req: DescribeInstancesRequest) -> DescribeI
         NextToken=page.next_token,
         Instances=InstanceList(Instance=[shown(ctx, item) for item in page.items]),
     )
+
+
+_PAGING = frozenset({"InstanceIds", "PageNumber", "PageSize", "NextToken", "MaxResults", "DryRun"})
+_FILTERS = tuple(name for name in DescribeInstancesRequest.__struct_fields__ if name not in _PAGING)
+
+
+def _narrows(req: DescribeInstancesRequest) -> bool:
+    """Whether any filter is set: the usual list of everything looks at no instance twice."""
+    return any(getattr(req, name) not in ("", None, []) for name in _FILTERS)
 
 
 def _fits(ctx: Context, item: Instance, req: DescribeInstancesRequest) -> bool:
