@@ -160,6 +160,11 @@ def test_protection_and_changes(customer: Customer) -> None:
     )
     customer.call("ecs", "ModifyInstanceAttribute", instance_id=id, deletion_protection=False, instance_name="new")
     assert customer.call("ecs", "DescribeInstanceAttribute", instance_id=id).instance_name == "new"
+    foreign = customer.network("b").group
+    refused(
+        lambda: customer.call("ecs", "ModifyInstanceAttribute", instance_id=id, security_group_ids=[foreign]),
+        "InvalidSecurityGroupId.VPCMismatch",
+    )
     customer.call("ecs", "DeleteInstance", instance_id=id, force=True)
 
 

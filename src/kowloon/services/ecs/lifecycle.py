@@ -11,11 +11,12 @@ from kowloon.actions.errors import MISSING_PARAMETER, invalid
 from kowloon.services.ecs.errors import (
     GROUP_IN_USE,
     GROUP_NOT_FOUND,
+    GROUP_OTHER_VPC,
     INSTANCE_PROTECTED,
     INSTANCE_STATUS,
     NO_STOCK,
 )
-from kowloon.services.ecs.instances import mine
+from kowloon.services.ecs.instances import mine, vpc_of
 from kowloon.services.ecs.product import ecs
 from kowloon.services.ecs.resources import Instance, SecurityGroup
 from kowloon.store.resources import Reference
@@ -229,7 +230,10 @@ def modify_instance_attribute(ctx: Context, req: ModifyInstanceAttributeRequest)
 def _with_groups(ctx: Context, instance: Instance, ids: list[str]) -> tuple[Reference, ...]:
     kept = [reference for reference in instance.references if reference.kind != SecurityGroup.kind]
     for id in dict.fromkeys(ids):
-        if ctx.mine(SecurityGroup, id) is None:
+        group = ctx.mine(SecurityGroup, id)
+        if group is None:
             raise GROUP_NOT_FOUND.error()
+        if group.refers_to("vpc") != vpc_of(ctx, instance):
+            raise GROUP_OTHER_VPC.error()
         kept.append(Reference(kind=SecurityGroup.kind, id=id, code=GROUP_IN_USE.code, message=GROUP_IN_USE.message))
     return tuple(kept)
