@@ -2,6 +2,7 @@
 
 from kowloon.actions import tags
 from kowloon.actions.context import Context
+from kowloon.actions.places import declare_regions
 from kowloon.services.ecs import (
     commands,
     instances,
@@ -26,6 +27,7 @@ def _shown_id(item: Resource) -> str:
     return item.name if isinstance(item, KeyPair) else item.id
 
 
+declare_regions(ecs)
 tags.declare_tag_actions(
     ecs,
     {"instance": Instance, "securitygroup": SecurityGroup, "keypair": KeyPair, "command": Command},

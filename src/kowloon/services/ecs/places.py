@@ -1,4 +1,4 @@
-"""Where and what can be bought: regions, zones, instance types, images."""
+"""Where and what can be bought: zones, instance types, images."""
 
 from __future__ import annotations
 
@@ -12,39 +12,6 @@ from kowloon.services.ecs.product import ecs
 from kowloon.services.ecs.types import PUBLIC_IMAGES, InstanceType, PublicImage, instance_types
 
 _DISKS = ["cloud_essd", "cloud_efficiency", "cloud_ssd"]
-
-
-class RegionItem(msgspec.Struct, kw_only=True):
-    RegionId: str
-    LocalName: str
-    RegionEndpoint: str
-    Status: str = "available"
-
-
-class RegionList(msgspec.Struct, kw_only=True):
-    Region: list[RegionItem]
-
-
-class DescribeRegionsRequest(Request):
-    AcceptLanguage: str = "zh-CN"
-
-
-class DescribeRegionsResponse(Response):
-    Regions: RegionList
-
-
-@ecs.action()
-def describe_regions(ctx: Context, req: DescribeRegionsRequest) -> DescribeRegionsResponse:
-    chinese = req.AcceptLanguage.lower().startswith("zh")
-    rows = [
-        RegionItem(
-            RegionId=region.id,
-            LocalName=region.name_zh if chinese else region.name,
-            RegionEndpoint=region.endpoint,
-        )
-        for region in ctx.topology.regions.values()
-    ]
-    return DescribeRegionsResponse(Regions=RegionList(Region=rows))
 
 
 class DiskCategories(msgspec.Struct, kw_only=True):

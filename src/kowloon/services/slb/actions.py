@@ -1,6 +1,7 @@
 """All actions of the product, declared by importing the modules that hold them."""
 
 from kowloon.actions import tags
+from kowloon.actions.places import declare_regions
 from kowloon.services.slb import (
     attribute,
     groups,
@@ -14,6 +15,7 @@ from kowloon.services.slb import (
 from kowloon.services.slb.product import slb
 from kowloon.services.slb.resources import Listener, LoadBalancer, ServerGroup
 
+declare_regions(slb)
 tags.declare_tag_actions(slb, {"instance": LoadBalancer, "listener": Listener, "vservergroup": ServerGroup})
 
 __all__ = [

@@ -11,38 +11,6 @@ from kowloon.services.slb.product import slb
 from kowloon.services.slb.zones import slaves_of
 
 
-class RegionItem(msgspec.Struct, kw_only=True):
-    RegionId: str
-    LocalName: str
-    RegionEndpoint: str
-
-
-class RegionList(msgspec.Struct, kw_only=True):
-    Region: list[RegionItem]
-
-
-class DescribeRegionsRequest(Request):
-    AcceptLanguage: str = "zh-CN"
-
-
-class DescribeRegionsResponse(Response):
-    Regions: RegionList
-
-
-@slb.action()
-def describe_regions(ctx: Context, req: DescribeRegionsRequest) -> DescribeRegionsResponse:
-    chinese = req.AcceptLanguage.lower().startswith("zh")
-    rows = [
-        RegionItem(
-            RegionId=region.id,
-            LocalName=region.name_zh if chinese else region.name,
-            RegionEndpoint=f"slb.{region.id}.aliyuncs.com",
-        )
-        for region in ctx.topology.regions.values()
-    ]
-    return DescribeRegionsResponse(Regions=RegionList(Region=rows))
-
-
 class SlaveZoneItem(msgspec.Struct, kw_only=True):
     ZoneId: str
     LocalName: str
