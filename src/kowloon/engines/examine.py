@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import socket
 import sys
 import tempfile
@@ -46,7 +47,7 @@ def _has(module: str) -> bool:
 async def _sandbox() -> list[Finding]:
     """A supervisor and one sandbox, in a folder that is gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="kowloon-doctor-") as folder:
-        Path(folder).chmod(0o711)
+        os.chmod(folder, 0o711)
         try:
             host = SupervisorClient(folder, lease_s=5.0)
             await host.connect()
