@@ -8,7 +8,7 @@ from __future__ import annotations
 import typer
 
 from kowloon import __version__
-from kowloon.cli import clouds, dingtalk, environment, faults
+from kowloon.cli import clouds, dingtalk, drills, environment, faults
 
 app = typer.Typer(
     name="kowloon",
@@ -24,6 +24,7 @@ app.command("status")(clouds.status)
 app.command("reset")(clouds.reset)
 app.command("doctor")(clouds.doctor)
 app.add_typer(faults.app, name="fault")
+app.add_typer(drills.app, name="drill")
 app.add_typer(dingtalk.app, name="dingtalk")
 
 
