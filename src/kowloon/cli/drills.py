@@ -96,7 +96,8 @@ def list_drills(as_json: bool = typer.Option(False, "--json", help="For machines
         typer.echo(f"scenario  {name}")
     for drill in drills:
         typer.echo(
-            f"{drill['id']}  {drill['scenario']} ({drill['provider']})  {drill['state']}  T+{drill['scenario_minute']:.0f} min"
+            f"{drill['id']}  {drill['scenario']} ({drill['provider']})  {drill['state']}  "
+            f"T+{drill['scenario_minute']:.0f} min"
         )
 
 
