@@ -108,7 +108,7 @@ async def one_request(database, reader):
         return None
     method, target, version = line.decode("latin-1").split()
     headers = {}
-    while (line := (await reader.readline()).strip()):
+    while line := (await reader.readline()).strip():
         name, _, value = line.decode("latin-1").partition(":")
         headers[name.strip().lower()] = value.strip()
     body = await reader.readexactly(int(headers.get("content-length", "0")))

@@ -52,7 +52,7 @@ class HttpControl:
 
     def __init__(self, endpoint: str, token: str) -> None:
         self._client = httpx.AsyncClient(
-            base_url=f"http://{endpoint}/_kowloon/drills",
+            base_url=f"http://{endpoint}",
             headers={"Authorization": f"Bearer {token}"},
             timeout=_REPLY_S,
             trust_env=False,
@@ -82,7 +82,7 @@ class HttpControl:
     async def _ask(self, method: str, path: str, body: dict[str, Any] | None) -> bytes:
         content = None if body is None else msgspec.json.encode(body)
         try:
-            answer = await self._client.request(method, path, content=content)
+            answer = await self._client.request(method, f"/_kowloon/drills{path}", content=content)
         except httpx.HTTPError as problem:
             raise ControlError(f"the cloud does not answer: {problem or type(problem).__name__}") from problem
         if answer.is_error:

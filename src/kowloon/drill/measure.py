@@ -130,9 +130,7 @@ def probe_phases(samples: Sequence[Sample], phases: Sequence[Phase], end_min: fl
     held = 1.0
     for index, phase in enumerate(phases):
         mine = samples[bisect_left(starts, phase.began) : bisect_left(starts, phase.ended)]
-        last = samples[bisect_left(starts, max(phase.began, phase.ended - 2 * WINDOW_S)) : len(samples)]
-        settled = [sample.ok for sample in last if sample.at < phase.ended]
-        held = sum(settled) / len(settled) if settled else held
+        held = _settled_share(mine, phase, held)
         until = phases[index + 1].minute if index + 1 < len(phases) else end_min
         found.append(
             ProbePhase(
@@ -147,6 +145,15 @@ def probe_phases(samples: Sequence[Sample], phases: Sequence[Phase], end_min: fl
             )
         )
     return found
+
+
+def _settled_share(samples: Sequence[Sample], phase: Phase, before: float) -> float:
+    """Of the last window if all or none of it was served, because what came before is over; else of the last two."""
+    latest = [sample.ok for sample in samples if sample.at >= phase.ended - WINDOW_S]
+    if latest and sum(latest) in (0, len(latest)):
+        return float(latest[0])
+    both = [sample.ok for sample in samples if sample.at >= phase.ended - 2 * WINDOW_S]
+    return sum(both) / len(both) if both else before
 
 
 def availability(phases: Sequence[ProbePhase]) -> float:

@@ -18,8 +18,11 @@ from kowloon.topology.health import HealthBoard, HealthView
 from kowloon.topology.map import Topology
 from kowloon.topology.services import Edge, ServiceNode
 
-# A control plane is looked at again when the share of calls that it serves has moved this far.
+# A control plane is looked at again when the share of calls that it serves has moved this far, and when it has come to
+# rest elsewhere than where it was looked at: its rate is carried on from there.
 _SHARE_STEP = 0.2
+_REST_STEP = 0.03
+_RESTS_WITHIN = 0.001
 _SHARE_GRID_MIN = 1.0
 # Just after a boundary, so that the effect holds when the probes look.
 _SLACK_MIN = 0.01
@@ -97,12 +100,15 @@ class Outlook:
     def _control_plane_moments(self, region: str) -> Iterable[float]:
         names = [name for name in self._board.nodes(0.0) if name.endswith(f"@{region}")]
         held = dict.fromkeys(names, 1.0)
+        before = dict(held)
         for step in range(int(self._length_min / _SHARE_GRID_MIN) + 1):
             minute = step * _SHARE_GRID_MIN
             view = self._view(minute)
             for name in names:
                 share = view.service(name).share
-                whole_again = share >= 0.999 > held[name]
-                if abs(share - held[name]) >= _SHARE_STEP or whole_again:
+                moved = abs(share - held[name])
+                rests = moved >= _REST_STEP and abs(share - before[name]) <= _RESTS_WITHIN
+                if moved >= _SHARE_STEP or rests or share >= 0.999 > held[name]:
                     held[name] = share
                     yield minute
+                before[name] = share

@@ -203,7 +203,7 @@ def _judge(objective: Objective, variant: str, probe: ProbeResult, end_min: floa
 def _availability(asked: float | None, probe: ProbeResult) -> tuple[bool, str] | None:
     if asked is None:
         return None
-    return probe.availability >= asked, f"availability {probe.availability:.2%}, asked {asked:.2%}"
+    return probe.availability >= asked, f"availability {percent(probe.availability)}, asked {percent(asked)}"
 
 
 def _recovery(asked_s: float | None, probe: ProbeResult, end_min: float) -> tuple[bool, str] | None:
@@ -224,6 +224,11 @@ def _lost(asked: int | None, probe: ProbeResult) -> tuple[bool, str] | None:
     if probe.lost is None:
         return False, "the ledger could not be asked"
     return probe.lost <= asked, f"{probe.lost} of {probe.acknowledged} acknowledged writes lost, asked at most {asked}"
+
+
+def percent(share: float) -> str:
+    """With two places where they tell something: 100 %, 99.87 %, 20 %."""
+    return f"{share * 100:.2f}".removesuffix(".00") + " %"
 
 
 def duration(seconds: float) -> str:
