@@ -22,6 +22,9 @@ AsJson = Annotated[T, msgspec.Meta(extra={"style": "json"})]
 AsCommas = Annotated[T, msgspec.Meta(extra={"style": "simple"})]
 
 _PATH = re.compile(r"at `\$\.?([^`]*)`")
+_INDEX = re.compile(r"\[(\d+)\]")
+# Might not fit into 64 bits, which is what the vendor's numbers have.
+_LONG_NUMBER = re.compile(r"\d{19}")
 _MISSING = re.compile(r"missing required field `([^`]+)`")
 
 
@@ -61,9 +64,14 @@ class Decoder:
                 # `SecurityGroupIds=sg-1` instead of `SecurityGroupIds.1=sg-1`.
                 plain[name] = [value]
         try:
-            return msgspec.convert(plain, self._request, strict=False)
+            decoded = msgspec.convert(plain, self._request, strict=False)
         except msgspec.ValidationError as problem:
             raise _as_api_error(str(problem)) from None
+        if any(len(value) >= 19 and _LONG_NUMBER.search(value) for value in parameters.values()):
+            for name in self._request.__struct_fields__:
+                if _too_great(msgspec.to_builtins(getattr(decoded, name))):
+                    raise INVALID_PARAMETER.error(name=name)
+        return decoded
 
     def _parse(self, name: str, value: object) -> object:
         if not isinstance(value, str):
@@ -74,6 +82,14 @@ class Decoder:
             return msgspec.json.decode(value)
         except (msgspec.DecodeError, RecursionError):
             raise INVALID_PARAMETER.error(name=name) from None
+
+
+def _too_great(value: object) -> bool:
+    if isinstance(value, int):
+        return not -(2**63) <= value < 2**63
+    if isinstance(value, dict):
+        return any(_too_great(part) for part in value.values())
+    return isinstance(value, (list, tuple)) and any(_too_great(part) for part in value)
 
 
 def _without_none(hint: Any) -> Any:
@@ -104,4 +120,5 @@ def _as_api_error(problem: str) -> ApiError:
 
 
 def _dotted(path: str) -> str:
-    return path.replace("[...]", ".N").strip(".")
+    """As the vendor counts: `Disk[0].Size` is Disk.1.Size; of a map's values no name is known."""
+    return _INDEX.sub(lambda found: f".{int(found[1]) + 1}", path).replace("[...]", ".N").strip(".")

@@ -58,7 +58,7 @@ def _token(offset: int) -> str:
 def _offset(token: str) -> int:
     try:
         name, _, offset = base64.urlsafe_b64decode(token.encode()).decode().partition(":")
-        if name == "kowloon":
+        if name == "kowloon" and int(offset) >= 0:
             return int(offset)
     except (ValueError, binascii.Error, UnicodeError):
         pass
