@@ -44,9 +44,11 @@ class Sample(msgspec.Struct, frozen=True):
 
 class Phase(msgspec.Struct, frozen=True, kw_only=True):
     """One hold: from `began` to `ended` on the runner's clock, at `minute` of the scenario. What follows is skipped up
-    to the next phase's minute."""
+    to the next phase's minute. `asked`: when the cloud was told to skip to here; while it does, its API is busy with
+    itself, so tries of that moment count towards outages, which may begin then, and not towards shares."""
 
     minute: float
+    asked: float
     began: float
     ended: float
     label: str = ""
@@ -60,7 +62,7 @@ class Phase(msgspec.Struct, frozen=True, kw_only=True):
         return self.minute + self.measured_s / SECONDS_PER_MINUTE
 
     def minute_of(self, at: float) -> float:
-        return self.minute + (at - self.began) / SECONDS_PER_MINUTE
+        return self.minute + max(at - self.began, 0.0) / SECONDS_PER_MINUTE
 
 
 class ProbePhase(msgspec.Struct, frozen=True, kw_only=True):
@@ -199,7 +201,7 @@ def outages(samples: Sequence[Sample], phases: Sequence[Phase]) -> list[Outage]:
 class _OutageFinder:
     def __init__(self, phases: Sequence[Phase]) -> None:
         self._phases = phases
-        self._starts = [phase.began for phase in phases]
+        self._starts = [phase.asked for phase in phases]
         self._row: list[Sample] = []
         self._down_from: Sample | None = None
         self._detected_s = 0.0

@@ -113,9 +113,9 @@ class Runner:
         await asyncio.gather(*(prober.stop() for prober in self._probers))
 
     async def _play(self, drill: DrillStatus) -> DrillStatus:
-        moved_at, minute, label = self._now(), 0.0, _FIRST_LABEL
+        asked, minute, label = self._now(), 0.0, _FIRST_LABEL
         while True:
-            look_again = await self._hold(drill, minute, moved_at, label)
+            look_again = await self._hold(drill, minute, asked, label)
             target = drill.next_minute
             if target is None:
                 return drill
@@ -123,19 +123,19 @@ class Runner:
             if look_again:
                 target = self._phases[-1].minute + _LOOK_AGAIN_MIN
             self._tell("skipping", drill, label)
-            # The change comes while the cloud is asked, so this hold begins with the question.
-            moved_at = self._now()
+            asked = self._now()
             # What is due already was overtaken by the real seconds of this hold.
-            minute = max(target, self._phases[-1].minute_of(moved_at))
+            minute = max(target, self._phases[-1].minute_of(asked))
             drill = await self._control.advance(drill.id, target)
             label = drill.doing or (_AGAIN_LABEL if look_again else _CHANGE_LABEL)
 
-    async def _hold(self, drill: DrillStatus, minute: float, began: float, label: str) -> bool:
+    async def _hold(self, drill: DrillStatus, minute: float, asked: float, label: str) -> bool:
         """Returns whether a probe is in another state than before."""
+        began = self._now()
         while not self._may_go_on(began):
             self._tell("holding", drill, label)
             await asyncio.sleep(_LOOK_EVERY_S)
-        self._phases.append(Phase(minute=minute, began=began, ended=self._now(), label=label))
+        self._phases.append(Phase(minute=minute, asked=asked, began=began, ended=self._now(), label=label))
         shares = {prober: self._latest(prober) for prober in self._probers}
         changed = any(classify(share) != classify(self._shares.get(prober, share)) for prober, share in shares.items())
         self._shares = shares
