@@ -8,8 +8,8 @@ import uvloop
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]] | None:
+def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
     """The transport is tested on the loop it is made for and on the standard one; their transports differ."""
     if item.path.name == "test_transport.py":
         return {"uvloop": uvloop.new_event_loop, "asyncio": asyncio.new_event_loop}
-    return {"uvloop": uvloop.new_event_loop} if item.path.name.startswith("test_transport_") else None
+    return {"uvloop": uvloop.new_event_loop}
