@@ -67,6 +67,7 @@ def test_the_report_asks_nobody_for_anything(result: DrillResult, tmp_path: Path
     assert "@import" not in page
     assert "<script" not in page
     assert page.count("<svg") == 2
+    assert ElementTree.parse(paths.svg).getroot().tag.endswith("svg")
     drills = msgspec.json.decode(paths.json.read_bytes())["drills"]
     assert msgspec.convert(drills, list[DrillResult]) == [result, result]
 
