@@ -71,7 +71,7 @@ def _go(cloud: RunningCloud, region: str, https: bool) -> Exports:
 
 
 def _java(cloud: RunningCloud, region: str, https: bool) -> Exports:
-    """Java reads no CA variable; plain http with a set endpoint needs none."""
+    """Java reads no CA variable: its clients take the common KOWLOON_CA_BUNDLE in code (docs/ways-in.md)."""
     return {}
 
 

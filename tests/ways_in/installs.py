@@ -1,0 +1,176 @@
+"""Official clients of other languages, installed once into build/ways_in: pinned by their lock files, kept by content.
+
+A folder is made beside its final name and renamed when whole, under a file lock: several test processes share it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+CACHE = HERE.parents[1] / "build" / "ways_in"
+MAVEN_COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
+
+
+def node() -> list[str]:
+    """The command that runs the Node client; the library's name follows."""
+    tools = _tools("Node", "node", "npm")
+    return [tools["node"], str(_installed("node", _install_node) / "client.js")]
+
+
+def go() -> list[str]:
+    _tools("Go", "go")
+    return [str(_installed("go", _build_go) / "client")]
+
+
+def java() -> list[str]:
+    tools = _tools("Java", "java", "javac", "mvn")
+    folder = _installed("java", _build_java)
+    # A short-lived program gains nothing from the second compiler and the parallel collector.
+    return [
+        tools["java"],
+        "-XX:TieredStopAtLevel=1",
+        "-XX:+UseSerialGC",
+        "-cp",
+        f"{folder}/classes:{folder}/lib/*",
+        "Client",
+    ]
+
+
+def _install_node(source: Path, target: Path) -> None:
+    for name in ("package.json", "package-lock.json", "client.js"):
+        shutil.copy(source / name, target / name)
+    _fetch(
+        "Node",
+        ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--cache", str(target / ".npm")],
+        target,
+        120,
+    )
+    shutil.rmtree(target / ".npm")
+
+
+def _build_go(source: Path, target: Path) -> None:
+    # The modules take 250 MB, and the compiler's own cache 130 MB: only the program is kept.
+    caches = {
+        "GOMODCACHE": str(target / "modules"),
+        "GOCACHE": str(target / "objects"),
+        "GOTOOLCHAIN": "local",
+        "CGO_ENABLED": "0",
+    }
+    # Reading what the program imports fetches those modules and no others.
+    _fetch("Go", ["go", "list", "-mod=readonly", "-modcacherw", "-deps", "-f", "", "."], source, 120, caches)
+    _compile(
+        ["go", "build", "-mod=readonly", "-modcacherw", "-ldflags=-s -w", "-o", str(target / "client"), "."],
+        source,
+        240,
+        caches,
+    )
+    shutil.rmtree(target / "modules")
+    shutil.rmtree(target / "objects")
+
+
+def _build_java(source: Path, target: Path) -> None:
+    kept = [f"-Dmaven.repo.local={target / 'repository'}", f"-DoutputDirectory={target / 'lib'}"]
+    _fetch("Java", ["mvn", "-q", "-B", "-C", "-f", str(source / "pom.xml"), *kept, MAVEN_COPY], target, 180)
+    shutil.rmtree(target / "repository")
+    flags = ["-proc:none", "-encoding", "UTF-8", "-d", str(target / "classes"), "-cp", f"{target}/lib/*"]
+    _compile(["javac", *flags, str(source / "Client.java")], target, 60)
+
+
+# What could not be had is not tried again for each test: the reason, by family.
+_missed: dict[str, str] = {}
+
+
+class _Unavailable(Exception):
+    pass
+
+
+def _tools(family: str, *names: str) -> dict[str, str]:
+    found = {name: shutil.which(name) for name in names}
+    missing = [name for name, path in found.items() if path is None]
+    if missing:
+        _unavailable(f"{family} clients are not tested: {', '.join(missing)} not found on PATH")
+    return {name: path for name, path in found.items() if path is not None}
+
+
+def _unavailable(reason: str) -> NoReturn:
+    """A skip by name; a failure by name where none is allowed."""
+    if os.environ.get("KOWLOON_TEST_ALLOW_SKIPS") == "0":
+        pytest.fail(f"{reason} (and KOWLOON_TEST_ALLOW_SKIPS=0)", pytrace=False)
+    pytest.skip(reason)
+
+
+def _installed(family: str, install: Callable[[Path, Path], None]) -> Path:
+    try:
+        if family in _missed:
+            raise _Unavailable(_missed[family])
+        return _install(family, install)
+    except _Unavailable as problem:
+        _missed[family] = str(problem)
+        _unavailable(str(problem))
+
+
+def _install(family: str, install: Callable[[Path, Path], None]) -> Path:
+    source = HERE / family
+    digest = hashlib.sha256()
+    for path in [Path(__file__), *sorted(each for each in source.iterdir() if each.is_file())]:
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    final = CACHE / f"{family}-{digest.hexdigest()[:16]}"
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / f"{family}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not final.exists():
+            for old in CACHE.glob(f"{family}-*"):
+                shutil.rmtree(old)
+            fresh = CACHE / f"{family}-new"
+            fresh.mkdir()
+            install(source, fresh)
+            fresh.rename(final)
+    return final
+
+
+def _fetch(family: str, argv: list[str], folder: Path, limit_s: float, variables: dict[str, str] | None = None) -> None:
+    code, output = _run(argv, folder, limit_s, variables)
+    if code != 0:
+        command = " ".join(argv[:3])
+        raise _Unavailable(f"{family} clients are not tested: {command} failed within {limit_s:.0f} s: {output}")
+
+
+def _compile(argv: list[str], folder: Path, limit_s: float, variables: dict[str, str] | None = None) -> None:
+    code, output = _run(argv, folder, limit_s, variables)
+    assert code == 0, f"{' '.join(argv[:2])} failed within {limit_s:.0f} s: {output}"
+
+
+def _run(argv: list[str], folder: Path, limit_s: float, variables: dict[str, str] | None) -> tuple[int, str]:
+    """The exit code and the end of the output. What outlives the limit is killed with all that it started."""
+    process = subprocess.Popen(
+        argv,
+        cwd=folder,
+        env={**os.environ, **(variables or {})},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+        start_new_session=True,
+    )
+    try:
+        output, _ = process.communicate(timeout=limit_s)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        output, _ = process.communicate()
+    except BaseException:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        raise
+    return process.returncode, output[-2000:]

@@ -1,0 +1,113 @@
+"""What every family is tested with: a cloud with a home, the exports of `kowloon env`, and one report to check."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from kowloon.gateway.transport import Handler
+from kowloon.services.vpc.resources import Vpc
+from kowloon.testing.cloud import LocalCloud
+from kowloon.wire.http import HttpRequest
+from tests.conftest import REGION
+
+NAME = "香港 network"
+# Every character that the signatures encode differently, in one value.
+TAG = "a b+c*d~e/ü=&%'(!)"
+OFFICIAL = "vpc.cn-hongkong.aliyuncs.com"
+LIMIT_S = 60.0
+KOWLOON = Path(sys.executable).with_name("kowloon")
+
+
+class Way:
+    """A cloud, what clients are told about it, and what they sent. `home` is also the home of the client programs:
+    no profile of the user's may answer for what the exports leave out."""
+
+    def __init__(self, cloud: LocalCloud, home: Path) -> None:
+        self.cloud = cloud
+        self.home = home
+        self.requests: list[HttpRequest] = []
+        self._exports: dict[tuple[str, ...], dict[str, str]] = {}
+        self._listen_in()
+
+    def _listen_in(self) -> None:
+        server = self.cloud.cloud.server
+        assert server is not None
+        handler: Handler = server.handler
+
+        def listening(request: HttpRequest) -> Any:
+            self.requests.append(request)
+            return handler(request)
+
+        server.handler = listening
+
+    def environment(self, family: str, *options: str) -> dict[str, str]:
+        """Exactly what a bare shell has after `eval "$(kowloon env --for FAMILY ...)"`."""
+        key = (family, *options)
+        if key not in self._exports:
+            command = shlex.join([str(KOWLOON), "env", "--for", family, "--region", REGION, *options])
+            bare = {
+                "PATH": os.environ["PATH"],
+                "HOME": str(self.home),
+                "KOWLOON_HOME": str(self.home),
+                "LC_ALL": "C.UTF-8",
+            }
+            shell = ["/bin/sh", "-c", f'exports=$({command}) && eval "$exports" && env -0']
+            done = subprocess.run(shell, env=bare, capture_output=True, text=True, check=True, timeout=LIMIT_S)
+            self._exports[key] = dict(line.split("=", 1) for line in done.stdout.split("\0") if line)
+        return self._exports[key]
+
+    def start(self, argv: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+        self.requests.clear()
+        variables = {**environment, "WAYS_IN_NAME": NAME, "WAYS_IN_TAG": TAG}
+        return subprocess.run(
+            argv, env=variables, cwd=self.home, capture_output=True, encoding="utf-8", check=False, timeout=LIMIT_S
+        )
+
+    def check(
+        self,
+        argv: list[str],
+        family: str,
+        *options: str,
+        signature: str,
+        status: bool = True,
+        extra: dict[str, str] | None = None,
+    ) -> None:
+        """Run a client: it lists regions, makes a tagged network, reads it back and is refused once. Then look at what
+        it says, at what the cloud has, and at how the requests came in."""
+        environment = self.environment(family, *options)
+        if "--proxy" in options:
+            environment = {**environment, "WAYS_IN_HOST": OFFICIAL}
+        done = self.start(argv, {**environment, **(extra or {})})
+        assert done.returncode == 0, done.stderr[-3000:]
+        report = json.loads(done.stdout)
+
+        assert REGION in report["regions"]
+        assert len(report["regions"]) > 20
+        assert (report["name"], report["tag"]) == (NAME, TAG)
+        assert report["error"]["code"] == "InvalidVpcID.NotFound"
+        assert "Specified VPC does not exist." in report["error"]["message"]
+        if status:
+            assert report["error"]["status"] == 404
+
+        made = self.cloud.call(lambda: self.cloud.cloud.store.get(Vpc, report["vpc"]))
+        assert made is not None
+        assert (made.name, made.tags) == (NAME, {"way in": TAG})
+
+        assert len(self.requests) == 4, [request.target for request in self.requests]
+        wanted_scheme = "https" if "--https" in options else "http"
+        wanted_host = OFFICIAL if "--proxy" in options else "127.0.0.1"
+        assert {request.scheme for request in self.requests} == {wanted_scheme}
+        assert {request.host for request in self.requests} == {wanted_host}
+        assert {signature_of(request) for request in self.requests} == {signature}
+
+
+def signature_of(request: HttpRequest) -> str:
+    if (request.header("authorization") or "").startswith("ACS3-HMAC-SHA256 "):
+        return "ACS3"
+    return "V1" if "SignatureMethod=HMAC-SHA1" in request.query + request.body.decode() else "none"
