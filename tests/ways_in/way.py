@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
+from typer.testing import CliRunner
+
+from kowloon.cli.main import app
 from kowloon.gateway.transport import Handler
 from kowloon.services.vpc.resources import Vpc
 from kowloon.testing.cloud import LocalCloud
@@ -21,7 +22,6 @@ NAME = "香港 network"
 TAG = "a b+c*d~e/ü=&%'(!)"
 OFFICIAL = "vpc.cn-hongkong.aliyuncs.com"
 LIMIT_S = 60.0
-KOWLOON = Path(sys.executable).with_name("kowloon")
 
 
 class Way:
@@ -50,15 +50,13 @@ class Way:
         """Exactly what a bare shell has after `eval "$(kowloon env --for FAMILY ...)"`."""
         key = (family, *options)
         if key not in self._exports:
-            command = shlex.join([str(KOWLOON), "env", "--for", family, "--region", REGION, *options])
-            bare = {
-                "PATH": os.environ["PATH"],
-                "HOME": str(self.home),
-                "KOWLOON_HOME": str(self.home),
-                "LC_ALL": "C.UTF-8",
-            }
-            shell = ["/bin/sh", "-c", f'exports=$({command}) && eval "$exports" && env -0']
-            done = subprocess.run(shell, env=bare, capture_output=True, text=True, check=True, timeout=LIMIT_S)
+            # The command itself, without another interpreter's start.
+            command = ["env", "--for", family, "--region", REGION, *options]
+            printed = CliRunner().invoke(app, command, env={"KOWLOON_HOME": str(self.home)})
+            assert printed.exit_code == 0, printed.output
+            bare = {"PATH": os.environ["PATH"], "HOME": str(self.home), "LC_ALL": "C.UTF-8"}
+            shell = ["/bin/sh", "-c", f"{printed.stdout}\nenv -0"]
+            done = subprocess.run(shell, env=bare, capture_output=True, encoding="utf-8", check=True, timeout=LIMIT_S)
             self._exports[key] = dict(line.split("=", 1) for line in done.stdout.split("\0") if line)
         return self._exports[key]
 
