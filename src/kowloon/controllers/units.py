@@ -42,6 +42,8 @@ class UnitKeeper:
         self._engines = engines
         # What each running unit was last configured with, to tell a changed payload from a known one.
         self._applied: dict[str, dict[str, Any]] = {}
+        # And the generation it was started in.
+        self._started: dict[str, int] = {}
         for engine in engines.values():
             engine.on_report(lambda report: self._reported(runtime, report))
 
@@ -66,7 +68,7 @@ class UnitKeeper:
         engine = self._engines[unit.engine]
         if unit.desired == "deleted":
             await engine.delete(unit.id)
-            self._applied.pop(unit.id, None)
+            self._forget(unit)
             self._remove(unit.id)
             return None
         host = self._board.view(self._clock.now()).host(unit.host, unit.engine)
@@ -83,13 +85,17 @@ class UnitKeeper:
         if not host.power:
             if state in (UnitState.RUNNING, UnitState.FROZEN):
                 await engine.stop(unit.id)
-            self._applied.pop(unit.id, None)
+            self._forget(unit)
             return "absent"
         if unit.desired == "stopped":
             if state in (UnitState.RUNNING, UnitState.FROZEN):
                 await engine.stop(unit.id, grace_s=unit.stop_grace_s)
-            self._applied.pop(unit.id, None)
+            self._forget(unit)
             return "stopped"
+        if host.frozen and unit.id in self._applied and state in (UnitState.RUNNING, UnitState.FROZEN):
+            # A hung host carries nothing out: no restart and no new payload until it thaws.
+            await engine.freeze(unit.id)
+            return "frozen"
         await self._ensure_running(unit, engine, state)
         if host.frozen:
             await engine.freeze(unit.id)
@@ -98,6 +104,10 @@ class UnitKeeper:
             await engine.thaw(unit.id)
         await (engine.heal(unit.id) if host.network else engine.cut(unit.id))
         return "running"
+
+    def _forget(self, unit: Unit) -> None:
+        self._applied.pop(unit.id, None)
+        self._started.pop(unit.id, None)
 
     async def _ensure_running(self, unit: Unit, engine: UnitEngine, state: UnitState) -> None:
         alive = state in (UnitState.RUNNING, UnitState.FROZEN)
@@ -109,6 +119,7 @@ class UnitKeeper:
             await engine.start(
                 UnitSpec(id=unit.id, kind=unit.engine, host=unit.host, address=unit.address, payload=unit.payload)
             )
+            self._started[unit.id] = unit.generation
         elif self._applied.get(unit.id) != unit.payload:
             await engine.configure(unit.id, unit.payload)
         self._applied[unit.id] = unit.payload
@@ -120,7 +131,10 @@ class UnitKeeper:
         if current is None:
             return
         changed = msgspec.structs.replace(
-            current, observed=observed, observed_generation=unit.generation, message=message
+            current,
+            observed=observed,
+            observed_generation=self._started.get(unit.id, unit.generation),
+            message=message,
         )
         if changed != current:
             transaction.put(changed)
