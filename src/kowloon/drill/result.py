@@ -268,8 +268,10 @@ class _Beside:
     """What was seen here of a track at a minute."""
 
     def __init__(self, scenario: Scenario, run: Run, probes: Sequence[ProbeResult]) -> None:
-        self._zones = scenario.zones
         self._record = run.record
+        self._worst_zone = min(
+            scenario.zones, key=lambda zone: sum(sample.zones[zone].hosts_up for sample in run.record.facility)
+        )
         self._probes = probes
         self._end_min = max(scenario.length_min, run.phases[-1].ended_min)
 
@@ -293,7 +295,7 @@ class _Beside:
         sample = next((item for item in self._record.facility if item.minute >= minute), None)
         if sample is None:
             return ""
-        zone, seen = min(sample.zones.items(), key=lambda item: item[1].hosts_up)
+        zone, seen = self._worst_zone, sample.zones[self._worst_zone]
         heat = f", hottest aisle {seen.temperature_c:g} °C" if seen.temperature_c is not None else ""
         return f"{zone}: {seen.hosts_up} of {seen.hosts} hosts up{heat}"
 
