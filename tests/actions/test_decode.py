@@ -136,7 +136,7 @@ VALUES = st.one_of(
 )
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=600, deadline=None)
 @given(st.dictionaries(NAMES, VALUES, max_size=12))
 def test_whatever_the_parameters_only_api_errors_come_out(given: dict[str, str]) -> None:
     check(given)

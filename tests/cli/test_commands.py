@@ -204,9 +204,38 @@ def test_what_the_cloud_refuses_is_exit_code_1_with_its_words(served: Served) ->
     ran = kowloon(served.home, "fault", "inject", "earthquake", ZONE)
     assert ran.returncode == 1
     assert ran.stderr.startswith("InvalidFaultKind.NotFound: no fault kind 'earthquake'")
-    ran = kowloon(served.home, "fault", "recover", "f-nothing")
-    assert ran.returncode == 1
-    assert "f-nothing" in ran.stderr
+    for odd in ("f-nothing", "f no/such?x", "故障"):
+        ran = kowloon(served.home, "fault", "recover", odd)
+        assert ran.returncode == 1
+        assert "NotFound" in ran.stderr
+        assert "Traceback" not in ran.stderr
+
+
+def test_something_else_on_the_port_is_no_cloud(served: Served, tmp_path: Path) -> None:
+    import socket
+    import threading
+
+    for name in ("credentials.json", "server.json"):
+        (tmp_path / name).write_bytes((served.home / name).read_bytes())
+    with socket.create_server(("127.0.0.1", 0)) as stranger:
+        running = json.loads((tmp_path / "server.json").read_bytes())
+        running["endpoint"] = f"127.0.0.1:{stranger.getsockname()[1]}"
+        (tmp_path / "server.json").write_text(json.dumps(running))
+
+        def answer() -> None:
+            connection, _ = stranger.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")
+
+        thread = threading.Thread(target=answer, daemon=True)
+        thread.start()
+        ran = kowloon(tmp_path, "status")
+        thread.join(30.0)
+    assert ran.returncode == 3
+    assert f"the cloud at {running['endpoint']} does not answer" in ran.stderr
+    (tmp_path / "server.json").write_text("{")
+    assert kowloon(tmp_path, "status").returncode == 3
 
 
 def test_reset_asks_first(served: Served) -> None:
@@ -219,16 +248,16 @@ def test_reset_asks_first(served: Served) -> None:
 
 
 def test_dingtalk_tail_shows_what_is_there_and_robots_their_webhooks(served: Served) -> None:
-    status, made = served.admin("POST", "dingtalk/robots", {"name": "a", "group": "tailed", "keywords": ["disk"]})
+    status, made = served.admin("POST", "dingtalk/robots", {"name": "a", "group": "值班 & co", "keywords": ["disk"]})
     assert status == 201
     body = json.dumps({"msgtype": "markdown", "markdown": {"title": "disk", "text": "full 满"}}).encode()
     answer = http_call(served.port, "POST", made["webhook"], body, {"Content-Type": "application/json"})
     assert answer == (200, {"errcode": 0, "errmsg": "ok"})
-    shown = kowloon(served.home, "dingtalk", "tail", "--once", "--group", "tailed")
+    shown = kowloon(served.home, "dingtalk", "tail", "--once", "--group", "值班 & co")
     assert shown.returncode == 0
-    assert "[tailed] disk" in shown.stdout
+    assert "[值班 & co] disk" in shown.stdout
     assert "full 满" in shown.stdout
-    message = json.loads(kowloon(served.home, "dingtalk", "tail", "--once", "--group", "tailed", "--json").stdout)
+    message = json.loads(kowloon(served.home, "dingtalk", "tail", "--once", "--group", "值班 & co", "--json").stdout)
     assert (message["title"], message["text"]) == ("disk", "full 满")
     assert f"http://{served.endpoint}{made['webhook']}" in kowloon(served.home, "dingtalk", "robots").stdout
 

@@ -234,6 +234,10 @@ async def test_a_robot_needs_a_security_setting_and_a_stopped_one_says_so() -> N
     async with paper_cloud() as caller:
         with pytest.raises(ValueError, match="a robot needs keywords, a signature or addresses"):
             await caller.cloud.webhook.create(name="open", group="ops")
+        with pytest.raises(ValueError, match="an empty keyword is in every message"):
+            await caller.cloud.webhook.create(name="open", group="ops", keywords=("",))
+        with pytest.raises(ValueError, match="'home' does not appear to be an IPv4 or IPv6 network"):
+            await caller.cloud.webhook.create(name="odd", group="ops", addresses=("10.0.0.0/8", "home"))
         await stopped_robot(caller)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from urllib.parse import quote
 
 import typer
 
@@ -23,7 +24,7 @@ def tail(
     cloud = RunningCloud()
     after = 0
     while True:
-        for message in cloud.call("GET", f"dingtalk/messages?after={after}&group={group}")["messages"]:
+        for message in cloud.call("GET", f"dingtalk/messages?after={after}&group={quote(group)}")["messages"]:
             after = message["sequence"]
             if as_json:
                 show_json(message)

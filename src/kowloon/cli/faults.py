@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import quote
 
 import typer
 
@@ -55,7 +56,7 @@ def recover(
         recovered = cloud.call("POST", "faults/recover")["recovered"]
         typer.echo(f"{len(recovered)} faults are recovered")
         return
-    cloud.call("POST", f"faults/{fault_id}/recover")
+    cloud.call("POST", f"faults/{quote(fault_id, safe='')}/recover")
     typer.echo(f"{fault_id} is recovered")
 
 

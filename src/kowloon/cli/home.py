@@ -45,7 +45,7 @@ class RunningCloud:
         try:
             self.server = msgspec.json.decode(self.files.server.read_bytes(), type=Server)
             self.identity = msgspec.json.decode(self.files.credentials.read_bytes(), type=HomeCredentials)
-        except FileNotFoundError:
+        except (FileNotFoundError, msgspec.DecodeError):
             fail(f"no cloud is running in {self.files.home}; start one with `kowloon up`", NO_CLOUD)
 
     def call(self, method: str, path: str, body: object = None, timeout_s: float = 60.0) -> dict[str, Any]:
@@ -60,13 +60,13 @@ class RunningCloud:
             connection.request(method, f"/_kowloon/{path}", content, headers)
             response = connection.getresponse()
             answer = response.read()
-        except OSError as problem:
+            plain: dict[str, Any] = json.loads(answer)
+        except (OSError, http.client.HTTPException, ValueError) as problem:
             fail(
                 f"the cloud at {self.server.endpoint} does not answer ({problem}); start it with `kowloon up`", NO_CLOUD
             )
         finally:
             connection.close()
-        plain: dict[str, Any] = json.loads(answer)
         if response.status >= 400:
             fail(f"{plain.get('Code')}: {plain.get('Message')}")
         return plain

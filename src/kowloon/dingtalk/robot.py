@@ -148,6 +148,10 @@ class RobotWebhook:
         """A new robot in a group. ValueError without any security setting, as the vendor refuses."""
         if not (keywords or signed or addresses):
             raise ValueError("a robot needs keywords, a signature or addresses")
+        if not all(keywords):
+            raise ValueError("an empty keyword is in every message")
+        for block in addresses:
+            ipaddress.ip_network(block, strict=False)
         robot = Robot(
             id="".join(self._ids.random.choices("0123456789abcdef", k=64)),
             created_at=self._clock.now(),

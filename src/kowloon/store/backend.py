@@ -67,7 +67,7 @@ class SqliteBackend:
     def __init__(self, path: Path) -> None:
         # It holds keys and passwords, so it is the owner's alone; the log files beside it take the same mode.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._connection = sqlite3.connect(path, timeout=2.0, isolation_level=None, check_same_thread=False)
         self._connection.execute("PRAGMA locking_mode=EXCLUSIVE")
         try:
             self._prepare(path)
