@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from kowloon.core import limits
-from kowloon.core.clock import Clock, Timer
+from kowloon.core.clock import Clock, RealSeconds, Timer
 from kowloon.store.resources import Key, Resource
 from kowloon.store.store import Store
 from kowloon.topology.health import HealthBoard
@@ -21,9 +21,9 @@ log = logging.getLogger("kowloon.controllers")
 
 
 class Reconciler(Protocol):
-    """One loop over the keys of one kind of thing. `reconcile` returns when to look again in seconds of cloud time,
-    or None; an exception is tried again with backoff. `zones` of a key: where its loop may be hosted, first choice
-    first; empty = not hosted in any zone (the hosts' own agents, the outside world)."""
+    """One loop over the keys of one kind of thing. `reconcile` returns when to look again in seconds of cloud time
+    (or in `RealSeconds`), or None; an exception is tried again with backoff. `zones` of a key: where its loop may be
+    hosted, first choice first; empty = not hosted in any zone (the hosts' own agents, the outside world)."""
 
     name: str
     workers: int
@@ -49,7 +49,7 @@ class _Loop:
         self.pending: dict[str, None] = {}
         self.active: set[str] = set()
         self.failures: dict[str, int] = {}
-        self.timers: dict[str, Timer] = {}
+        self.timers: dict[str, Timer | asyncio.TimerHandle] = {}
         self.wakeup = asyncio.Event()
         # Per hosting zones: which one runs the loop now, and from when on.
         self.hosts: dict[tuple[str, ...], tuple[str, float]] = {}
@@ -64,7 +64,10 @@ class _Loop:
         earlier = self.timers.pop(key, None)
         if earlier is not None:
             earlier.cancel()
-        self.timers[key] = self.runtime.clock.call_later(delay_s, lambda: self.add(key))
+        if isinstance(delay_s, RealSeconds):
+            self.timers[key] = asyncio.get_running_loop().call_later(delay_s, self.add, key)
+        else:
+            self.timers[key] = self.runtime.clock.call_later(delay_s, lambda: self.add(key))
 
     async def work(self) -> None:
         while True:
@@ -170,7 +173,7 @@ class ControllerRuntime:
         healthy = next((zone for zone in zones if view.zone_serving(zone)), None)
         if healthy is None:
             loop.hosts.pop(zones, None)
-            return 1.0
+            return RealSeconds(1.0)
         # Taking over from a dead zone costs time; the first start does not.
         ready = now + (self._takeover_s if current is not None else 0.0)
         loop.hosts[zones] = (healthy, ready)

@@ -30,6 +30,7 @@ class HealthBoard:
         self._listeners: list[Callable[[], None]] = []
         self._by_node: dict[str, list[Effect]] = {}
         self._cached: tuple[float, HealthView] | None = None
+        self._boundary: tuple[float, float, HealthView] | None = None
 
     def declare(self, nodes: Iterable[ServiceNode], edges: Iterable[Edge] = ()) -> None:
         """What products are made of when nothing is broken."""
@@ -77,6 +78,7 @@ class HealthBoard:
     def _changed(self) -> None:
         self.version += 1
         self._cached = None
+        self._boundary = None
         self._by_node = {}
         for effect in self.effects():
             self._by_node.setdefault(effect.node, []).append(effect)
@@ -117,7 +119,12 @@ class HealthBoard:
         if cached is not None and cached[1].now <= now < cached[0]:
             return cached[1]
         view = HealthView(self, now)
-        self._cached = (min(now + 1.0, view.next_change()), view)
+        # Between two boundaries nothing about hosts changes, only what follows a curve does.
+        if self._boundary is not None and self._boundary[0] <= now < self._boundary[1]:
+            view.share_hosts(self._boundary[2])
+        else:
+            self._boundary = (now, view.next_change(), view)
+        self._cached = (min(now + 1.0, self._boundary[1]), view)
         return view
 
 
@@ -134,6 +141,10 @@ class HealthView:
         self._edges = board.edges(now)
         self._hosts: dict[tuple[str, str], HostState] = {}
         self._services: dict[str, ServiceState] = {}
+
+    def share_hosts(self, earlier: HealthView) -> None:
+        """Take over what an earlier view knows of hosts: no effect starts or ends between the two."""
+        self._hosts = earlier._hosts
 
     def next_change(self) -> float:
         """The next moment at which an effect or overlay starts or ends, or a place finishes warming up."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from kowloon.core.clock import RealSeconds
 from kowloon.engines.database.base import AccountSpec, DatabaseEngine
 from kowloon.services.rds.resources import Account, Database, DBInstance
 from kowloon.store.resources import Key, Resource
@@ -46,7 +47,7 @@ class DatabaseContents:
         if not pending:
             return None
         if instance.status == "Creating" or instance.moving_to:
-            return 1.0
+            return RealSeconds(1.0)
         for account in rows:
             if account.password and account.status != "Deleting":
                 await self._put_account(instance, account)

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from kowloon.core.clock import Clock
+from kowloon.core.clock import Clock, RealSeconds
 from kowloon.core.events import EventBus, ResourceEvent
 from kowloon.engines.base import EngineError
 from kowloon.engines.database.base import DatabaseEngine, NodeStatus
@@ -23,7 +23,7 @@ from kowloon.store.units import Unit
 from kowloon.topology.effects import Aspect, failover_due
 from kowloon.topology.health import HealthBoard
 
-PROBE_EVERY_S = 0.5
+PROBE_EVERY_S = RealSeconds(0.5)
 # Long enough that a busy machine is not taken for a dead one; a dead process is refused at once anyway.
 PROBE_TIMEOUT_S = 0.8
 # The primary counts as lost after two probes in a row without an answer.
@@ -108,7 +108,7 @@ class DatabaseHa:
             changes.update(await self._tend_standby(instance, primary, standby))
         if changes:
             await self._update(instance.id, **changes)
-        return PROBE_EVERY_S if instance.is_ha else 2 * PROBE_EVERY_S
+        return PROBE_EVERY_S if instance.is_ha else RealSeconds(2 * PROBE_EVERY_S)
 
     def _restarted(self, instance: DBInstance) -> bool:
         unit = self._store.get(Unit, instance.primary)
@@ -163,19 +163,18 @@ class DatabaseHa:
                     level="CRITICAL",
                 )
             return PROBE_EVERY_S
-        wait_s = self._turn(instance, now)
-        if wait_s > 0.0:
-            return min(wait_s, 30.0)
+        if not self._has_its_turn(instance, now):
+            return PROBE_EVERY_S
         await self._begin_move(instance)
         return 0.0
 
-    def _turn(self, instance: DBInstance, now: float) -> float:
-        """How long until the provider gets to this instance: at once, unless failovers queue by hand."""
+    def _has_its_turn(self, instance: DBInstance, now: float) -> bool:
+        """Whether the provider gets to this instance now: always, unless failovers queue by hand."""
         policy = self._board.view(now).policy(f"rds@{instance.region}", Aspect.FAILOVER)
         if policy is None:
-            return 0.0
+            return True
         due = failover_due(policy, instance.id)
-        return 30.0 if due is None else max(due - now, 0.0)
+        return due is not None and now >= due
 
     async def _begin_move(self, instance: DBInstance) -> None:
         target = instance.standby
@@ -187,7 +186,7 @@ class DatabaseHa:
         """Fence, promote, switch: each step is safe to repeat, and the next begins only when the last is done."""
         old, new = instance.node(instance.primary), instance.node(instance.moving_to)
         if not await self._fence(old, instance.graceful_move):
-            return 0.1
+            return RealSeconds(0.1)
         try:
             await self._engine.promote(new.id, generation=instance.generation + 1)
         except EngineError as problem:

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from kowloon.core.clock import Clock
+from kowloon.core.clock import Clock, RealSeconds
 from kowloon.core.events import EventBus, ResourceEvent
 from kowloon.services.slb import groups, load_balancers
 from kowloon.services.slb.payload import groups_of, refresh
@@ -72,7 +72,7 @@ class BalancerHa:
             return DETECT_S
         wait_s = max(balancer.missing_since + DETECT_S - now, self._turn_in_s(balancer, view))
         if wait_s > 0.0:
-            return min(wait_s, LOOK_AGAIN_S)
+            return RealSeconds(min(wait_s, LOOK_AGAIN_S))
         return await self._move(balancer, view)
 
     async def _note_missing(self, balancer: LoadBalancer, since: float | None) -> None:
@@ -97,7 +97,7 @@ class BalancerHa:
     async def _move(self, balancer: LoadBalancer, view: HealthView) -> float | None:
         spot = _new_spot(balancer, view)
         if spot is None:
-            return LOOK_AGAIN_S
+            return RealSeconds(LOOK_AGAIN_S)
         moved = await self._store.run(lambda tx: _put_at(tx, balancer, spot))
         if moved:
             self._tell(balancer, spot)

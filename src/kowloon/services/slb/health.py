@@ -9,7 +9,7 @@ import msgspec
 from kowloon.actions.context import Context
 from kowloon.actions.declare import Response
 from kowloon.actions.decode import Request
-from kowloon.core.clock import Clock
+from kowloon.core.clock import Clock, RealSeconds
 from kowloon.engines.balancer.base import BackendStatus, BalancerEngine
 from kowloon.services.slb.listeners import find
 from kowloon.services.slb.load_balancers import mine as my_balancer
@@ -113,7 +113,7 @@ class HealthListener:
             statuses = await self._engine.health(key)
             if statuses:
                 await self._store.run(lambda tx: self._write(tx, key, statuses))
-        return ASK_EVERY_S
+        return RealSeconds(ASK_EVERY_S)
 
     def _write(self, tx: Transaction, key: str, statuses: list[BackendStatus]) -> None:
         balancer = tx.get(LoadBalancer, key)
