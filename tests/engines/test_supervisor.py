@@ -130,7 +130,9 @@ async def test_a_unit_inherits_nothing_and_has_no_privileges(
     assert rest[0] == [str(expected_uid)]
     assert host.uid == expected_uid
     assert ["NoNewPrivs:", "1"] in rest
-    assert ["SigIgn:", "0000000000000000"] in rest
+    ignored = next(int(line[1], 16) for line in rest if line[0] == "SigIgn:")
+    # 32 and 33 are the C library's own: some parents (make) leave them ignored, and no program can change that.
+    assert ignored & ~(1 << 31 | 1 << 32) == 0
     assert rest[-3:] == [["0"], ["1"], ["2"]]
 
 
