@@ -24,6 +24,7 @@ from kowloon.store.resources import Resource
 from kowloon.store.store import Store
 from kowloon.store.units import Unit
 from kowloon.topology.health import HealthBoard
+from kowloon.topology.status_page import status_page
 from kowloon.wire.http import HttpRequest, HttpResponse
 
 _SECRET_FIELDS = frozenset({"secret", "password", "superuser_password", "token", "user_data"})
@@ -71,6 +72,7 @@ class AdminRoutes:
     def register(self, routes: Routes) -> None:
         routes.add("GET HEAD", "/_kowloon/health", self.health, "open")
         routes.add("GET", "/_kowloon/status", self.status, "admin")
+        routes.add("GET", "/_kowloon/status-page", self.status_page, "admin")
         routes.add("GET", "/_kowloon/resources", self.resources, "admin")
         routes.add("GET", "/_kowloon/coverage", self.coverage, "admin")
         routes.add("GET", "/_kowloon/requests", self.requests, "admin")
@@ -115,6 +117,13 @@ class AdminRoutes:
             "observed": unit.observed,
             "message": unit.message,
         }
+
+    def status_page(self, request: HttpRequest) -> HttpResponse:
+        """What the provider shows of `?region=`, beside what holds."""
+        region = _query(request).get("region", "")
+        if region not in self._board.topology.regions:
+            raise ApiError("InvalidParameter.region", 400, "region must be one of the vendor's, such as cn-hongkong.")
+        return answer_json({"region": region, "lines": status_page(self._board, region, self._clock.now())})
 
     def resources(self, request: HttpRequest) -> HttpResponse:
         """Stored resources, secrets masked; `?kind=` and `?region=` narrow it down."""
