@@ -276,3 +276,20 @@ def test_many_listeners_hear_the_same(admin: Admin) -> None:
     for stream in streams:
         stream.__exit__()
     assert heard == ["CreateVpc"] * 10
+
+
+def test_the_status_page_is_late_when_its_policy_says_so(admin: Admin) -> None:
+    def shown() -> str:
+        lines = admin.call("GET", "status-page?region=cn-hongkong")["lines"]
+        return next(str(line["shown"]) for line in lines if line["name"] == ZONE)
+
+    admin.call("POST", "faults", {"kind": "zone-power", "scope": [ZONE]}, 201)
+    assert shown() == "interrupted"
+    lag = {"kind": "status_page_lag", "scope": ["cn-hongkong"], "parameters": {"first_post_after_min": 30.0}}
+    admin.call("POST", "faults", lag, 201)
+    assert shown() == "normal"
+    admin.call("POST", "clock/skip", {"seconds": 1801.0})
+    assert shown() == "anomaly"
+    code, message = admin.refused("GET", "status-page?region=nowhere")
+    assert code == "InvalidParameter.region"
+    assert "cn-hongkong" in message
