@@ -5,6 +5,7 @@ A subclass starts its kind of unit; stopping, freezing and cutting are the same 
 
 from __future__ import annotations
 
+import abc
 import asyncio
 import os
 from collections import defaultdict
@@ -19,7 +20,7 @@ from kowloon.engines.processes import ProcessHost, ProcessReport, ProcessState
 SPEC_SUFFIX = ".json"
 
 
-class ProcessUnits:
+class ProcessUnits(abc.ABC):
     """Implements `UnitEngine` but for `configure` and `capabilities`. One call at a time runs on each unit.
 
     `shelf` is a private folder where the specs are kept, so that the next server knows the units it adopts.
@@ -137,20 +138,21 @@ class ProcessUnits:
 
     # What a subclass says about its kind.
 
+    @abc.abstractmethod
     async def start_unit(self, spec: UnitSpec) -> None:
-        raise NotImplementedError
+        """Start the unit's process, or adopt the one that runs."""
 
-    async def before_stop(self, unit_id: str) -> None:
+    async def before_stop(self, unit_id: str) -> None:  # noqa: B027 (most kinds need nothing here)
         """Called at once, while a start may still be under way."""
 
     async def end_gently(self, unit_id: str, grace_s: float) -> None:
         """An orderly end within `grace_s`, where the kind knows a better one than SIGTERM."""
         await self.host.kill(unit_id, grace_s=grace_s)
 
-    async def after_thaw(self, unit_id: str) -> None:
+    async def after_thaw(self, unit_id: str) -> None:  # noqa: B027 (most kinds need nothing here)
         """Catch up with what changed while the unit could not hear."""
 
-    async def remove_data(self, unit_id: str) -> None:
+    async def remove_data(self, unit_id: str) -> None:  # noqa: B027 (most kinds need nothing here)
         """Remove what a stopped unit leaves on disk."""
 
     def is_known(self, unit_id: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import asyncio
 import socket
 from typing import Protocol
@@ -31,7 +32,7 @@ class OpenConnection(Protocol):
         ...
 
 
-class Frontend:
+class Frontend(abc.ABC):
     """One listener. Subclasses say which protocol an accepted connection gets."""
 
     protocol = ""
@@ -49,8 +50,9 @@ class Frontend:
         self._sweep: asyncio.TimerHandle | None = None
         self._unsubscribe = reach.on_change(self.follow_reach)
 
+    @abc.abstractmethod
     def accept(self) -> asyncio.Protocol:
-        raise NotImplementedError
+        """The protocol of one new client."""
 
     async def open(self) -> None:
         """Listen; `OSError` when the port cannot be bound."""
