@@ -152,9 +152,8 @@ class Cloud:
         identity = HomeCredentials(
             account_id="1" + self.ids.digits(15),
             access_key_id="LTAI5t" + self.ids.token(18),
-            access_key_secret=self.ids.token(30),
-            admin_token=self.ids.token(40),
-            cloud_id=self.ids.token(12).lower(),
+            access_key_secret=self.ids.secret(30),
+            admin_token=self.ids.secret(40),
         )
         self._create_account(identity)
         if self.files is not None:

@@ -25,6 +25,11 @@ def test_without_a_seed_nothing_repeats() -> None:
     assert not set(draw(one)) & set(draw(other))
 
 
+def test_secrets_do_not_follow_from_the_seed() -> None:
+    assert Ids(seed=3).secret(40) != Ids(seed=3).secret(40)
+    assert re.fullmatch(r"[01]{64}", Ids(seed=3).secret(64, "01"))
+
+
 def test_request_ids_do_not_use_up_the_other_source() -> None:
     quiet, busy = Ids(seed=9), Ids(seed=9)
     for _ in range(100):

@@ -67,4 +67,3 @@ class HomeCredentials(msgspec.Struct, frozen=True, kw_only=True):
     access_key_id: str
     access_key_secret: str
     admin_token: str
-    cloud_id: str

@@ -30,5 +30,9 @@ class Ids:
         return str(self.random.randint(1, 9)) + "".join(self.random.choices(string.digits, k=length - 1))
 
     def token(self, length: int) -> str:
-        """Letters and digits, for secrets and key ids."""
+        """Letters and digits, for names that may be known."""
         return "".join(self.random.choices(string.ascii_letters + string.digits, k=length))
+
+    def secret(self, length: int, alphabet: str = string.ascii_letters + string.digits) -> str:
+        """For keys, passwords and tokens: from the system's randomness, seed or no seed."""
+        return "".join(secrets.choice(alphabet) for _ in range(length))

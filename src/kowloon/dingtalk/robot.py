@@ -10,6 +10,7 @@ import base64
 import hashlib
 import hmac
 import ipaddress
+import string
 from collections import deque
 from typing import Any
 from urllib.parse import parse_qsl
@@ -153,12 +154,12 @@ class RobotWebhook:
         for block in addresses:
             ipaddress.ip_network(block, strict=False)
         robot = Robot(
-            id="".join(self._ids.random.choices("0123456789abcdef", k=64)),
+            id=self._ids.secret(64, string.hexdigits[:16]),
             created_at=self._clock.now(),
             name=name,
             group=group,
             keywords=keywords[:10],
-            secret="SEC" + "".join(self._ids.random.choices("0123456789abcdef", k=64)) if signed else "",
+            secret="SEC" + self._ids.secret(64, string.hexdigits[:16]) if signed else "",
             addresses=addresses,
         )
         await self._store.run(lambda tx: tx.put(robot))

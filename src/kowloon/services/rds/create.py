@@ -96,7 +96,7 @@ def create_dbinstance(ctx: Context, req: CreateDBInstanceRequest) -> CreateDBIns
         address=endpoint.address,
         port=int(req.Port),
         security_ips=check_security_ips(req.SecurityIPList),
-        superuser_password=ctx.ids.token(32),
+        superuser_password=ctx.ids.secret(32),
         nodes=nodes,
         primary=nodes[0].id,
         deletion_protection=req.DeletionProtection,

@@ -105,11 +105,11 @@ def assume_role(ctx: Context, req: AssumeRoleRequest) -> AssumeRoleResponse:
         id="STS." + ctx.ids.token(26),
         account=role.account,
         created_at=ctx.now,
-        secret=ctx.ids.token(44),
+        secret=ctx.ids.secret(44),
         role=role.id,
         session_name=req.RoleSessionName,
         policy=req.Policy,
-        token="CAIS" + ctx.ids.token(200),
+        token="CAIS" + ctx.ids.secret(200),
         expires_at=float(int(ctx.wall)) + req.DurationSeconds,
     )
     ctx.tx.put(key)
