@@ -84,7 +84,7 @@ class Sessions:
                 yield
         except TimeoutError:
             raise Unreachable(f"The node {self._unit_id} did not answer within {timeout_s:g} s.") from None
-        except (OSError, asyncpg.InterfaceError) as error:
+        except (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
             raise Unreachable(f"The node {self._unit_id} cannot be reached: {error}.") from error
         except asyncpg.PostgresError as error:
             raise EngineError(f"The node {self._unit_id} refused: {error}.") from error
