@@ -27,7 +27,7 @@ from kowloon.dingtalk.robot import RobotWebhook
 from kowloon.drill.resources import Drill
 from kowloon.drill.routes import DrillRoutes
 from kowloon.drill.service import Drills
-from kowloon.engines.base import UnitEngine
+from kowloon.engines.base import EngineError, UnitEngine
 from kowloon.engines.parts import PaperParts, Parts, ProcessParts
 from kowloon.faults.manager import FaultManager
 from kowloon.faults.resources import Fault
@@ -88,6 +88,7 @@ class Cloud:
         self.runtime = ControllerRuntime(self.store, self.clock, self.board, settings.takeover_s)
         self.routes = Routes()
         self.server: Server | None = None
+        self._opening: asyncio.Task[None] | None = None
         self.port = 0
         self._wire()
 
@@ -238,11 +239,15 @@ class Cloud:
 
     async def ready(self) -> None:
         """Returns once the engines are open and the controllers run; raises what kept them from it."""
-        await asyncio.shield(self._opening)
+        if self._opening is not None:
+            await asyncio.shield(self._opening)
 
     async def _open_parts(self) -> None:
         # Not before serving: probing a sandbox and meeting the supervisor take longer than a first answer may.
-        await self.parts.open()
+        try:
+            await self.parts.open()
+        except OSError as problem:
+            raise EngineError(f"the real parts cannot be opened: {problem}; try `kowloon doctor`") from problem
         self.runtime.start()
 
     async def _listen(self) -> None:
@@ -272,6 +277,9 @@ class Cloud:
         if self.server is not None:
             await self.server.close()
         self.drills.forget()
+        if self._opening is not None:
+            self._opening.cancel()
+            await asyncio.gather(self._opening, return_exceptions=True)
         await self.runtime.stop()
         await self.parts.close(end_units=end_units)
         self.parts.addresses.release()

@@ -13,6 +13,7 @@ import typer
 from kowloon.cli.home import RunningCloud, fail, home_files, show_json
 from kowloon.core.config import DEFAULT_PORT, DEFAULT_REGION, Settings
 from kowloon.core.errors import ConfigurationError
+from kowloon.engines.base import EngineError
 
 
 def up(
@@ -43,7 +44,7 @@ def up(
 
     try:
         uvloop.run(_serve(settings, quiet))
-    except ConfigurationError as problem:
+    except (ConfigurationError, EngineError) as problem:
         fail(str(problem), 2)
     except OSError as problem:
         fail(f"cannot serve on port {port}: {problem.strerror}; another cloud? try `kowloon up --port 0`", 2)
@@ -64,7 +65,12 @@ async def _serve(settings: Settings, quiet: bool) -> None:
         )
         typer.echo('point a shell at it:  eval "$(kowloon env)"')
     try:
-        await ended.wait()
+        # What keeps the real parts from being opened ends the cloud with its reason.
+        opening, waiting = loop.create_task(cloud.ready()), loop.create_task(ended.wait())
+        await asyncio.wait((opening, waiting), return_when=asyncio.FIRST_COMPLETED)
+        if opening.done():
+            opening.result()
+        await waiting
     finally:
         await cloud.stop(end_units=True)
 
