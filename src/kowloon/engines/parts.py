@@ -53,7 +53,7 @@ class PaperAddresses:
     """Addresses that nothing listens on: every paper cloud may have the same ones."""
 
     def claim(self, preferred: str | None) -> str:
-        return preferred or "127.15.0.0/16"
+        return preferred or "127.16.0.0/16"
 
     def release(self) -> None:
         pass
