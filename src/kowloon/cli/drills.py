@@ -6,12 +6,15 @@ import asyncio
 import os
 import time
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, cast
 
 import typer
 
 from kowloon.cli.home import RunningCloud, fail, show_json
 from kowloon.core.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from kowloon.drill.result import DrillResult
 
 app = typer.Typer(help="Rehearse an outage against what you have deployed.", no_args_is_help=True)
 
@@ -45,13 +48,13 @@ def run(
         typer.echo(paths.json.read_text(encoding="utf-8"))
     else:
         for objective in result.objectives:
-            mark = "met   " if objective.met else "MISSED"
-            typer.echo(f"{mark}  {objective.variant}: {objective.name} ({objective.measured})")
+            mark = "met   " if objective.passed else "MISSED"
+            typer.echo(f"{mark}  {objective.variant}: {objective.name} ({objective.found})")
         typer.echo(f"report: {paths.html}")
     raise typer.Exit(exit_code([result]))
 
 
-def _rehearse(cloud: RunningCloud, scenario: str, probes: list[Path], provider: str, *, quiet: bool) -> Any:
+def _rehearse(cloud: RunningCloud, scenario: str, probes: list[Path], provider: str, *, quiet: bool) -> DrillResult:
     from kowloon.drill.objectives import load_workload
     from kowloon.drill.progress import LiveProgress
     from kowloon.drill.rehearsal import rehearse

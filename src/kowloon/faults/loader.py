@@ -48,19 +48,20 @@ class _Head(Strict, frozen=True, kw_only=True):
     zones: tuple[str, ...]
     seed: int = 0
     needs: tuple[str, ...] = ()
-    sources: dict[str, str]
-    providers: dict[str, str]
+    sources: dict[str, str] = {}
+    providers: dict[str, str] = msgspec.field(default_factory=lambda: {"recorded": "As the scenario says."})
 
 
 class _Line(Strict, frozen=True, kw_only=True):
-    """An event as it is written."""
+    """An event as it is written. `local`, the time on the wall there, is checked when it is given; `source` and
+    `truth` are for events of the public record."""
 
     at: str
-    local: str
+    local: str = ""
     track: Track
     text: str
-    source: tuple[str, ...]
-    truth: Truth
+    source: tuple[str, ...] = ()
+    truth: Truth = "I"
     providers: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     inject: dict[str, Any] | None = None
@@ -237,7 +238,9 @@ class _Reader:
             self._complain((*where, "at"), f"at is written T+27m, not {line.at!r}")
             return None
         at_min = float(matched[1])
-        self._check_local(line.local, at_min, head, where)
+        local = _local(head, at_min)
+        if line.local not in ("", local):
+            self._complain((*where, "local"), f"local is {line.local!r}, but T+{at_min:g}m is {local!r}")
         self._check_sources(line.source, head, (*where, "source"))
         for position, provider in enumerate(line.providers):
             if provider not in head.providers:
@@ -254,7 +257,7 @@ class _Reader:
             self._check_providers(action, providers, (*where, given[0]))
         return ScenarioEvent(
             at_min=at_min,
-            local=line.local,
+            local=local,
             track=line.track,
             text=line.text,
             source=line.source,
@@ -272,14 +275,6 @@ class _Reader:
         missing = [name for name in providers if name not in self._for.get(action.id, providers)]
         if missing:
             self._complain(where, f"{action.id!r} is not injected for provider {', '.join(missing)}")
-
-    def _check_local(self, local: str, at_min: float, head: _Head, where: Where) -> None:
-        moment = local_time(head.start, at_min)
-        expected = f"{moment:%H:%M}"
-        if moment.date() != datetime.fromisoformat(head.start).date():
-            expected = f"{moment.day} {moment:%b} {expected}"
-        if local != expected:
-            self._complain((*where, "local"), f"local is {local!r}, but T+{at_min:g}m is {expected!r}")
 
     def _action(self, name: str, line: _Line, at_min: float, where: Where, head: _Head) -> Action | None:
         where = (*where, name)
@@ -358,3 +353,11 @@ def _in_minutes(value: Any, at_min: float) -> Any:
         return [_in_minutes(item, at_min) for item in value]
     matched = _MINUTES.fullmatch(value) if isinstance(value, str) else None
     return value if matched is None else float(matched[1]) - at_min
+
+
+def _local(head: _Head, at_min: float) -> str:
+    """`09:23`, with the day in front when it is not the first."""
+    moment = local_time(head.start, at_min)
+    text = f"{moment:%H:%M}"
+    first = datetime.fromisoformat(head.start).date()
+    return text if moment.date() == first else f"{moment.day} {moment:%b} {text}"

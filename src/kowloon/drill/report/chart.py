@@ -169,7 +169,7 @@ def _customers(axes: Axes, rows: Sequence[tuple[str, str, ProbeResult]], result:
             start = phase.minute
             _bar(axes, row, start, start + phase.skipped_min + phase.measured_s / 60, phase.settled, carried=True)
             _bar(axes, row, start, start + max(phase.measured_s / 60, width), phase.share, carried=False)
-    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.set_ylim(max(len(rows), 1) - 0.5, -0.5)
     axes.set_yticks(range(len(rows)), [f"{variant}\n{provider}" for provider, variant, _ in rows])
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=False, axis="y")
