@@ -350,3 +350,26 @@ def test_places(customer: Customer, shared_cloud: LocalCloud) -> None:
     slaves = [slave.zone_id for slave in zones[f"{REGION}-c"].slave_zones.slave_zone]
     assert slaves == [f"{REGION}-d", f"{REGION}-b"]
     assert REGION in [region.region_id for region in customer.call("slb", "DescribeRegions").regions.region]
+
+
+def test_modification_protection_is_kept_and_checked(customer: Customer) -> None:
+    id = _create(customer, address_type="internet")
+    customer.call(
+        "slb",
+        "SetLoadBalancerModificationProtection",
+        load_balancer_id=id,
+        modification_protection_status="ConsoleProtection",
+        modification_protection_reason="drill",
+    )
+    assert _attribute(customer, id).modification_protection_status == "ConsoleProtection"
+    refused(
+        lambda: customer.call(
+            "slb",
+            "SetLoadBalancerModificationProtection",
+            load_balancer_id="lb-none",
+            modification_protection_status="NonProtection",
+        ),
+        "InvalidLoadBalancerId.NotFound",
+        "",
+        404,
+    )

@@ -193,3 +193,22 @@ def test_a_released_instance_frees_its_eip(customer: Customer) -> None:
 
     eventually(free)
     customer.call("vpc", "ReleaseEipAddress", allocation_id=eip.allocation_id)
+
+
+def test_an_eip_is_changed_within_its_bounds(customer: Customer) -> None:
+    made = customer.call("vpc", "AllocateEipAddress", bandwidth="5")
+    customer.call("vpc", "ModifyEipAddressAttribute", allocation_id=made.allocation_id, name="gate", bandwidth="200")
+    found = customer.call("vpc", "DescribeEipAddresses", allocation_id=made.allocation_id).eip_addresses.eip_address[0]
+    assert (found.name, found.bandwidth, found.status) == ("gate", "200", "Available")
+    refused(
+        lambda: customer.call("vpc", "ModifyEipAddressAttribute", allocation_id=made.allocation_id, bandwidth="5000"),
+        "InvalidParameter.Bandwidth",
+        "from 1 to 1000",
+        400,
+    )
+    refused(
+        lambda: customer.call("vpc", "ModifyEipAddressAttribute", allocation_id="eip-none", name="x"),
+        "InvalidAllocationId.NotFound",
+        "allocation ID is not found",
+        404,
+    )
