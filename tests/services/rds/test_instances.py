@@ -169,3 +169,15 @@ def test_an_instance_that_is_not_running_refuses_accounts(databases: Databases) 
     assert "status of instance" in refused.value.message
     cloud.run(cloud.cloud.faults.recover_all())
     eventually(lambda: databases.is_running(id))
+
+
+def test_the_net_info_tells_the_stable_address(databases: Databases) -> None:
+    created = databases.create()
+    request = models.DescribeDBInstanceNetInfoRequest(dbinstance_id=created.dbinstance_id)
+    (info,) = databases.rds.describe_dbinstance_net_info(request).body.dbinstance_net_infos.dbinstance_net_info
+    assert (info.connection_string, info.port) == (created.connection_string, created.port)
+    assert info.security_ipgroups.security_ipgroup[0].security_ips == "127.0.0.0/8"
+    with pytest.raises(Exception) as refused:
+        databases.rds.describe_dbinstance_net_info(models.DescribeDBInstanceNetInfoRequest(dbinstance_id="pgm-none"))
+    assert refused.value.code == "InvalidDBInstanceId.NotFound"
+    assert "does not exist" in refused.value.message
