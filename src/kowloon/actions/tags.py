@@ -66,6 +66,8 @@ def matches(tags: Mapping[str, str], wanted: Iterable[TagParam]) -> bool:
 
 
 def shown(tags: Mapping[str, str]) -> TagList:
+    if not tags:
+        return TagList()
     return TagList(Tag=[TagItem(TagKey=key, TagValue=value, Key=key, Value=value) for key, value in tags.items()])
 
 
