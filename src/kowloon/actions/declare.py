@@ -152,6 +152,3 @@ class Registry:
     def resource_types(self) -> Iterator[type[Resource]]:
         for product in self.products:
             yield from product.resources
-
-    def by_code(self, code: str) -> Product | None:
-        return next((product for product in self.products if product.code.lower() == code.lower()), None)

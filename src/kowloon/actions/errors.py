@@ -17,7 +17,6 @@ TIMESTAMP_FORMAT = ErrorSpec(
 )
 NONCE_USED = ErrorSpec("SignatureNonceUsed", 400, "Specified signature nonce was used already.")
 TOKEN_EXPIRED = ErrorSpec("InvalidSecurityToken.Expired", 400, "Specified SecurityToken is expired.")
-TOKEN_MALFORMED = ErrorSpec("InvalidSecurityToken.Malformed", 400, "Specified SecurityToken is malformed.")
 TOKEN_MISMATCH = ErrorSpec(
     "InvalidSecurityToken.MismatchWithAccessKey", 400, "Specified SecurityToken mismatch with the AccessKey."
 )
@@ -35,7 +34,6 @@ ACTION_NOT_FOUND = ErrorSpec(
     "InvalidAction.NotFound", 404, "Specified api is not found, please check your url and method."
 )
 VERSION_INVALID = ErrorSpec("InvalidVersion", 400, "Specified parameter Version is not valid.")
-PRODUCT_NOT_FOUND = ErrorSpec("InvalidProduct.NotFound", 404, "The specified product is not found.")
 METHOD_UNSUPPORTED = ErrorSpec("UnsupportedHTTPMethod", 400, "This http method is not supported.")
 REGION_NOT_FOUND = ErrorSpec("InvalidRegionId.NotFound", 404, "The specified RegionId does not exist.")
 FORBIDDEN = ErrorSpec(

@@ -117,9 +117,6 @@ class NodeFolder:
     def make_standby(self) -> None:
         self.write(self.data / "standby.signal", "")
 
-    def is_standby(self) -> bool:
-        return (self.data / "standby.signal").exists()
-
     def postmaster_pid(self) -> int | None:
         try:
             return int((self.data / "postmaster.pid").read_text().split("\n", 1)[0])
