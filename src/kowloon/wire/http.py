@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
+from typing import Protocol
 
 
 class HttpRequest:
@@ -42,10 +43,22 @@ class HttpRequest:
         return None
 
 
-class HttpResponse:
-    """One answer. A `stream` (server-sent events) is sent chunked after `body`, until it ends or the client goes."""
+class FileSlice:
+    """A range of an open file, sent as it is. Whoever holds it last closes the descriptor."""
 
-    __slots__ = ("body", "close", "headers", "status", "stream")
+    __slots__ = ("descriptor", "offset", "size_bytes")
+
+    def __init__(self, descriptor: int, offset: int, size_bytes: int) -> None:
+        self.descriptor = descriptor
+        self.offset = offset
+        self.size_bytes = size_bytes
+
+
+class HttpResponse:
+    """One answer. A `stream` (server-sent events) is sent chunked after `body`, until it ends or the client goes.
+    `files` are sent after `body` and counted in the length; the transport closes them in any case."""
+
+    __slots__ = ("body", "close", "files", "headers", "status", "stream")
 
     def __init__(
         self,
@@ -55,6 +68,7 @@ class HttpResponse:
         headers: list[tuple[str, str]] | None = None,
         content_type: str | None = None,
         stream: AsyncIterator[bytes] | None = None,
+        files: list[FileSlice] | None = None,
         close: bool = False,
     ) -> None:
         self.status = status
@@ -63,7 +77,28 @@ class HttpResponse:
         if content_type is not None:
             self.headers.append(("Content-Type", content_type))
         self.stream = stream
+        self.files = files
         self.close = close
+
+
+class BodyReceiver(Protocol):
+    """Takes a request's body piece by piece, for bodies that are too large to be gathered."""
+
+    def write(self, piece: bytes) -> None:
+        """One piece, in order. What it raises is answered as the handler's failure would be."""
+        ...
+
+    def room(self) -> Awaitable[None] | None:
+        """None while more may come; else what to wait for before reading on."""
+        ...
+
+    def finish(self) -> HttpResponse | Awaitable[HttpResponse]:
+        """The body is complete: the answer."""
+        ...
+
+    def abort(self) -> None:
+        """The client left or broke the protocol before the end; nothing is answered."""
+        ...
 
 
 def routing_host(raw: str) -> str:
