@@ -1,0 +1,129 @@
+"""Which bucket and object a request is about: the host name, the raw path, and the query. Nothing is normalised."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable
+from typing import Final, Literal
+
+import msgspec
+
+from kowloon.core.errors import ApiError
+from kowloon.wire.http import HttpRequest
+from kowloon.wire.oss.errors import INVALID_BUCKET_NAME, INVALID_QUERY, INVALID_URI
+from kowloon.wire.parameters import decode_pairs, decode_percent
+
+MOST_OBJECT_NAME_BYTES: Final = 1023
+
+_BUCKET_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
+# `b.oss-cn-x.…`, `b.s3.oss-cn-x.…`, `b.oss-cn-x-internal.…`, `b.oss-accelerate.…`, `b.oss.…`, each also without `b`.
+_ENDPOINT: Final = re.compile(r"(?:(?P<bucket>.+)\.)?(?P<endpoint>(?:vpc\d+-)?oss(?:-[a-z0-9-]+)?)\.(?P<base>.+)")
+# The endpoints of both IP versions put the region before the product: `b.cn-hangzhou.oss.aliyuncs.com`.
+_REGION_LABEL: Final = re.compile(r"(?:cn|ap|us|eu|me|na|sa)-[a-z]+(?:-[a-z0-9]+)*")
+_VENDOR_BASE: Final = "aliyuncs.com"
+_LOCAL_BASE: Final = ".localhost"
+
+Style = Literal["path", "virtual", "cname"]
+
+
+class Address(msgspec.Struct, frozen=True):
+    """`bucket` is empty for calls to the service, `key` for calls to a bucket. `region` is what the host name says,
+    empty when it says none. `bucket` and `key` are decoded and as sent: their validity is the product's question."""
+
+    bucket: str
+    key: str
+    style: Style
+    region: str = ""
+
+
+def locate(request: HttpRequest, *, bucket_of_cname: Callable[[str], str | None]) -> Address:
+    """The address of a request. `bucket_of_cname` tells the bucket of a custom domain, None when it has none.
+
+    400 InvalidURI when the path is not percent-encoded UTF-8, InvalidBucketName for `//key` where a bucket must stand.
+    """
+    bucket, region, style = _of_host(request.host, bucket_of_cname)
+    path = request.path
+    if bucket:
+        return Address(bucket, _decoded(path[1:]), style, region)
+    # The first literal slash separates; those that are encoded belong to a name.
+    raw_bucket, _, raw_key = path[1:].partition("/")
+    if not raw_bucket:
+        if raw_key:
+            raise INVALID_BUCKET_NAME.error(extra={"BucketName": ""})
+        return Address("", "", "path", region)
+    return Address(_decoded(raw_bucket), _decoded(raw_key), "path", region)
+
+
+def _of_host(host: str, bucket_of_cname: Callable[[str], str | None]) -> tuple[str, str, Style]:
+    """Bucket and region of a host name, and how it names the bucket."""
+    if host in ("localhost", "") or _is_ip(host):
+        return "", "", "path"
+    official = host.endswith((_VENDOR_BASE, _LOCAL_BASE))
+    if not official:
+        named = bucket_of_cname(host)
+        if named is not None:
+            return named, "", "cname"
+    match = _ENDPOINT.fullmatch(host)
+    if match is not None:
+        bucket, region = _of_endpoint(match["bucket"] or "", match["endpoint"], match["base"])
+    else:
+        bucket, region = (host.removesuffix(_LOCAL_BASE) if host.endswith(_LOCAL_BASE) else ""), ""
+    return bucket, region, "virtual" if bucket else "path"
+
+
+def _of_endpoint(bucket: str, endpoint: str, base: str) -> tuple[str, str]:
+    bucket = "" if bucket == "s3" else bucket.removesuffix(".s3")
+    region = endpoint.partition("oss")[2].removeprefix("-").removesuffix("-internal")
+    if region.startswith("accelerate"):
+        region = ""
+    if not region and base == _VENDOR_BASE:
+        rest, _, label = bucket.rpartition(".")
+        if _REGION_LABEL.fullmatch(label):
+            return rest, label
+    return bucket, region
+
+
+def _is_ip(host: str) -> bool:
+    if not (host[-1].isdigit() or ":" in host):
+        return False
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _decoded(raw: str) -> str:
+    if "%" not in raw and raw.isascii():
+        return raw
+    try:
+        return decode_percent(raw)
+    except (ApiError, UnicodeEncodeError):
+        raise INVALID_URI.error() from None
+
+
+def parse_query(raw: str) -> dict[str, str]:
+    """Name to value, decoded; `+` is a space, of a name given twice the first value counts. 400 when malformed."""
+    if not raw:
+        return {}
+    try:
+        pairs = decode_pairs(raw)
+    except ApiError:
+        raise INVALID_QUERY.error() from None
+    query = dict(pairs)
+    return query if len(query) == len(pairs) else dict(reversed(pairs))
+
+
+def valid_bucket_name(name: str) -> bool:
+    """3 to 63 of `a-z0-9-`, no hyphen at either end."""
+    return _BUCKET_NAME.fullmatch(name) is not None
+
+
+def valid_object_name(name: str) -> bool:
+    """1 to 1023 bytes of UTF-8 that do not start with a slash or a backslash. Control characters are legal."""
+    if not name or name[0] in "/\\":
+        return False
+    return len(name) <= MOST_OBJECT_NAME_BYTES and (
+        name.isascii() or len(name.encode("utf-8", "surrogatepass")) <= MOST_OBJECT_NAME_BYTES
+    )

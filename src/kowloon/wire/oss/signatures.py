@@ -1,0 +1,216 @@
+"""Whether the signature of an OSS claim holds: V1, V2, V4, and the policies of posted forms. No clocks, no accounts."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import itertools
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+from urllib.parse import quote
+
+import msgspec
+
+from kowloon.wire.headers import first_headers
+from kowloon.wire.http import HttpRequest
+from kowloon.wire.oss.addressing import Address
+from kowloon.wire.oss.claims import V4_ALGORITHM, V4_REQUEST, Claim, Scheme
+from kowloon.wire.oss.errors import SIGNATURE_MISMATCH, OssError
+from kowloon.wire.oss.subresources import COMMON, NEVER_SIGNED, SIGNED, SIGNED_PREFIX
+from kowloon.wire.signatures import encode
+
+_OSS: Final = "x-oss-"
+_UNRESERVED_PATH: Final = re.compile(r"[A-Za-z0-9_.~/-]*")
+# So many parameters of which clients disagree whether they sign them: each combination costs a digest.
+_MOST_DOUBTFUL: Final = 4
+_KEYS_KEPT: Final = 1024
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """The texts are the server's own, and empty when the signature holds; `canonical_request` is V4's."""
+
+    matched: bool
+    string_to_sign: str = ""
+    canonical_request: str = ""
+
+    def error(self, claim: Claim) -> OssError:
+        """403 SignatureDoesNotMatch, with what a client needs to find its mistake."""
+        extra = {
+            "OSSAccessKeyId": claim.access_key_id,
+            "SignatureProvided": claim.signature,
+            "StringToSign": self.string_to_sign,
+            "StringToSignBytes": self.string_to_sign.encode().hex(" ").upper(),
+        }
+        if self.canonical_request:
+            extra["CanonicalRequest"] = self.canonical_request
+        return SIGNATURE_MISMATCH.error(extra=extra)
+
+
+MATCHED: Final = Verdict(True)
+
+
+class KeyCache:
+    """Derived V4 keys, which change once a day: four digests saved for every request. Holds a bounded number."""
+
+    def __init__(self) -> None:
+        self._keys: dict[tuple[str, str, str, str], bytes] = {}
+
+    def key(self, secret: str, date_stamp: str, region: str, product: str) -> bytes:
+        scope = (secret, date_stamp, region, product)
+        key = self._keys.get(scope)
+        if key is None:
+            key = f"aliyun_v4{secret}".encode()
+            for text in (date_stamp, region, product, V4_REQUEST):
+                key = hmac.digest(key, text.encode(), "sha256")
+            if len(self._keys) >= _KEYS_KEPT:
+                self._keys.clear()
+            self._keys[scope] = key
+        return key
+
+
+def verify(
+    claim: Claim, request: HttpRequest, query: Mapping[str, str], address: Address, secret: str, keys: KeyCache
+) -> Verdict:
+    """Whether `secret` made this signature over this request. Not for anonymous claims, nor for those of forms."""
+    if claim.scheme is Scheme.V1:
+        return _verify_v1(claim, request, query, address, secret)
+    if claim.scheme is Scheme.V4:
+        return _verify_v4(claim, request, query, address, secret, keys)
+    if claim.scheme is Scheme.V2:
+        return _verify_v2(claim, request, query, address, secret)
+    raise ValueError(f"{claim.scheme} requests carry no signature")
+
+
+def verify_policy(claim: Claim, policy: str, secret: str, keys: KeyCache) -> Verdict:
+    """Whether `secret` signed `policy`, the base64 text of a posted form."""
+    if claim.scheme is Scheme.V1:
+        holds = _holds_base64(secret, policy.encode(), "sha1", claim.signature)
+    elif claim.scheme is Scheme.V4:
+        key = keys.key(secret, claim.date_stamp, claim.region, claim.product)
+        holds = _same(hmac.digest(key, policy.encode(), "sha256").hex(), claim.signature)
+    else:
+        raise ValueError(f"{claim.scheme} forms carry no signature")
+    return MATCHED if holds else Verdict(False, policy)
+
+
+def _same(calculated: str, claimed: str) -> bool:
+    return hmac.compare_digest(calculated.encode(), claimed.encode("utf-8", "surrogatepass"))
+
+
+def _holds_base64(secret: str, signed: bytes, digest: str, claimed: str) -> bool:
+    mac = base64.b64encode(hmac.digest(secret.encode(), signed, digest))
+    return hmac.compare_digest(mac, claimed.encode("utf-8", "surrogatepass"))
+
+
+def _encodings(text: str) -> Iterator[bytes]:
+    """The bytes that a client may have signed: headers that came as Latin-1 are text here."""
+    yield text.encode("utf-8", "surrogatepass")
+    if not text.isascii():
+        try:
+            yield text.encode("latin-1")
+        except UnicodeEncodeError:
+            return
+
+
+# V1 -------------------------------------------------------------------------------------------------------------------
+
+
+def _verify_v1(claim: Claim, request: HttpRequest, query: Mapping[str, str], address: Address, secret: str) -> Verdict:
+    headers = first_headers(request)
+    names = sorted([name for name in headers if name.startswith(_OSS)])
+    own = "".join([f"{name}:{headers[name]}\n" for name in names])
+    head = f"{request.method}\n{headers.get('content-md5', '')}\n{headers.get('content-type', '')}\n{claim.date}\n{own}"
+    resource = _plain_resource(address)
+    if not query:
+        string_to_sign = head + resource
+        if any(_holds_base64(secret, signed, "sha1", claim.signature) for signed in _encodings(string_to_sign)):
+            return MATCHED
+        return Verdict(False, string_to_sign)
+    shown = ""
+    for signed_names in _signed_sets(query):
+        string_to_sign = head + resource + _subresources(signed_names, query)
+        if any(_holds_base64(secret, signed, "sha1", claim.signature) for signed in _encodings(string_to_sign)):
+            return MATCHED
+        shown = shown or string_to_sign
+    return Verdict(False, shown)
+
+
+def _plain_resource(address: Address) -> str:
+    return f"/{address.bucket}/{address.key}" if address.bucket else "/"
+
+
+def _signed_sets(query: Mapping[str, str]) -> Iterator[frozenset[str]]:
+    """Which parameters the client may have signed, the likeliest first."""
+    likely = frozenset([name for name in query if name in SIGNED or name.startswith(SIGNED_PREFIX)])
+    yield likely
+    doubtful = [name for name in query if name not in COMMON and name not in NEVER_SIGNED][:_MOST_DOUBTFUL]
+    for size in range(1, len(doubtful) + 1):
+        for changed in itertools.combinations(doubtful, size):
+            yield likely.symmetric_difference(changed)
+
+
+def _subresources(names: Iterable[str], query: Mapping[str, str]) -> str:
+    rendered = [f"{name}={query[name]}" if query[name] else name for name in sorted(names)]
+    return "?" + "&".join(rendered) if rendered else ""
+
+
+# V2 -------------------------------------------------------------------------------------------------------------------
+
+
+def _verify_v2(claim: Claim, request: HttpRequest, query: Mapping[str, str], address: Address, secret: str) -> Verdict:
+    headers = first_headers(request)
+    names = sorted([name for name in headers if name.startswith(_OSS) or name in claim.additional_headers])
+    own = "".join([f"{name}:{headers[name]}\n" for name in names])
+    canonical_query = _canonical_query(query)
+    string_to_sign = (
+        f"{request.method}\n{headers.get('content-md5', '')}\n{headers.get('content-type', '')}\n{claim.date}\n{own}"
+        f"{';'.join(claim.additional_headers)}\n{encode(_plain_resource(address))}"
+        f"{'?' if canonical_query else ''}{canonical_query}"
+    )
+    if any(_holds_base64(secret, signed, "sha256", claim.signature) for signed in _encodings(string_to_sign)):
+        return MATCHED
+    return Verdict(False, string_to_sign)
+
+
+def _canonical_query(query: Mapping[str, str]) -> str:
+    """Every parameter but the signature, encoded and sorted; those without a value are bare names."""
+    if not query:
+        return ""
+    pairs = sorted([(encode(name), encode(value)) for name, value in query.items() if name != "x-oss-signature"])
+    return "&".join([f"{name}={value}" if value else name for name, value in pairs])
+
+
+# V4 -------------------------------------------------------------------------------------------------------------------
+
+
+def _verify_v4(
+    claim: Claim, request: HttpRequest, query: Mapping[str, str], address: Address, secret: str, keys: KeyCache
+) -> Verdict:
+    canonical_request = _canonical_request(claim, request, query, address)
+    prefix = f"{V4_ALGORITHM}\n{claim.date}\n{claim.date_stamp}/{claim.region}/{claim.product}/{V4_REQUEST}\n"
+    key = keys.key(secret, claim.date_stamp, claim.region, claim.product)
+    shown = ""
+    for signed in _encodings(canonical_request):
+        string_to_sign = prefix + hashlib.sha256(signed).hexdigest()
+        if _same(hmac.digest(key, string_to_sign.encode(), "sha256").hex(), claim.signature):
+            return MATCHED
+        shown = shown or string_to_sign
+    return Verdict(False, shown, canonical_request)
+
+
+def _canonical_request(claim: Claim, request: HttpRequest, query: Mapping[str, str], address: Address) -> str:
+    headers = first_headers(request)
+    names = [name for name in headers if name.startswith(_OSS) or name in ("content-type", "content-md5")]
+    if claim.additional_headers:
+        names = list({*names, *[name for name in claim.additional_headers if name in headers]})
+    names.sort()
+    own = "".join([f"{name}:{headers[name].strip()}\n" for name in names])
+    resource = _plain_resource(address)
+    if _UNRESERVED_PATH.fullmatch(resource) is None:
+        resource = quote(resource, safe="/~")
+    return (
+        f"{request.method}\n{resource}\n{_canonical_query(query)}\n{own}\n"
+        f"{';'.join(claim.additional_headers)}\n{claim.payload_hash}"
+    )
