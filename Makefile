@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
-.PHONY: setup drill test check up bench soak clean lock
+.PHONY: setup drill test check up bench bench-oss soak clean lock
 setup: $(STAMP)
 
 $(STAMP): requirements/dev.lock requirements/uv.lock pyproject.toml scripts/setup.py
@@ -30,6 +30,9 @@ up: setup
 
 bench: setup
 	@$(RUN)/python bench/control_plane.py
+
+bench-oss: setup
+	@$(RUN)/python bench/object_store.py
 
 # Names, versions and hashes only: no registry address is recorded.
 lock: setup
