@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import re
 from collections.abc import Callable
@@ -21,7 +22,7 @@ _BUCKET_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
 _ENDPOINT: Final = re.compile(r"(?:(?P<bucket>.+)\.)?(?P<endpoint>(?:vpc\d+-)?oss(?:-[a-z0-9-]+)?)\.(?P<base>.+)")
 # The endpoints of both IP versions put the region before the product: `b.cn-hangzhou.oss.aliyuncs.com`.
 _REGION_LABEL: Final = re.compile(r"(?:cn|ap|us|eu|me|na|sa)-[a-z]+(?:-[a-z0-9]+)*")
-_VENDOR_BASE: Final = "aliyuncs.com"
+_VENDOR_BASE: Final = ".aliyuncs.com"
 _LOCAL_BASE: Final = ".localhost"
 
 Style = Literal["path", "virtual", "cname"]
@@ -55,21 +56,33 @@ def locate(request: HttpRequest, *, bucket_of_cname: Callable[[str], str | None]
     return Address(_decoded(raw_bucket), _decoded(raw_key), "path", region)
 
 
+class _Host(msgspec.Struct, frozen=True):
+    """What a host name says by itself. `custom`: it may as well be somebody's domain."""
+
+    bucket: str = ""
+    region: str = ""
+    custom: bool = False
+
+
 def _of_host(host: str, bucket_of_cname: Callable[[str], str | None]) -> tuple[str, str, Style]:
     """Bucket and region of a host name, and how it names the bucket."""
-    if host in ("localhost", "") or _is_ip(host):
-        return "", "", "path"
-    official = host.endswith((_VENDOR_BASE, _LOCAL_BASE))
-    if not official:
+    read = _read_host(host)
+    if read.custom:
         named = bucket_of_cname(host)
         if named is not None:
             return named, "", "cname"
+    return read.bucket, read.region, "virtual" if read.bucket else "path"
+
+
+@functools.lru_cache(maxsize=4096)
+def _read_host(host: str) -> _Host:
+    if host in ("localhost", "") or _is_ip(host):
+        return _Host()
+    custom = not host.endswith((_VENDOR_BASE, _LOCAL_BASE))
     match = _ENDPOINT.fullmatch(host)
     if match is not None:
-        bucket, region = _of_endpoint(match["bucket"] or "", match["endpoint"], match["base"])
-    else:
-        bucket, region = (host.removesuffix(_LOCAL_BASE) if host.endswith(_LOCAL_BASE) else ""), ""
-    return bucket, region, "virtual" if bucket else "path"
+        return _Host(*_of_endpoint(match["bucket"] or "", match["endpoint"], match["base"]), custom)
+    return _Host(host.removesuffix(_LOCAL_BASE) if host.endswith(_LOCAL_BASE) else "", "", custom)
 
 
 def _of_endpoint(bucket: str, endpoint: str, base: str) -> tuple[str, str]:
@@ -77,7 +90,7 @@ def _of_endpoint(bucket: str, endpoint: str, base: str) -> tuple[str, str]:
     region = endpoint.partition("oss")[2].removeprefix("-").removesuffix("-internal")
     if region.startswith("accelerate"):
         region = ""
-    if not region and base == _VENDOR_BASE:
+    if not region and base == _VENDOR_BASE[1:]:
         rest, _, label = bucket.rpartition(".")
         if _REGION_LABEL.fullmatch(label):
             return rest, label

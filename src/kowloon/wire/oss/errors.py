@@ -1,19 +1,12 @@
-"""OSS errors: what the wire refuses, and any error as the XML answer that clients read."""
+"""OSS errors: their form, and those that the wire itself refuses with. Products have catalogues of their own."""
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
-from typing import Final
 
 import msgspec
 
 from kowloon.core.errors import ApiError
-from kowloon.wire.http import HttpResponse
-from kowloon.wire.oss.xml import HEAD, element
-
-XML_TYPE: Final = "application/xml"
-_TROUBLESHOOT: Final = "https://api.aliyun.com/troubleshoot?q="
 
 
 class OssError(ApiError):
@@ -82,40 +75,15 @@ SIGNATURE_MISMATCH = OssErrorSpec(
 MALFORMED_XML = OssErrorSpec(
     "MalformedXML", 400, "The XML you provided was not well-formed or did not validate against our published schema."
 )
-
-
-def error_document(
-    code: str, message: str, request_id: str, host_id: str, ec: str = "", extra: Mapping[str, str] | None = None
-) -> bytes:
-    """The `Error` document. Elements of `extra` stand between HostId and EC."""
-    fields = {"Code": code, "Message": message, "RequestId": request_id, "HostId": host_id, **(extra or {})}
-    if ec:
-        fields |= {"EC": ec, "RecommendDoc": _TROUBLESHOOT + ec}
-    return f"{HEAD}<Error>{''.join([element(*field) for field in fields.items()])}</Error>".encode()
-
-
-def error_response(
-    error: ApiError, *, method: str, request_id: str, host_id: str, server_time_ms: int = 0
-) -> HttpResponse:
-    """The answer to a request that failed: the document in the body, for HEAD in `x-oss-err`, for 304 nowhere.
-
-    `request_id`: 24 upper-case hex digits; `host_id`: the host name asked; `server_time_ms`: how long it took.
-    """
-    ec = error.ec if isinstance(error, OssError) else ""
-    extra = error.extra if isinstance(error, OssError) else {}
-    headers = common_headers(request_id, server_time_ms)
-    if ec:
-        headers.append(("x-oss-ec", ec))
-    headers.extend(error.headers.items())
-    if error.status == 304:
-        return HttpResponse(304, headers=headers)
-    document = error_document(error.code, error.message, request_id, host_id, ec, extra)
-    if method == "HEAD":
-        headers.append(("x-oss-err", base64.b64encode(document).decode("ascii")))
-        document = b""
-    return HttpResponse(error.status, document, headers=headers, content_type=XML_TYPE)
-
-
-def common_headers(request_id: str, server_time_ms: int) -> list[tuple[str, str]]:
-    """What every answer carries besides the transport's own."""
-    return [("Server", "AliyunOSS"), ("x-oss-request-id", request_id), ("x-oss-server-time", str(server_time_ms))]
+INVALID_TAGGING = OssErrorSpec(
+    "InvalidArgument", 400, "The tagging of the request is not well formed.", "0010-00000219"
+)
+INVALID_TAG_KEY = OssErrorSpec("InvalidTag", 400, "The TagKey you have provided is invalid.")
+INVALID_TAG_VALUE = OssErrorSpec("InvalidTag", 400, "The TagValue you have provided is invalid.")
+DUPLICATE_TAG_KEY = OssErrorSpec("InvalidTag", 400, "Cannot provide multiple Tags with the same key.")
+TOO_MANY_TAGS = OssErrorSpec("InvalidTag", 400, "The number of tags cannot be greater than {most}.")
+INVALID_COPY_SOURCE = OssErrorSpec("InvalidArgument", 400, "The copy source is not of the form /bucket/object.")
+METADATA_TOO_LARGE = OssErrorSpec(
+    "InvalidArgument", 400, "The total size of the user metadata exceeds {most_bytes} bytes.", "0011-00000002"
+)
+INVALID_RANGE = OssErrorSpec("InvalidRange", 416, "The requested range cannot be satisfied")
