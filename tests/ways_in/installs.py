@@ -11,6 +11,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
@@ -22,15 +23,31 @@ CACHE = HERE.parents[1] / "build" / "ways_in"
 MAVEN_COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
 
 
-def node() -> list[str]:
-    """The command that runs the Node client; the library's name follows."""
+def node(script: str = "client.js") -> list[str]:
+    """The command that runs a Node client; for client.js the library's name follows, for oss.js its options."""
     tools = _tools("Node", "node", "npm")
-    return [tools["node"], str(_installed("node", _install_node) / "client.js")]
+    return [tools["node"], str(_installed("node", _install_node) / script)]
+
+
+def node_modules() -> Path:
+    """For programs that live elsewhere: their NODE_PATH."""
+    return Path(node()[1]).parent / "node_modules"
+
+
+def ossfs() -> list[str]:
+    """A Python of its own with ossfs, which wants an older oss2 than the one that is tested here."""
+    return [str(_installed("ossfs", _install_ossfs) / "environment" / "bin" / "python")]
 
 
 def go() -> list[str]:
     _tools("Go", "go")
     return [str(_installed("go", _build_go) / "client")]
+
+
+def go_oss() -> list[str]:
+    """The Go client of the object store; its signature version follows."""
+    _tools("Go", "go")
+    return [str(_installed("go_oss", _build_go) / "client")]
 
 
 def java() -> list[str]:
@@ -48,8 +65,7 @@ def java() -> list[str]:
 
 
 def _install_node(source: Path, target: Path) -> None:
-    for name in ("package.json", "package-lock.json", "client.js"):
-        shutil.copy(source / name, target / name)
+    shutil.copytree(source, target, dirs_exist_ok=True)
     _fetch(
         "Node",
         ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--cache", str(target / ".npm")],
@@ -57,6 +73,14 @@ def _install_node(source: Path, target: Path) -> None:
         120,
     )
     shutil.rmtree(target / ".npm")
+
+
+def _install_ossfs(source: Path, target: Path) -> None:
+    # The folder is renamed afterwards: scripts of an environment know their place, its interpreter does not need to.
+    uv, python = [sys.executable, "-m", "uv"], str(target / "environment" / "bin" / "python")
+    _compile([*uv, "venv", "--quiet", "--python", sys.executable, str(target / "environment")], source, 60)
+    install = ["pip", "install", "--quiet", "--python", python, "--require-hashes", "-r", "requirements.lock"]
+    _fetch("ossfs", [*uv, *install], source, 120)
 
 
 def _build_go(source: Path, target: Path) -> None:
