@@ -24,11 +24,17 @@ def body_of(vector: Vector) -> bytes:
     return base64.b64decode(text) if recorded.get("body_encoding") == "base64" else text.encode()
 
 
-def request_of(vector: Vector, *, target: str | None = None, body: bytes | None = None) -> HttpRequest:
+def request_of(
+    vector: Vector,
+    *,
+    target: str | None = None,
+    headers: list[tuple[str, str]] | None = None,
+    body: bytes | None = None,
+) -> HttpRequest:
     recorded = vector["request"]
     return HttpRequest(
         method=recorded["method"],
         target=recorded["target"] if target is None else target,
-        headers=[(name.lower(), value) for name, value in recorded["headers"].items()],
+        headers=headers or [(name.lower(), value) for name, value in recorded["headers"].items()],
         body=body_of(vector) if body is None else body,
     )

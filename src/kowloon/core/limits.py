@@ -7,6 +7,10 @@ MAX_TARGET_BYTES = 64 * 1024
 MAX_HEADER_BYTES = 64 * 1024
 MAX_HEADERS = 128
 MAX_BODY_BYTES = 8 * 1024 * 1024
+# Longer bodies are offered to a receiver before they are kept in memory.
+GATHER_BYTES = 128 * 1024
+# Of a body that nobody wants, so that its client comes to read the answer.
+MAX_DISCARDED_BYTES = 1024 * 1024 * 1024
 MAX_PIPELINE = 64
 MAX_CONNECTIONS = 4096
 HEADER_TIMEOUT_S = 20.0

@@ -13,11 +13,13 @@ _LONGEST_SWEEP_S: Final = 1.0
 
 
 class TransportSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Bounds of the front end. Header and body timeouts are for the whole of either, however many pieces it takes."""
+    """Bounds of the front end. Header and body timeouts are for the whole of either, however many pieces it takes;
+    only of a body that is received in pieces, and of an answer out of files, there must be some more in time."""
 
     framing: FramingLimits = FramingLimits()
     max_connections: int = limits.MAX_CONNECTIONS
     max_pipeline: int = limits.MAX_PIPELINE
+    max_discarded_bytes: int = limits.MAX_DISCARDED_BYTES
     header_timeout_s: float = limits.HEADER_TIMEOUT_S
     body_timeout_s: float = limits.BODY_TIMEOUT_S
     keep_alive_timeout_s: float = limits.KEEP_ALIVE_TIMEOUT_S

@@ -1,6 +1,7 @@
 """HTTP/1 requests out of bytes: llhttp for the grammar, and the checks and bounds that it leaves to its users. No I/O.
 
-Whatever two readers could understand differently is refused, so nothing can be smuggled past a proxy in front.
+Small bodies are gathered; chunked and large ones are handed out while they arrive. Whatever two readers could
+understand differently is refused, so nothing can be smuggled past a proxy in front.
 """
 
 from __future__ import annotations
@@ -15,11 +16,43 @@ import msgspec
 from kowloon.core import limits
 from kowloon.wire.http import HttpRequest, routing_host
 
-# Bytes are given to the parser in slices of this size, so that bounds are noticed soon after they are passed.
-SLICE_BYTES: Final = 16 * 1024
+# Bytes are given to the parser in slices, so that bounds are noticed soon after they are passed; larger ones in chunks.
+_SLICE_BYTES: Final = 16 * 1024
+_CHUNKED_SLICE_BYTES: Final = 64 * 1024
 # What a chunk may spend on its size line, extensions included, on top of a fixed allowance per body.
 _CHUNK_OVERHEAD_BYTES: Final = 64
-_BODY_OVERHEAD_BYTES: Final = 4 * 1024
+_BODY_OVERHEAD_BYTES: Final = 20 * 1024
+# What nearly every request sends, so that these names need not be made anew each time.
+_KNOWN_NAMES: Final = {
+    spelling.encode(): name.lower()
+    for name in (
+        "Accept",
+        "Accept-Encoding",
+        "Authorization",
+        "Cache-Control",
+        "Connection",
+        "Content-Length",
+        "Content-MD5",
+        "Content-Type",
+        "Date",
+        "Expect",
+        "Host",
+        "If-Match",
+        "If-None-Match",
+        "Range",
+        "Transfer-Encoding",
+        "User-Agent",
+        "X-Acs-Action",
+        "X-Acs-Content-Sha256",
+        "X-Acs-Date",
+        "X-Acs-Signature-Nonce",
+        "X-Acs-Version",
+        "X-Oss-Content-Sha256",
+        "X-Oss-Date",
+        "X-Oss-Security-Token",
+    )
+    for spelling in (name, name.lower())
+}
 
 
 class Refusal(Exception):
@@ -32,23 +65,47 @@ class Refusal(Exception):
         self.message = message
 
 
-class Framed:
-    """A whole request as it came: `tunnel` is the authority of a CONNECT, else empty."""
+class ArrivingBody:
+    """A body that is not gathered: `pieces` wait to be taken, in order; `complete` says that none follow them.
 
-    __slots__ = ("http_1_0", "keep_alive", "request", "tunnel")
+    `length_bytes` is what the request declared; None for chunks.
+    """
+
+    __slots__ = ("complete", "length_bytes", "pieces")
+
+    def __init__(self, length_bytes: int | None) -> None:
+        self.length_bytes = length_bytes
+        self.pieces: list[bytes] = []
+        self.complete = False
+
+    def take(self) -> bytes:
+        """What has arrived since the last time."""
+        pieces = self.pieces
+        self.pieces = []
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+class Framed:
+    """A request as it came, whole unless its body is `arriving`. `tunnel` is the authority of a CONNECT, else empty."""
+
+    __slots__ = ("arriving", "http_1_0", "keep_alive", "request", "tunnel")
 
     def __init__(self, request: HttpRequest, *, keep_alive: bool, http_1_0: bool, tunnel: str = "") -> None:
         self.request = request
         self.keep_alive = keep_alive
         self.http_1_0 = http_1_0
         self.tunnel = tunnel
+        self.arriving: ArrivingBody | None = None
 
 
 class FramingLimits(msgspec.Struct, frozen=True):
     target_bytes: int = limits.MAX_TARGET_BYTES
     header_bytes: int = limits.MAX_HEADER_BYTES
     headers: int = limits.MAX_HEADERS
+    # Of a body that is kept in memory, whoever gathers it.
     body_bytes: int = limits.MAX_BODY_BYTES
+    # A longer body is not gathered here; nor is one that comes in chunks.
+    gather_bytes: int = limits.GATHER_BYTES
 
 
 class Phase(Enum):
@@ -59,20 +116,25 @@ class Phase(Enum):
 
 
 class RequestParser:
-    """Feed bytes, take from `ready`. Requests, then at most one Refusal, in the order they came."""
+    """Feed bytes, take from `ready`. Requests, then at most one Refusal, in the order they came.
+
+    While a body is `arriving`, its request being the last in `ready` or taken already, feed only as fast as the
+    body is wanted. A Refusal behind it says that it will never be complete.
+    """
 
     def __init__(self, *, scheme: str, peer: str, bounds: FramingLimits) -> None:
         self.ready: deque[Framed | Refusal] = deque()
-        self.ready_bytes = 0
         self.phase = Phase.IDLE
         # Requests begun so far, finished or not.
         self.begun = 0
         self.wants_continue = False
         # Bytes after a CONNECT: they belong to the tunnel.
         self.tunnelled = b""
+        self.arriving: ArrivingBody | None = None
         self._scheme = scheme
         self._peer = peer
         self._bounds = bounds
+        self._gather_bytes = min(bounds.gather_bytes, bounds.body_bytes)
         self._parser = httptools.HttpRequestParser(self)
         self._phase_bytes = 0
         # Framing headers of a request whose body llhttp skipped; while they are fed again, nothing else is read.
@@ -82,29 +144,57 @@ class RequestParser:
     def _clear(self) -> None:
         self._url = b""
         self._headers: list[tuple[str, str]] = []
-        self._header_count = 0
         self._header_bytes = 0
+        self._trailers = 0
+        self._framed: Framed | None = None
         self._body: list[bytes] = []
         self._body_bytes = 0
         self._chunks = 0
         self._is_chunked = False
-        self._http_1_0 = False
-        self._method = ""
+        self.arriving = None
+        # Of an arriving body of known length: such bytes mean nothing to llhttp, and go past it.
+        self._bytes_to_come = 0
+
+    @property
+    def ready_bytes(self) -> int:
+        return sum(len(item.request.body) for item in self.ready if isinstance(item, Framed))
+
+    @property
+    def slice_bytes(self) -> int:
+        """How much to feed at once."""
+        if self._bytes_to_come:
+            return self._bytes_to_come
+        return _SLICE_BYTES if self.arriving is None else _CHUNKED_SLICE_BYTES
 
     def feed(self, data: bytes) -> None:
-        """Parse at most SLICE_BYTES at once; never raises, a bad request ends up in `ready` as a Refusal."""
+        """Parse at most `slice_bytes` at once; never raises, a bad request ends up in `ready` as a Refusal."""
         while data:
-            data = self._feed_one_parser(data)
+            data = self._pass_llhttp(data) if self._bytes_to_come else self._feed_llhttp(data)
 
-    def _feed_one_parser(self, data: bytes) -> bytes:
+    def _pass_llhttp(self, data: bytes) -> bytes:
+        """Returns what is behind the body."""
+        here = self._bytes_to_come
+        self.on_body(data if len(data) <= here else data[:here])
+        if self._bytes_to_come == 0:
+            # The one there was still waits for this body.
+            self._parser = httptools.HttpRequestParser(self)
+            self.on_message_complete()
+        return data[here:]
+
+    def _feed_llhttp(self, data: bytes) -> bytes:
         """Returns what is left for a fresh parser."""
         if self._is_over():
-            self.tunnelled += data if self._method == "CONNECT" else b""
+            # Bytes behind the last request of a connection are nobody's, those behind a CONNECT the tunnel's.
+            tunnel = self._framed is not None and self._framed.tunnel
+            self.tunnelled += data if tunnel else b""
             return b""
-        phase = self.phase
+        phase, begun = self.phase, self.begun
         try:
             self._parser.feed_data(data)
-            self._check_progress(phase, len(data))
+            if self.phase is phase and self.begun == begun:
+                self._check_progress(len(data))
+            else:
+                self._phase_bytes = 0
         except httptools.HttpParserUpgrade as upgrade:
             self._decline_upgrade()
             return data[upgrade.args[0] :]
@@ -127,10 +217,7 @@ class RequestParser:
         return self.phase is Phase.OVER
 
     def take(self) -> Framed | Refusal:
-        item = self.ready.popleft()
-        if isinstance(item, Framed):
-            self.ready_bytes -= len(item.request.body)
-        return item
+        return self.ready.popleft()
 
     def _refuse(self, error: Exception) -> None:
         if self._is_over():
@@ -144,16 +231,13 @@ class RequestParser:
         self.ready.append(refusal)
         self._clear()
 
-    def _check_progress(self, phase_before: Phase, size_bytes: int) -> None:
+    def _check_progress(self, size_bytes: int) -> None:
         """Bound what llhttp buffers or skips by itself: an unfinished header, chunk extensions."""
-        if self.phase is not phase_before:
-            self._phase_bytes = 0
-            return
         self._phase_bytes += size_bytes
         if self.phase is Phase.HEAD and self._phase_bytes > self._bounds.target_bytes + self._bounds.header_bytes:
             raise _headers_too_large()
         if self.phase is Phase.BODY and self._is_chunked:
-            allowed = self._body_bytes + self._chunks * _CHUNK_OVERHEAD_BYTES + _BODY_OVERHEAD_BYTES + SLICE_BYTES
+            allowed = self._body_bytes + self._chunks * _CHUNK_OVERHEAD_BYTES + _BODY_OVERHEAD_BYTES
             if self._phase_bytes > allowed:
                 raise _malformed("chunk extensions are too large")
 
@@ -177,14 +261,14 @@ class RequestParser:
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._resumed_head:
             return
-        self._header_count += 1
         self._header_bytes += len(name) + len(value) + 4
-        if self._header_bytes > self._bounds.header_bytes or self._header_count > self._bounds.headers:
-            raise _headers_too_large()
         if self.phase is Phase.BODY:
             # A trailer: counted, so that it is bounded, and never mixed with the headers.
-            return
-        self._headers.append((name.decode("ascii").lower(), _header_text(value)))
+            self._trailers += 1
+        else:
+            self._headers.append((_KNOWN_NAMES.get(name) or name.decode("ascii").lower(), _header_text(value)))
+        if self._header_bytes > self._bounds.header_bytes or len(self._headers) + self._trailers > self._bounds.headers:
+            raise _headers_too_large()
 
     def on_headers_complete(self) -> None:
         if self._resumed_head:
@@ -193,113 +277,110 @@ class RequestParser:
         if version not in ("1.0", "1.1"):
             # Not 505: clients would try again.
             raise _malformed("only versions 1.0 and 1.1 of HTTP are spoken here")
-        self._http_1_0 = version == "1.0"
-        self._method = self._parser.get_method().decode("ascii")
-        length_bytes = self._checked_framing()
-        if length_bytes is not None and length_bytes > self._bounds.body_bytes:
-            raise _body_too_large(self._bounds.body_bytes)
-        self._check_expectation(bool(length_bytes) or self._is_chunked)
+        self._framed = framed = self._request_so_far(http_1_0=version == "1.0")
+        length_bytes = self._checked_framing(framed)
+        has_body = bool(length_bytes) or self._is_chunked
+        self._check_expectation(framed, has_body)
         self.phase = Phase.BODY
         self._phase_bytes = 0
-        if self._parser.should_upgrade() and self._method != "CONNECT" and (length_bytes or self._is_chunked):
-            self._resumed_head = self._framing_head(length_bytes)
+        if self._is_chunked or (length_bytes or 0) > self._gather_bytes:
+            self.arriving = framed.arriving = ArrivingBody(length_bytes)
+            self._bytes_to_come = length_bytes or 0
+            self.ready.append(framed)
+        if has_body and not self._bytes_to_come and self._parser.should_upgrade():
+            self._resumed_head = self._framing_head(framed, length_bytes)
 
-    def _framing_head(self, length_bytes: int | None) -> bytes:
+    def _framing_head(self, framed: Framed, length_bytes: int | None) -> bytes:
         """A head that frames the same body and asks for no upgrade."""
         framing = "Transfer-Encoding: chunked" if length_bytes is None else f"Content-Length: {length_bytes}"
-        version = "1.0" if self._http_1_0 else "1.1"
-        connection = "keep-alive" if self._parser.should_keep_alive() else "close"
+        version = "1.0" if framed.http_1_0 else "1.1"
+        connection = "keep-alive" if framed.keep_alive else "close"
         return f"POST / HTTP/{version}\r\nHost:\r\nConnection: {connection}\r\n{framing}\r\n\r\n".encode()
 
     def on_body(self, piece: bytes) -> None:
         self._body_bytes += len(piece)
-        if self._body_bytes > self._bounds.body_bytes:
-            raise _body_too_large(self._bounds.body_bytes)
-        self._body.append(piece)
+        if self.arriving is None:
+            self._body.append(piece)
+            return
+        self.arriving.pieces.append(piece)
+        if self._bytes_to_come:
+            self._bytes_to_come -= len(piece)
 
     def on_chunk_header(self) -> None:
         self._chunks += 1
 
     def on_message_complete(self) -> None:
-        if self._resumed_head:
-            # The body is still to come.
+        if self._resumed_head or self._bytes_to_come:
+            # llhttp skipped the body of an upgrade: it is still to come.
             return
-        framed = self._framed()
-        self.ready.append(framed)
-        self.ready_bytes += self._body_bytes
+        framed = self._framed
+        assert framed is not None
+        if self.arriving is not None:
+            self.arriving.complete = True
+            self.arriving = None
+        else:
+            framed.request.body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
+            self._body = []
+            self.ready.append(framed)
         self.wants_continue = False
         ends = bool(framed.tunnel) or not framed.keep_alive
         self.phase = Phase.OVER if ends else Phase.IDLE
-        self._body = []
 
     # Checks ---------------------------------------------------------------------------------------------------------
 
-    def _values(self, name: str) -> list[str]:
-        return [value for key, value in self._headers if key == name]
-
-    def _checked_framing(self) -> int | None:
-        """The declared length of the body, None without one; refuses every doubt about where the request ends."""
-        hosts = lengths = codings = 0
-        length = coding = ""
-        for name, value in self._headers:
-            if name == "host":
-                hosts += 1
-            elif name == "content-length":
-                lengths += 1
-                length = value
-            elif name == "transfer-encoding":
-                codings += 1
-                coding = value
-        if hosts > 1 or (hosts == 0 and not self._http_1_0):
-            raise _malformed("exactly one Host header is required")
-        if codings:
-            if codings > 1 or lengths or self._http_1_0 or coding.lower() != "chunked":
-                raise _malformed("the Transfer-Encoding is not acceptable")
-            self._is_chunked = True
-            return None
-        if lengths == 0:
-            return None
-        if lengths > 1 or not (length.isascii() and length.isdigit()):
-            raise _malformed("the Content-Length is not acceptable")
-        return int(length)
-
-    def _check_expectation(self, has_body: bool) -> None:
-        expectations = self._values("expect")
-        if not expectations or self._http_1_0:
-            return
-        if len(expectations) > 1 or expectations[0].lower() != "100-continue":
-            raise Refusal(417, "ExpectationFailed", "The expectation is not known.")
-        self.wants_continue = has_body
-
-    def _framed(self) -> Framed:
-        keep_alive = self._parser.should_keep_alive()
+    def _request_so_far(self, *, http_1_0: bool) -> Framed:
+        """What the head says, without a body."""
+        method = self._parser.get_method().decode("ascii")
         try:
             url = self._url.decode("ascii")
         except UnicodeDecodeError:
             raise _malformed("the target is not ASCII") from None
-        if self._method == "CONNECT":
-            if self._is_chunked or self._body_bytes or any(value != "0" for value in self._values("content-length")):
-                raise _malformed("CONNECT has no body")
-            request = self._request(url)
-            return Framed(request, keep_alive=False, http_1_0=self._http_1_0, tunnel=url)
-        target, authority = _split_target(url, self._method)
-        request = self._request(target)
+        if method == "CONNECT":
+            return Framed(self._request(method, url), keep_alive=False, http_1_0=http_1_0, tunnel=url)
+        target, authority = _split_target(url, method)
+        request = self._request(method, target)
         if authority:
             # For routing the authority of the target counts; the Host header stays as it was signed.
             request.host = routing_host(authority)
             request.host_header = request.host_header or authority
-        return Framed(request, keep_alive=keep_alive, http_1_0=self._http_1_0)
+        return Framed(request, keep_alive=self._parser.should_keep_alive(), http_1_0=http_1_0)
 
-    def _request(self, target: str) -> HttpRequest:
-        body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
-        return HttpRequest(
-            method=self._method,
-            target=target,
-            headers=self._headers,
-            body=body,
-            scheme=self._scheme,
-            peer=self._peer,
-        )
+    def _request(self, method: str, target: str) -> HttpRequest:
+        return HttpRequest(method=method, target=target, headers=self._headers, scheme=self._scheme, peer=self._peer)
+
+    def _repeated(self, framed: Framed, name: str) -> bool:
+        # Rarely anything is repeated, and then the two differ.
+        if len(framed.request.fields) == len(self._headers):
+            return False
+        return sum(key == name for key, _ in self._headers) > 1
+
+    def _checked_framing(self, framed: Framed) -> int | None:
+        """The declared length of the body, None without one; refuses every doubt about where the request ends."""
+        fields = framed.request.fields
+        if self._repeated(framed, "host") or ("host" not in fields and not framed.http_1_0):
+            raise _malformed("exactly one Host header is required")
+        length, coding = fields.get("content-length"), fields.get("transfer-encoding")
+        if coding is not None:
+            repeated = self._repeated(framed, "transfer-encoding")
+            if repeated or length is not None or framed.http_1_0 or coding.lower() != "chunked":
+                raise _malformed("the Transfer-Encoding is not acceptable")
+            self._is_chunked = True
+        elif length is not None:
+            digits = length.isascii() and length.isdigit()
+            if not digits or self._repeated(framed, "content-length"):
+                raise _malformed("the Content-Length is not acceptable")
+        length_bytes = int(length) if length is not None else None
+        if framed.tunnel and (self._is_chunked or length_bytes):
+            raise _malformed("CONNECT has no body")
+        return length_bytes
+
+    def _check_expectation(self, framed: Framed, has_body: bool) -> None:
+        expectation = framed.request.fields.get("expect")
+        if expectation is None or framed.http_1_0:
+            return
+        if self._repeated(framed, "expect") or expectation.lower() != "100-continue":
+            raise Refusal(417, "ExpectationFailed", "The expectation is not known.")
+        self.wants_continue = has_body
 
 
 def _split_target(url: str, method: str) -> tuple[str, str]:
@@ -334,5 +415,5 @@ def _headers_too_large() -> Refusal:
     return Refusal(431, "HeadersTooLarge", "The headers are too many or too long.")
 
 
-def _body_too_large(most_bytes: int) -> Refusal:
+def body_too_large(most_bytes: int) -> Refusal:
     return Refusal(413, "RequestEntityTooLarge", f"The body is over {most_bytes} bytes.")

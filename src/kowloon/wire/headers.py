@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from kowloon.wire.http import HttpRequest
 
 
-def first_headers(request: HttpRequest) -> dict[str, str]:
+def first_headers(request: HttpRequest) -> Mapping[str, str]:
     """Lower-case name to first value."""
-    headers = dict(request.headers)
-    if len(headers) != len(request.headers):
-        headers = dict(reversed(request.headers))
-    return headers
+    return request.fields

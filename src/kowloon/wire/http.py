@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from typing import Protocol
 
 
 class HttpRequest:
-    """One whole request. `target` is as on the wire (origin-form; of an absolute-form target the path and query).
+    """One request; of one whose body goes to a BodyReceiver, `body` stays empty.
 
-    `headers` keep order and raw values; names are lower case. `host` is for routing only: no scheme, no port,
-    lower case; `host_header` is the raw text that clients sign.
+    `target` is as on the wire (origin-form; of an absolute-form target the path and query). `headers` keep order and
+    raw values; names are lower case; `fields` has the first value of each. `host` is for routing only: no scheme, no
+    port, lower case; `host_header` is the raw text that clients sign.
     """
 
-    __slots__ = ("body", "headers", "host", "host_header", "method", "path", "peer", "query", "scheme", "target")
+    __slots__ = (
+        "body",
+        "fields",
+        "headers",
+        "host",
+        "host_header",
+        "method",
+        "path",
+        "peer",
+        "query",
+        "scheme",
+        "target",
+    )
 
     def __init__(
         self,
@@ -32,15 +45,15 @@ class HttpRequest:
         self.body = body
         self.scheme = scheme
         self.peer = peer
-        self.host_header = self.header("host") or ""
+        fields = dict(headers)
+        # A name that comes twice counts as it came first.
+        self.fields: Mapping[str, str] = fields if len(fields) == len(headers) else dict(reversed(headers))
+        self.host_header = self.fields.get("host", "")
         self.host = routing_host(self.host_header)
 
     def header(self, name: str) -> str | None:
         """The first value of a header, `name` in lower case."""
-        for key, value in self.headers:
-            if key == name:
-                return value
-        return None
+        return self.fields.get(name)
 
 
 class FileSlice:
@@ -79,6 +92,11 @@ class HttpResponse:
         self.stream = stream
         self.files = files
         self.close = close
+
+    @property
+    def size_bytes(self) -> int:
+        """Of body and files."""
+        return len(self.body) + sum(file.size_bytes for file in self.files or ())
 
 
 class BodyReceiver(Protocol):

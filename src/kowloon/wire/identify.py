@@ -8,7 +8,6 @@ from typing import Final
 
 import msgspec
 
-from kowloon.wire.headers import first_headers
 from kowloon.wire.http import HttpRequest
 
 METADATA_HOST: Final = "100.100.100.200"
@@ -51,12 +50,14 @@ _STYLE_OF_SCHEME: Final = {
     "FC": Style.FC,
 }
 _OPENAPI_HEADERS: Final = ("x-acs-action", "x-acs-version", "x-acs-bearer-token")
+_BUCKET_HOSTS: Final = ".localhost"
+_VENDOR_HOSTS: Final = (".aliyuncs.com", ".dingtalk.com")
 _OSS_QUERY_MARKERS: Final = ("x-oss-signature-version", "x-oss-credential")
 
 
 def recognise(request: HttpRequest, params: Mapping[str, str]) -> Call:
     """The call that `request` is, `params` being its query and form. Never fails: what has no marker is UNKNOWN."""
-    headers = first_headers(request)
+    headers = request.fields
     style = _style(request, params, headers)
     if style is not Style.RPC and style is not Style.ROA:
         return Call(style)
@@ -66,6 +67,27 @@ def recognise(request: HttpRequest, params: Mapping[str, str]) -> Call:
         params.get("Version") or headers.get("x-acs-version", ""),
         answer_format(params, headers),
     )
+
+
+def is_object_call(request: HttpRequest) -> bool:
+    """Whether a request is for the object store, told without decoding anything: signed for it, sent to one of its
+    hosts, or without any marker of another style and with a path, as anonymous calls come to an address."""
+    headers = request.fields
+    authorization = headers.get("authorization")
+    if authorization is not None:
+        return authorization.startswith("OSS")
+    query = request.query
+    if "OSSAccessKeyId=" in query or any(f"{name}=" in query for name in _OSS_QUERY_MARKERS):
+        return True
+    if "Action=" in query or request.host == METADATA_HOST or any(name in headers for name in _OPENAPI_HEADERS):
+        return False
+    by_host = _style_of_host(request.host)
+    if by_host is Style.UNKNOWN:
+        on_bucket_host = request.host.endswith(_BUCKET_HOSTS)
+        # No bucket's name begins with an underscore, but our own routes do.
+        names_bucket = request.path not in ("", "/") and not request.path.startswith("/_")
+        return on_bucket_host or (names_bucket and not request.host.endswith(_VENDOR_HOSTS))
+    return by_host is Style.OSS
 
 
 def answer_format(params: Mapping[str, str], headers: Mapping[str, str]) -> Format:

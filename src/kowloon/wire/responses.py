@@ -57,7 +57,7 @@ def head_of(response: HttpResponse, *, date: str, method: str, keep_alive: bool,
             lines.append("Transfer-Encoding: chunked\r\n")
     elif status not in _NO_BODY:
         # Only an answer to HEAD may announce another length than that of its body.
-        length = declared_length if method == "HEAD" and declared_length.isdigit() else len(response.body)
+        length = declared_length if method == "HEAD" and declared_length.isdigit() else response.size_bytes
         lines.append(f"Content-Length: {length}\r\n")
     if not keep_alive:
         lines.append("Connection: close\r\n\r\n")

@@ -26,7 +26,6 @@ from kowloon.wire.errors import (
     SIGNATURE_MISMATCH,
     UNSUPPORTED_SIGNATURE_METHOD,
 )
-from kowloon.wire.headers import first_headers
 from kowloon.wire.http import HttpRequest
 from kowloon.wire.parameters import decode_pairs, form_text
 
@@ -114,7 +113,7 @@ def _identify_roa(request: HttpRequest, rest: str) -> Credentials:
     access_key_id, separator, signature = rest.strip().rpartition(":")
     if not (separator and access_key_id and signature):
         raise MALFORMED_AUTHORIZATION.error()
-    headers = first_headers(request)
+    headers = request.fields
     method = headers.get("x-acs-signature-method") or "HMAC-SHA1"
     if method not in _V1_DIGESTS:
         raise UNSUPPORTED_SIGNATURE_METHOD.error(method=method)
@@ -141,7 +140,7 @@ def _identify_acs3(request: HttpRequest, scheme: str, rest: str) -> Credentials:
         fields[name] = value
     if not fields.keys() >= {"Credential", "SignedHeaders", "Signature"}:
         raise MALFORMED_AUTHORIZATION.error()
-    headers = first_headers(request)
+    headers = request.fields
     return Credentials(
         variant=Variant.ACS3,
         method=scheme,
@@ -249,7 +248,7 @@ def _escape(canonical: str) -> str:
 
 def _verify_roa(credentials: Credentials, request: HttpRequest, secret: str) -> Verdict:
     digest = _V1_DIGESTS[credentials.method]
-    headers = first_headers(request)
+    headers = request.fields
     content_md5 = headers.get("content-md5")
     md5_holds = content_md5 is None or _same(_md5_base64(request.body), content_md5)
     head = [request.method, *(headers.get(name, "") for name in ("accept", "content-md5", "content-type", "date"))]
@@ -282,7 +281,7 @@ def _roa_resource(request: HttpRequest, bare_when_empty: bool) -> str:
 
 def _verify_acs3(credentials: Credentials, request: HttpRequest, secret: str) -> Verdict:
     digest = _ACS3_DIGESTS[credentials.method]
-    headers = first_headers(request)
+    headers = request.fields
     body_hash = hashlib.new(digest, request.body).hexdigest()
     tail = _acs3_tail(credentials.signed_headers, headers, body_hash)
     trusted = _covers_enough(credentials.signed_headers, headers) and _same(

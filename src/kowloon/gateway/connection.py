@@ -1,0 +1,609 @@
+"""One connection of the HTTP front end: what comes in is read as fast as it can be answered, and answered in order."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+import math
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from typing import TYPE_CHECKING, Final, cast
+
+from kowloon.gateway.receiving import Gatherer, Incoming
+from kowloon.gateway.sending import SMALL_BYTES, ShortFile, SocketWriter, close_files, pieces_of
+from kowloon.wire.framing import ArrivingBody, Framed, Phase, Refusal, RequestParser, body_too_large
+from kowloon.wire.http import BodyReceiver, FileSlice, HttpResponse, routing_host
+from kowloon.wire.responses import (
+    CONTINUE,
+    LAST_CHUNK,
+    TUNNEL_OPEN,
+    chunk_of,
+    head_of,
+    may_have_body,
+    small_error,
+)
+from kowloon.wire.tls import RECORD_TYPE_HANDSHAKE, TlsStack
+
+if TYPE_CHECKING:
+    from kowloon.gateway.transport import Server
+
+_LOG: Final = logging.getLogger(__name__)
+
+
+class Connection(asyncio.Protocol):
+    """One client. Bytes wait in `_backlog` while earlier requests are being answered or the client does not read."""
+
+    def __init__(self, server: Server, loop: asyncio.AbstractEventLoop) -> None:
+        self._server = server
+        self._settings = server.settings
+        self._loop = loop
+        self._transport: asyncio.Transport
+        self._peer = ""
+        self._tls = TlsStack()
+        # Of the innermost channel: the socket itself, or the tunnel in it.
+        self._parser: RequestParser | None = None
+        self._encrypted = False
+        self._tunnel_host = ""
+        self._backlog = b""
+        # The request whose turn it is: a handler or a receiver has it, or its answer is being sent.
+        self._answering: Framed | None = None
+        # Its body, or that of the one before, which nobody wanted and whose answer may be out already.
+        self._incoming: Incoming | None = None
+        # An answer that takes its time: a stream without an end, or files, of which so many bytes are sent.
+        self._sending: asyncio.Task[None] | None = None
+        self._streaming = False
+        self._sent_bytes = 0
+        self._writable = True
+        self._resumed: asyncio.Future[None] | None = None
+        self._reading = True
+        # The client sends no more; it still reads.
+        self._ended = False
+        # Nothing more is read or answered; what is written still goes out.
+        self._finished = False
+        self._lost = False
+        self._deadline = math.inf
+        self._deadline_of: tuple[str, int] = ("", 0)
+
+    # Called by the event loop -------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        peer = transport.get_extra_info("peername")
+        self._peer = peer[0] if isinstance(peer, tuple) else ""
+        if not self._server.admit(self):
+            self._ended = True
+            self._refuse(Refusal(503, "TooManyConnections", "There are too many connections."))
+            return
+        self._renew_deadline()
+
+    def data_received(self, data: bytes) -> None:
+        if self._finished:
+            return
+        if self._tls:
+            data = self._decrypt(data, from_depth=0)
+        self._backlog = self._backlog + data if self._backlog else data
+        self._advance()
+
+    def eof_received(self) -> bool:
+        self._ended = True
+        if self._finished:
+            return False
+        self._advance()
+        return True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._lost = self._finished = True
+        self._server.forget(self)
+        self._wake_writer()
+        self._drop_incoming()
+        # A call goes on when its caller is gone, as it would anywhere; only what is made for the caller stops.
+        if self._sending is not None:
+            self._sending.cancel()
+
+    def pause_writing(self) -> None:
+        self._writable = False
+        self._set_reading(False)
+        self._deadline_of = ("write", 0)
+        self._deadline = self._loop.time() + self._settings.write_timeout_s
+
+    def resume_writing(self) -> None:
+        self._writable = True
+        self._wake_writer()
+        self._advance()
+
+    # Called by the server -----------------------------------------------------------------------------------------
+
+    def check_deadline(self, now: float) -> None:
+        if now < self._deadline:
+            return
+        incoming = self._incoming
+        if self._finished or not self._writable or self._sending is not None:
+            self.abort()
+        elif incoming is not None and incoming.receiver is None:
+            # It has its answer; it only would not stop sending.
+            self._finish()
+        elif self._parser is not None and self._parser.phase in (Phase.HEAD, Phase.BODY):
+            self._refuse(Refusal(408, "RequestTimeout", "The request did not arrive in time."))
+        else:
+            self._finish()
+
+    def shut_down(self) -> None:
+        """Close when idle; a running request and what is being sent end first, a stream ends now."""
+        sending = self._transport.get_write_buffer_size() > 0
+        if self._streaming or (self._answering is None and not sending):
+            self.abort()
+
+    def abort(self) -> None:
+        self._finished = True
+        self._drop_incoming()
+        self._transport.abort()
+
+    # In -----------------------------------------------------------------------------------------------------------
+
+    def _advance(self) -> None:
+        """Read and answer as far as can be done now, then say what to wait for."""
+        at = 0
+        while not self._finished:
+            if self._parser is None and not self._open_channel():
+                break
+            parser = cast(RequestParser, self._parser)
+            if self._incoming is not None:
+                if self._incoming.waits:
+                    break
+                if self._pass_on(parser, self._incoming):
+                    continue
+            elif parser.ready:
+                if self._answering is None and self._writable:
+                    self._backlog, at = self._backlog[at:] if at else self._backlog, 0
+                    self._serve(parser.take())
+                    continue
+                if not self._has_room(parser):
+                    break
+            if parser.phase is Phase.OVER or at == len(self._backlog):
+                break
+            size_bytes = parser.slice_bytes
+            # Not a copy when it is all of them.
+            parser.feed(self._backlog[at : at + size_bytes])
+            at = min(at + size_bytes, len(self._backlog))
+        if self._finished:
+            return
+        self._backlog = self._backlog[at:]
+        self._settle()
+
+    def _has_room(self, parser: RequestParser) -> bool:
+        """Whether more requests may be read ahead of the one that is being answered."""
+        few = parser.arriving is None and len(parser.ready) < self._settings.max_pipeline
+        return few and parser.ready_bytes < self._settings.framing.body_bytes
+
+    def _settle(self) -> None:
+        parser, incoming = self._parser, self._incoming
+        busy = self._answering is not None or (parser is not None and bool(parser.ready))
+        waits = incoming is not None and incoming.waits
+        if self._ended or self._tls.ended:
+            if self._streaming:
+                self.abort()
+                return
+            if not busy or (incoming is not None and not waits):
+                # Nothing is left to answer, or the rest of a body will never come.
+                self._finish()
+                return
+        if not busy and parser is not None and parser.wants_continue:
+            self._ask_for_body(parser)
+        self._set_reading(self._writable and not self._backlog and not waits)
+        self._renew_deadline()
+
+    def _ask_for_body(self, parser: RequestParser) -> None:
+        if parser.wants_continue:
+            parser.wants_continue = False
+            self._write(CONTINUE)
+
+    def _open_channel(self) -> bool:
+        """Decide by its first byte what a fresh channel speaks. False while that needs more bytes."""
+        if not self._backlog:
+            return False
+        if self._backlog[0] == RECORD_TYPE_HANDSHAKE and not self._encrypted and self._server.tls is not None:
+            self._encrypted = True
+            self._tls.push(self._server.tls.context(self._tunnel_host or self._own_address()))
+            data, self._backlog = self._backlog, b""
+            self._backlog = self._decrypt(data, from_depth=len(self._tls) - 1)
+            return not self._finished and self._open_channel()
+        scheme = "https" if self._encrypted else "http"
+        self._parser = RequestParser(scheme=scheme, peer=self._peer, bounds=self._settings.framing)
+        return True
+
+    def _own_address(self) -> str:
+        address = self._transport.get_extra_info("sockname")
+        return str(address[0]) if isinstance(address, tuple) else ""
+
+    def _decrypt(self, data: bytes, *, from_depth: int) -> bytes:
+        try:
+            plain = self._tls.receive(data, from_depth=from_depth)
+            output = self._tls.take_output()
+        except ssl.SSLError:
+            # Not TLS after all, or a client that does not trust us: an alert says so.
+            self._finish()
+            return b""
+        if output:
+            self._transport.write(output)
+        return plain
+
+    # Bodies that are not gathered ---------------------------------------------------------------------------------
+
+    def _receive(self, item: Framed, body: ArrivingBody) -> None:
+        """Find out who takes the body. An answer at once means that nobody does."""
+        parser = cast(RequestParser, self._parser)
+        taker = self._taker_of(item)
+        if taker is None:
+            most_bytes = self._settings.framing.body_bytes
+            if body.length_bytes is not None and body.length_bytes > most_bytes:
+                self._refuse(body_too_large(most_bytes))
+                return
+            taker = Gatherer(item.request, self._server.handler, most_bytes)
+        if not isinstance(taker, HttpResponse):
+            self._answering = item
+            self._incoming = Incoming(item, body, taker)
+            self._ask_for_body(parser)
+            return
+        if parser.wants_continue:
+            # Not asked for, it does not come; or it does, and what it is cannot be told any more.
+            parser.wants_continue = False
+            item.keep_alive = False
+        else:
+            # Clients that write everything before they read would find a closed connection and not the answer.
+            self._incoming = Incoming(item, body, None)
+            if body.length_bytes is not None and body.length_bytes > self._settings.max_discarded_bytes:
+                item.keep_alive = False
+        self._answer(item, taker)
+
+    def _taker_of(self, item: Framed) -> BodyReceiver | HttpResponse | None:
+        if self._server.receive is None:
+            return None
+        try:
+            return self._server.receive(item.request)
+        except Exception:
+            return _handler_failed(item)
+
+    def _pass_on(self, parser: RequestParser, incoming: Incoming) -> bool:
+        """Hand on what has arrived of a body, and its end. False when nothing can be done before more is fed."""
+        try:
+            room = incoming.pass_on()
+        except Refusal as refusal:
+            self._refuse(refusal)
+            return True
+        except Exception:
+            failure = _handler_failed(incoming.item)
+            incoming.abort()
+            self._respond(incoming.item, failure)
+            return True
+        if room is not None:
+            incoming.waits = True
+            future = room if asyncio.isfuture(room) else self._server.run(room)
+            future.add_done_callback(functools.partial(self._room_made, incoming))
+        elif incoming.complete:
+            self._end_of_body(incoming)
+        elif parser.ready:
+            # The body has broken off.
+            self._serve_broken(incoming, parser.take())
+        elif incoming.receiver is None and incoming.size_bytes > self._settings.max_discarded_bytes:
+            self._finish()
+        else:
+            return False
+        return True
+
+    def _room_made(self, incoming: Incoming, room: asyncio.Future[None]) -> None:
+        failed = room.cancelled() or room.exception() is not None
+        if self._incoming is not incoming or not incoming.waits:
+            return
+        incoming.waits = False
+        if failed:
+            failure = _handler_failed(incoming.item, None if room.cancelled() else room.exception())
+            incoming.abort()
+            self._respond(incoming.item, failure)
+        self._advance()
+
+    def _end_of_body(self, incoming: Incoming) -> None:
+        self._incoming = None
+        item, receiver = incoming.item, incoming.receiver
+        if receiver is None:
+            self._close_unless_kept(item)
+            return
+        try:
+            answer = receiver.finish()
+        except Exception:
+            answer = _handler_failed(item)
+        self._answer(item, answer)
+
+    def _serve_broken(self, incoming: Incoming, refusal: Framed | Refusal) -> None:
+        if incoming.receiver is None:
+            # One answer is enough.
+            self._finish()
+        else:
+            self._refuse(cast(Refusal, refusal))
+
+    def _drop_incoming(self) -> None:
+        incoming, self._incoming = self._incoming, None
+        if incoming is not None:
+            incoming.abort()
+
+    # Answers ------------------------------------------------------------------------------------------------------
+
+    def _serve(self, item: Framed | Refusal) -> None:
+        if isinstance(item, Refusal):
+            self._refuse(item)
+        elif item.tunnel:
+            self._open_tunnel(item)
+        elif item.arriving is not None:
+            self._receive(item, item.arriving)
+        else:
+            try:
+                answer = self._server.handler(item.request)
+            except Exception:
+                answer = _handler_failed(item)
+            self._answer(item, answer)
+
+    def _answer(self, item: Framed, answer: HttpResponse | Awaitable[HttpResponse]) -> None:
+        self._answering = item
+        if isinstance(answer, HttpResponse):
+            self._respond(item, answer)
+            return
+        future = answer if asyncio.isfuture(answer) else self._server.run(answer)
+        future.add_done_callback(self._answered)
+
+    def _answered(self, answer: asyncio.Future[HttpResponse]) -> None:
+        item = cast(Framed, self._answering)
+        if answer.cancelled():
+            response = _handler_failed(item)
+        else:
+            failure = answer.exception()
+            response = answer.result() if failure is None else _handler_failed(item, failure)
+        self._respond(item, response)
+        self._advance()
+
+    def _respond(self, item: Framed, response: HttpResponse) -> None:
+        """Send it, or begin to; `_answering` is None again when it is sent."""
+        item.keep_alive = self._keeps_alive(item, response)
+        if response.stream is not None:
+            self._streaming = True
+            self._send_slowly(item, response, self._send_stream(item, response, response.stream))
+        elif response.files is not None:
+            self._respond_with_files(item, response, response.files)
+        else:
+            self._send(item, response, response.body)
+
+    def _send(self, item: Framed, response: HttpResponse, body: bytes) -> None:
+        self._answering = None
+        if self._finished:
+            return
+        head = self._head(item, response)
+        self._write(head + body if may_have_body(response, item.request.method) else head)
+        self._close_unless_kept(item)
+
+    def _close_unless_kept(self, item: Framed) -> None:
+        """When both the answer and the body it did not wait for are through."""
+        if not item.keep_alive and self._incoming is None and self._answering is None:
+            self._finish()
+
+    def _keeps_alive(self, item: Framed, response: HttpResponse) -> bool:
+        unbounded = response.stream is not None and item.http_1_0
+        return item.keep_alive and not response.close and not unbounded and not self._server.closing
+
+    def _head(self, item: Framed, response: HttpResponse) -> bytes:
+        return head_of(
+            response,
+            date=self._server.date(),
+            method=item.request.method,
+            keep_alive=item.keep_alive,
+            http_1_0=item.http_1_0,
+        )
+
+    def _respond_with_files(self, item: Framed, response: HttpResponse, files: Sequence[FileSlice]) -> None:
+        wanted = not self._finished and may_have_body(response, item.request.method)
+        if wanted and sum(file.size_bytes for file in files) > SMALL_BYTES:
+            self._send_slowly(item, response, self._send_files(item, response, files))
+            return
+        try:
+            # The head counts them, so it is made before they are closed.
+            head = self._head(item, response)
+            content = response.body + b"".join(pieces_of(files)) if wanted else b""
+        except (OSError, ShortFile):
+            self._cut_off(item)
+            return
+        finally:
+            close_files(response)
+        self._answering = None
+        if not self._finished:
+            self._write(head + content)
+            self._close_unless_kept(item)
+
+    def _send_slowly(self, item: Framed, response: HttpResponse, work: Awaitable[None]) -> None:
+        self._sending = self._server.run(work)
+        self._sending.add_done_callback(functools.partial(self._sent, item, response))
+
+    def _sent(self, item: Framed, response: HttpResponse, work: asyncio.Task[None]) -> None:
+        close_files(response)
+        self._sending = self._answering = None
+        self._streaming = False
+        if work.cancelled() or isinstance(work.exception(), ConnectionError):
+            self.abort()
+        elif work.exception() is not None:
+            self._cut_off(item, work.exception())
+        else:
+            self._close_unless_kept(item)
+            self._advance()
+
+    def _cut_off(self, item: Framed, failure: BaseException | None = None) -> None:
+        """Without the last chunk, or what the length counts, the client knows that something is missing."""
+        _LOG.error("the answer to %s %s failed", item.request.method, item.request.path, exc_info=failure or True)
+        self._answering = None
+        self.abort()
+
+    async def _send_files(self, item: Framed, response: HttpResponse, files: Sequence[FileSlice]) -> None:
+        start = self._head(item, response) + response.body
+        if self._tls:
+            self._write(start)
+            for piece in pieces_of(files):
+                self._write(piece)
+                self._note_sent(len(piece))
+                await asyncio.sleep(0)
+                await self._drained()
+                if self._finished:
+                    return
+            return
+        await self._flushed()
+        if self._finished:
+            return
+        with self._transport.get_extra_info("socket").dup() as duplicate:
+            writer = SocketWriter(duplicate, self._note_sent)
+            await writer.send(start)
+            for file in files:
+                await writer.send_file(file)
+
+    def _note_sent(self, sent_bytes: int) -> None:
+        self._sent_bytes += sent_bytes
+        self._renew_deadline()
+
+    async def _send_stream(self, item: Framed, response: HttpResponse, stream: AsyncIterator[bytes]) -> None:
+        """Send until the stream ends, the client leaves or an error cuts it off; the stream is closed in any case."""
+        try:
+            if self._finished:
+                return
+            self._write(self._head(item, response))
+            if may_have_body(response, item.request.method):
+                await self._send_pieces(item, response.body, stream)
+        finally:
+            close = getattr(stream, "aclose", None)
+            if close is not None:
+                await close()
+
+    async def _send_pieces(self, item: Framed, first: bytes, stream: AsyncIterator[bytes]) -> None:
+        self._write_piece(item, first)
+        async for piece in stream:
+            await self._drained()
+            if self._finished:
+                return
+            self._write_piece(item, piece)
+        if not item.http_1_0 and not self._finished:
+            self._write(LAST_CHUNK)
+
+    def _write_piece(self, item: Framed, piece: bytes) -> None:
+        # An empty chunk would end the body.
+        if piece:
+            self._write(piece if item.http_1_0 else chunk_of(piece))
+
+    def _refuse(self, refusal: Refusal) -> None:
+        response = small_error(refusal.status, refusal.code, refusal.message)
+        head = head_of(response, date=self._server.date(), method="", keep_alive=False, http_1_0=False)
+        self._write(head + response.body)
+        self._finish()
+
+    def _open_tunnel(self, item: Framed) -> None:
+        host = routing_host(item.tunnel)
+        if self._tunnel_host or not host or not self._server.serves_host(host):
+            self._refuse(Refusal(403, "TunnelRefused", f"No tunnel to {host[:255] or 'nowhere'} is opened here."))
+            return
+        self._write(TUNNEL_OPEN)
+        # Whatever follows belongs to the tunnel, and is looked at afresh.
+        self._backlog = cast(RequestParser, self._parser).tunnelled + self._backlog
+        self._parser = None
+        self._encrypted = False
+        self._tunnel_host = host
+
+    # Out ----------------------------------------------------------------------------------------------------------
+
+    def _write(self, data: bytes) -> None:
+        if self._lost:
+            return
+        if self._tls:
+            try:
+                data = self._tls.send(data)
+            except ssl.SSLError:
+                self.abort()
+                return
+        self._transport.write(data)
+
+    async def _drained(self) -> None:
+        while not self._writable and not self._finished:
+            self._resumed = self._loop.create_future()
+            await self._resumed
+
+    async def _flushed(self) -> None:
+        """Until the transport has given all it was given to the kernel."""
+        if self._transport.get_write_buffer_size() == 0:
+            return
+        # With something waiting, this is over the mark at once, and `resume_writing` says when nothing is.
+        self._transport.set_write_buffer_limits(high=0)
+        await self._drained()
+        if not self._lost:
+            self._transport.set_write_buffer_limits()
+
+    def _wake_writer(self) -> None:
+        if self._resumed is not None and not self._resumed.done():
+            self._resumed.set_result(None)
+
+    def _finish(self) -> None:
+        """Send no more. The socket closes when the client has, so that unread bytes do not reset the last answer."""
+        if self._finished:
+            return
+        self._finished = True
+        self._backlog = b""
+        self._drop_incoming()
+        try:
+            farewell = self._tls.close() if self._tls else b""
+        except ssl.SSLError:
+            farewell = b""
+        if farewell:
+            self._transport.write(farewell)
+        unsent = self._transport.get_write_buffer_size() > 0
+        wait_s = self._settings.write_timeout_s if unsent else self._settings.linger_s
+        self._deadline = self._loop.time() + wait_s
+        if self._ended:
+            self._transport.close()
+        elif not self._transport.is_closing():
+            self._transport.write_eof()
+            self._set_reading(True)
+
+    # Waiting ------------------------------------------------------------------------------------------------------
+
+    def _set_reading(self, wanted: bool) -> None:
+        if wanted == self._reading or self._transport.is_closing():
+            return
+        self._reading = wanted
+        if wanted:
+            self._transport.resume_reading()
+        else:
+            self._transport.pause_reading()
+
+    def _renew_deadline(self) -> None:
+        """Start the clock of what is waited for now; it keeps running while that stays the same."""
+        if not self._writable:
+            return
+        parser, incoming = self._parser, self._incoming
+        begun = parser.begun if parser is not None else 0
+        if self._sending is not None and not self._streaming:
+            waiting_for, begun, timeout_s = "reader", self._sent_bytes, self._settings.write_timeout_s
+        elif incoming is not None and not incoming.waits:
+            waiting_for, timeout_s = "body", self._settings.body_timeout_s
+            if incoming.makes_progress:
+                waiting_for, begun = "piece", incoming.size_bytes
+        elif self._answering is not None:
+            waiting_for, timeout_s = "handler", math.inf
+        elif parser is None:
+            waiting_for, timeout_s = self._tunnel_host or "channel", self._settings.header_timeout_s
+        elif parser.phase is Phase.HEAD:
+            waiting_for, timeout_s = "head", self._settings.header_timeout_s
+        elif parser.phase is Phase.BODY:
+            waiting_for, timeout_s = "body", self._settings.body_timeout_s
+        else:
+            waiting_for, timeout_s = "request", self._settings.keep_alive_timeout_s
+        if (waiting_for, begun) != self._deadline_of:
+            self._deadline_of = (waiting_for, begun)
+            self._deadline = self._loop.time() + timeout_s
+
+
+def _handler_failed(item: Framed, failure: BaseException | None = None) -> HttpResponse:
+    """The answer to a request whose handler raised `failure`, or what is being handled now."""
+    _LOG.error("the handler of %s %s failed", item.request.method, item.request.path, exc_info=failure or True)
+    response = small_error(500, "InternalError", "The request failed because of an internal error.")
+    response.close = False
+    return response
