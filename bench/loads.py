@@ -6,12 +6,10 @@ import hashlib
 import json
 import os
 import resource
-import statistics
 import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,10 +77,9 @@ def run(
     )
 
 
-def median(measure: Callable[[], Sample], runs: int = RUNS) -> Sample:
+def middle(samples: list[Sample]) -> Sample:
     """The run of the median rate, whole: its figures belong together."""
-    samples = sorted((measure() for _ in range(runs)), key=lambda each: each.per_s)
-    return samples[len(samples) // 2]
+    return sorted(samples, key=lambda each: each.per_s)[len(samples) // 2]
 
 
 class Memory:
@@ -112,34 +109,29 @@ class Memory:
             self.samples_mib.append(self._server.anonymous_mib())
 
 
-def bare_loop_mib_per_s(seconds: float) -> float:
-    """MD5 and CRC-64 over buffers of 1 MiB, on the server's core: the least that a checked PUT costs."""
+def digests_per_s(size_bytes: int, seconds: float) -> float:
+    """MD5 and CRC-64 over a buffer, on the server's core: the least that a checked PUT costs."""
     allowed = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {SERVER_CORE})
     try:
-        buffer = os.urandom(MIB)
-        return statistics.median(_buffers_per_s(buffer, seconds) for _ in range(RUNS))
+        buffer, count, began = os.urandom(size_bytes), 0, time.perf_counter()
+        while (took := time.perf_counter() - began) < seconds:
+            hashlib.md5(buffer, usedforsecurity=False).digest()
+            fastcrc.crc64.xz(buffer)
+            count += 1
+        return count / took
     finally:
         os.sched_setaffinity(0, allowed)
 
 
-def _buffers_per_s(buffer: bytes, seconds: float) -> float:
-    count, began = 0, time.perf_counter()
-    while (took := time.perf_counter() - began) < seconds:
-        hashlib.md5(buffer, usedforsecurity=False).digest()
-        fastcrc.crc64.xz(buffer)
-        count += 1
-    return count / took
-
-
 def fsync_per_file_per_s(folder: Path, size_bytes: int, writers: int, seconds: float) -> float:
     """Files written and synced one by one by concurrent writers, with no server in front of them."""
-    folder.mkdir(parents=True)
     body, counts, end = os.urandom(size_bytes), [0] * writers, time.perf_counter() + seconds
+    fresh = tempfile.mkdtemp(dir=folder)
 
     def write(writer: int) -> None:
         while time.perf_counter() < end:
-            file = os.open(folder / f"{writer}-{counts[writer]}", os.O_CREAT | os.O_EXCL | os.O_WRONLY)
+            file = os.open(f"{fresh}/{writer}-{counts[writer]}", os.O_CREAT | os.O_EXCL | os.O_WRONLY)
             os.write(file, body)
             os.fsync(file)
             os.close(file)

@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from loads import Sample, median, run
+from loads import RUNS, Sample, middle, run
 from servers import Request, Server
 
 CONNECTIONS = 32
@@ -78,4 +78,4 @@ def _measure(server: Server, operation: str, keys: int, seconds: float) -> Sampl
     heads = server.heads(requests)
     body_bytes = requests[0].size_bytes
     run(server, heads, body_bytes, CONNECTIONS, 1)
-    return median(lambda: run(server, heads, body_bytes, CONNECTIONS, seconds))
+    return middle([run(server, heads, body_bytes, CONNECTIONS, seconds) for _ in range(RUNS)])

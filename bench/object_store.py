@@ -1,19 +1,20 @@
 """`make bench-oss`: the object store beside moto, s3rver and nginx in one run, measured by wrk from outside.
 
-Each server is one process on the first core, wrk is on the last; one server runs at a time. A figure is the median of
-three runs after a warm-up. The record is build/bench/object_store.json. Exit code: 1 when a target is missed, 2 when
-something to measure with cannot be had.
+Each server is one process on the first core, wrk is on the last. A figure is the median of three rounds after a
+warm-up; in a round the servers take turns. The record is build/bench/object_store.json. Exit code: 1 when a target is
+missed, 2 when wrk cannot be had.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
+import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -22,7 +23,7 @@ import million
 import targets
 import tools
 import typer
-from loads import KIB, MIB, WARM_UP_S, Memory, Sample, bare_loop_mib_per_s, fsync_per_file_per_s, median, run
+from loads import KIB, MIB, RUNS, WARM_UP_S, Memory, Sample, digests_per_s, fsync_per_file_per_s, middle, run
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from servers import DurableKowloon, Kowloon, Moto, Nginx, Request, S3rver, Server
@@ -31,7 +32,6 @@ SERVERS: dict[str, type[Server]] = {each.name: each for each in (Kowloon, Moto, 
 ALL, NATIVE = ("kowloon", "moto", "s3rver", "nginx"), ("kowloon", "nginx")
 # More than any server here stores in one run.
 NEW_KEYS_PER_S = 40_000
-DURABLE_CONNECTIONS = 128
 SOAK_ROUND_S = 60
 RECORD = tools.FETCHED / "object_store.json"
 
@@ -48,6 +48,12 @@ class Workload:
     servers: tuple[str, ...] = ALL
     memory: bool = False
 
+    def requests(self, run: str, most: int = 0) -> list[Request]:
+        """`run` names the new keys, of which there are `most`."""
+        numbers, folder = (range(self.keys), self.size_bytes) if self.keys else (range(most), run)
+        size_bytes = self.size_bytes if self.method == "PUT" else 0
+        return [Request(self.method, f"{folder}/{number}", size_bytes=size_bytes) for number in numbers]
+
 
 WORKLOADS = [
     Workload("PUT 4 KiB", "PUT", 4 * KIB, 500, 32),
@@ -58,8 +64,13 @@ WORKLOADS = [
     Workload("PUT 64 MiB", "PUT", 64 * MIB, 4, 2, NATIVE, memory=True),
     Workload("GET 64 MiB", "GET", 64 * MIB, 4, 2, NATIVE, memory=True),
 ]
-DURABLE, MILLION, SOAK = "PUT 4 KiB, durable", "a million objects", "soak"
-LOOPS = "bare loops"
+DURABLE = Workload("PUT 4 KiB, durable", "PUT", 4 * KIB, 500, 128)
+# Loops of this program beside a workload: rates of the same unit.
+LOOPS: dict[str, Callable[[Path, float], float]] = {
+    "PUT 1 MiB": lambda _, seconds: digests_per_s(MIB, seconds),
+    DURABLE.name: lambda folder, seconds: fsync_per_file_per_s(folder, 4 * KIB, DURABLE.connections, seconds),
+}
+MILLION, SOAK = "a million objects", "soak"
 
 
 class Bench:
@@ -71,69 +82,69 @@ class Bench:
     def wants(self, name: str) -> bool:
         return not self._only or any(each.lower() in name.lower() for each in self._only)
 
-    def compare(self, kind: type[Server]) -> None:
+    def compare(self, names: list[str]) -> None:
         """The workloads that are the same for every server."""
-        workloads = [each for each in WORKLOADS if kind.name in each.servers and self.wants(each.name)]
-        if not workloads:
-            return
-        task = self._progress.add_task(kind.name, total=len(workloads))
-        with closing(kind(self._folder / kind.name)) as server:
-            if kind is Kowloon:
-                self.figures.idle_mib = _settled_mib(server)
+        workloads = [each for each in WORKLOADS if self.wants(each.name)]
+        needed = [name for name in names if any(name in each.servers for each in workloads)]
+        with ExitStack() as stack:
+            servers = []
+            for name in needed:
+                try:
+                    servers.append(stack.enter_context(closing(SERVERS[name](self._folder / name))))
+                except tools.Missing as problem:
+                    self.figures.notes.append(f"{name} is not measured: {problem}")
+                    continue
+                if name == Kowloon.name:
+                    self.figures.idle_mib = _settled_mib(servers[-1])
             for workload in workloads:
-                sample, growth_mib = self._measure(server, workload)
-                self.figures.sizes_bytes[workload.name] = workload.size_bytes
-                self.figures.samples.setdefault(workload.name, {})[kind.name] = sample
-                if workload.memory:
-                    self.figures.growth_mib.setdefault(workload.name, {})[kind.name] = growth_mib
+                self._measure([each for each in servers if each.name in workload.servers], workload)
+        for name in needed:
+            shutil.rmtree(self._folder / name, ignore_errors=True)
+
+    def durable(self, names: list[str]) -> None:
+        if not self.wants(DURABLE.name):
+            return
+        with ExitStack() as stack:
+            servers: list[Server] = []
+            if Kowloon.name in names:
+                servers.append(stack.enter_context(closing(DurableKowloon(self._folder / "durable"))))
+            self._measure(servers, DURABLE)
+
+    def _measure(self, servers: list[Server], workload: Workload) -> None:
+        """In rounds, one server after the other, so that a busy moment of the machine meets them all."""
+        loop = LOOPS.get(workload.name)
+        task = self._progress.add_task(workload.name, total=RUNS * (len(servers) + (loop is not None)))
+        self.figures.sizes_bytes[workload.name] = workload.size_bytes
+        samples: dict[str, list[Sample]] = {server.name: [] for server in servers}
+        memory: dict[str, list[float]] = {server.name: [] for server in servers}
+        rates = []
+        for server in servers:
+            if workload.method == "GET":
+                _store(server, workload.requests("stored"), workload.size_bytes)
+            self._once(server, workload, "warm-up", WARM_UP_S)
+        for number in range(RUNS):
+            for server in servers:
+                with Memory(server) as watched:
+                    samples[server.name].append(self._once(server, workload, f"{number}", self._seconds))
+                memory[server.name] += watched.samples_mib
                 self._progress.advance(task)
-        shutil.rmtree(self._folder / kind.name)
+            if loop is not None:
+                rates.append(loop(self._folder, self._seconds))
+                self._progress.advance(task)
+        for name, those in samples.items():
+            self.figures.samples.setdefault(workload.name, {})[name] = middle(those)
+            if workload.memory:
+                growth = max(memory[name]) - memory[name][0]
+                self.figures.growth_mib.setdefault(workload.name, {})[name] = growth
+        if rates:
+            self.figures.loops_per_s[workload.name] = statistics.median(rates)
 
-    def _measure(self, server: Server, workload: Workload) -> tuple[Sample, float]:
-        stem = f"{workload.size_bytes}"
-        size_bytes = workload.size_bytes if workload.method == "PUT" else 0
-        requests = [
-            Request(workload.method, f"{stem}/{number}", size_bytes=size_bytes) for number in range(workload.keys)
-        ]
-        if workload.method == "GET":
-            _store(server, requests, workload.size_bytes)
-        # What the runs before have written is on the disk before this one is timed.
+    def _once(self, server: Server, workload: Workload, name: str, seconds: float) -> Sample:
+        # What was written before is on the disk before this is timed.
         os.sync()
-
-        def once(name: str, seconds: float) -> Sample:
-            these = requests or [
-                Request("PUT", f"{name}/{number}", size_bytes=size_bytes)
-                for number in range(round(seconds * NEW_KEYS_PER_S))
-            ]
-            return run(server, server.heads(these), size_bytes, workload.connections, seconds)
-
-        names = iter(("first", "second", "third"))
-        once("warm-up", WARM_UP_S)
-        with Memory(server) as memory:
-            sample = median(lambda: once(next(names), self._seconds))
-        return sample, memory.growth_mib
-
-    def loops(self) -> None:
-        if not self.wants(LOOPS):
-            return
-        task = self._progress.add_task(LOOPS, total=2)
-        self.figures.bare_loop_mib_per_s = bare_loop_mib_per_s(self._seconds)
-        self._progress.advance(task)
-        folder = self._folder / "fsync"
-        self.figures.fsync_per_s = fsync_per_file_per_s(folder, 4 * KIB, DURABLE_CONNECTIONS, self._seconds)
-        shutil.rmtree(folder)
-        self._progress.advance(task)
-
-    def durable(self) -> None:
-        if not self.wants(DURABLE):
-            return
-        task = self._progress.add_task(DURABLE, total=1)
-        workload = Workload(DURABLE, "PUT", 4 * KIB, 500, DURABLE_CONNECTIONS)
-        with closing(DurableKowloon(self._folder / "durable")) as server:
-            sample, _ = self._measure(server, workload)
-        self.figures.sizes_bytes[DURABLE] = workload.size_bytes
-        self.figures.samples[DURABLE] = {Kowloon.name: sample}
-        self._progress.advance(task)
+        size_bytes = workload.size_bytes if workload.method == "PUT" else 0
+        heads = server.heads(workload.requests(name, round(seconds * NEW_KEYS_PER_S)))
+        return run(server, heads, size_bytes, workload.connections, seconds)
 
     def million(self) -> None:
         if not self.wants(MILLION):
@@ -215,17 +226,12 @@ def main(
         tempfile.TemporaryDirectory(prefix="run-", dir=tools.FETCHED) as folder,
     ):
         bench = Bench(1 if quick else 3, min(keys, 20_000) if quick else keys, only or [], progress, Path(folder))
-        bench.loops()
-        for name in wanted:
-            try:
-                bench.compare(SERVERS[name])
-            except tools.Missing as problem:
-                bench.figures.notes.append(f"{name} is not measured: {problem}")
-        ours: list[Callable[[], None]] = [bench.durable, bench.million]
-        for measure in ours if Kowloon.name in wanted else ():
-            measure()
-        if soak_minutes and Kowloon.name in wanted:
-            bench.soak(soak_minutes)
+        bench.compare(wanted)
+        bench.durable(wanted)
+        if Kowloon.name in wanted:
+            bench.million()
+            if soak_minutes:
+                bench.soak(soak_minutes)
     targets.show(bench.figures, console)
     targets.write(bench.figures, RECORD)
     if chart is not None and bench.figures.stages:
