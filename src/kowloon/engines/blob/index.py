@@ -1,0 +1,359 @@
+"""A zone's index: where everything is that its segments and files hold. Derived data, kept in LMDB.
+
+entries   node, rest of the key -> sequence, stamp, segment, blobs, value
+blobs     id -> place in a segment, or 0 for a file of its own
+volumes   id -> zones and number of entries
+segments  number -> bytes that are still needed
+meta      state and groups
+
+LMDB takes keys of 511 bytes, objects have names of 1,023: keys are cut into chunks, and a node leads from one chunk
+to the next, so the order stays that of the bytes. The first node of a key is its volume.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import struct
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import lmdb
+import msgspec
+
+from kowloon.engines.blob.base import Blob, Entry
+from kowloon.engines.blob.frames import GroupState
+
+CHUNK_BYTES = 480
+_NODE = struct.Struct(">Q")
+_NODE_BYTES = 8
+_FIRST_CHILD = 1 << 63
+_ENTRY = struct.Struct("<QQIH")
+_BLOB = struct.Struct("<QQQ?16s")
+_PLACE = struct.Struct("<Q")
+_ENTRY_BYTES = _ENTRY.size
+_BLOB_BYTES = _BLOB.size
+_MAP_BYTES = 1 << 28
+_STATE = b"state"
+_GROUP = b"group:"
+#: What a record takes in a segment besides key, value and blobs, about.
+_RECORD_BYTES = 80
+_BLOB_RECORD_BYTES = 55
+
+FILE_PLACE = 0
+
+T = TypeVar("T")
+
+
+class State(msgspec.Struct, array_like=True):
+    """`log_end`: the place up to which the segments are in the index. `counter`: the largest number used for a
+    sequence, a stamp or a blob. `stored_bytes`: of all blobs that entries have."""
+
+    log_end: int = 0
+    counter: int = 0
+    stored_bytes: int = 0
+    children: int = 0
+
+
+class VolumeState(msgspec.Struct, array_like=True):
+    zones: tuple[str, ...]
+    entries: int = 0
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_state = msgspec.msgpack.Decoder(State).decode
+_volume_state = msgspec.msgpack.Decoder(VolumeState).decode
+_group_state = msgspec.msgpack.Decoder(GroupState).decode
+
+
+def pack_entry(sequence: int, stamp: int, segment: int, blobs: tuple[Blob, ...], value: bytes) -> bytes:
+    packed = _ENTRY.pack(sequence, stamp, segment, len(blobs))
+    for blob in blobs:
+        packed += _BLOB.pack(blob.id, blob.size_bytes, blob.crc64, bool(blob.md5), blob.md5)
+    return packed + value
+
+
+def unpack_entry(key: bytes, raw: bytes) -> Entry:
+    sequence, _, _, count = _ENTRY.unpack_from(raw)
+    if count == 1:
+        id, size_bytes, check, has_md5, md5 = _BLOB.unpack_from(raw, _ENTRY_BYTES)
+        blobs: tuple[Blob, ...] = (Blob(id, size_bytes, check, md5 if has_md5 else b""),)
+        return Entry(key, raw[_ENTRY_BYTES + _BLOB_BYTES :], blobs, sequence)
+    if count == 0:
+        return Entry(key, raw[_ENTRY_BYTES:], (), sequence)
+    end = _ENTRY_BYTES + count * _BLOB_BYTES
+    return Entry(key, raw[end:], _unpack_blobs(raw, end), sequence)
+
+
+def _unpack_blobs(raw: bytes, end: int) -> tuple[Blob, ...]:
+    return tuple(
+        Blob(id, size_bytes, check, md5 if has_md5 else b"")
+        for id, size_bytes, check, has_md5, md5 in _BLOB.iter_unpack(raw[_ENTRY_BYTES:end])
+    )
+
+
+def blobs_of(raw: bytes) -> tuple[Blob, ...]:
+    count = _ENTRY.unpack_from(raw)[3]
+    return _unpack_blobs(raw, _ENTRY_BYTES + count * _BLOB_BYTES) if count else ()
+
+
+def origin_of(raw: bytes) -> tuple[int, int, int]:
+    """Sequence, stamp and segment of an entry."""
+    sequence, stamp, segment, _ = _ENTRY.unpack_from(raw)
+    return sequence, stamp, segment
+
+
+def record_bytes(key: bytes, value_bytes: int, blobs: int) -> int:
+    """What the record of an entry takes in its segment, about."""
+    return _RECORD_BYTES + len(key) + value_bytes + _BLOB_RECORD_BYTES * blobs
+
+
+def record_bytes_of(key: bytes, raw: bytes) -> int:
+    count = _ENTRY.unpack_from(raw)[3]
+    return record_bytes(key, len(raw) - _ENTRY_BYTES - count * _BLOB_BYTES, count)
+
+
+class Index:
+    """Reading is for the loop's thread; `lmdb.Error` is for the caller of `write`."""
+
+    def __init__(self, folder: Path, map_bytes: int = _MAP_BYTES) -> None:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        self.folder = folder
+        self._map_bytes = map_bytes
+        with contextlib.suppress(FileNotFoundError):
+            self._map_bytes = max(map_bytes, 2 * (folder / "data.mdb").stat().st_size)
+        self._open()
+        self.state = State()
+        self.volumes: dict[int, VolumeState] = {}
+        self.needed_bytes: dict[int, int] = {}
+        self.groups: dict[tuple[str, ...], GroupState] = {}
+        self.load()
+
+    def _open(self) -> None:
+        self.environment = lmdb.open(
+            str(self.folder),
+            map_size=self._map_bytes,
+            max_dbs=6,
+            mode=0o600,
+            sync=False,
+            metasync=False,
+            meminit=False,
+            readahead=False,
+        )
+        open_db = self.environment.open_db
+        self.entries, self.blobs = open_db(b"entries"), open_db(b"blobs")
+        self._volumes, self._segments, self._meta = open_db(b"volumes"), open_db(b"segments"), open_db(b"meta")
+        self._reader: Any = self.environment.begin()
+        self._stale = False
+
+    def load(self) -> None:
+        """What is kept in memory too, as the last transaction left it."""
+        reader = self.reader()
+        raw = reader.get(_STATE, db=self._meta)
+        self.state = _state(raw) if raw else State()
+        self.volumes = {_NODE.unpack(key)[0]: _volume_state(raw) for key, raw in reader.cursor(self._volumes)}
+        self.needed_bytes = {_NODE.unpack(key)[0]: _NODE.unpack(raw)[0] for key, raw in reader.cursor(self._segments)}
+        groups = [_group_state(raw) for key, raw in reader.cursor(self._meta) if key.startswith(_GROUP)]
+        self.groups = {group.zones: group for group in groups}
+
+    def reader(self) -> Any:
+        """A transaction that sees the last commit. Nobody keeps it over an await, so pages are freed in time."""
+        if self._stale:
+            self._reader.abort()
+            self._reader = self.environment.begin()
+            self._stale = False
+        return self._reader
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[Any]:
+        transaction = self.environment.begin(write=True)
+        try:
+            yield transaction
+            transaction.commit()
+        except BaseException:
+            transaction.abort()
+            raise
+        finally:
+            self._stale = True
+
+    def grow(self) -> None:
+        """After MapFullError: the map takes address space, the file only what is in it."""
+        self._map_bytes *= 2
+        self._reader.abort()
+        self.environment.set_mapsize(self._map_bytes)
+        self._reader = self.environment.begin()
+        self._stale = False
+
+    def write_all(self, change: Callable[[Any], T]) -> T:
+        """`change(transaction)` and its commit; done again with a larger map where it is full."""
+        while True:
+            try:
+                with self.write() as transaction:
+                    return change(transaction)
+            except lmdb.MapFullError:
+                self.load()
+                self.grow()
+
+    def is_whole(self) -> bool:
+        """Whether the file is as long as its contents say; reading past its end would end the process."""
+        pages = self.environment.info()["last_pgno"] + 1
+        page_bytes: int = self.environment.stat()["psize"]
+        return (self.folder / "data.mdb").stat().st_size >= pages * page_bytes
+
+    def reopen(self) -> None:
+        """After an error that may have left the environment unusable."""
+        self.close()
+        self._open()
+        self.load()
+
+    def save(self, transaction: Any, volumes: set[int], segments: set[int]) -> None:
+        """Write what is kept in memory too: the state, and those volumes and segments."""
+        put = transaction.put
+        put(_STATE, _encode(self.state), db=self._meta)
+        for volume in volumes:
+            put(_NODE.pack(volume), _encode(self.volumes[volume]), db=self._volumes)
+        for segment in segments:
+            needed = self.needed_bytes.get(segment)
+            if needed is None:
+                transaction.delete(_NODE.pack(segment), db=self._segments)
+            else:
+                put(_NODE.pack(segment), _NODE.pack(max(needed, 0)), db=self._segments)
+
+    def save_group(self, transaction: Any, group: GroupState) -> None:
+        transaction.put(_GROUP + ",".join(group.zones).encode(), _encode(group), db=self._meta)
+
+    def flush(self) -> None:
+        self.environment.sync(True)
+
+    def close(self) -> None:
+        self._reader.abort()
+        self.environment.close()
+
+    # Entries
+
+    def find(self, transaction: Any, volume: int, key: bytes) -> bytes | None:
+        """The key in `entries`, or None where a long key's way ends early."""
+        node = _NODE.pack(volume)
+        while len(key) >= CHUNK_BYTES:
+            node = transaction.get(node + key[:CHUNK_BYTES], db=self.entries)
+            if node is None:
+                return None
+            key = key[CHUNK_BYTES:]
+        return node + key
+
+    def make(self, transaction: Any, volume: int, key: bytes) -> bytes:
+        """The key in `entries`, with the nodes on its way."""
+        node = _NODE.pack(volume)
+        while len(key) >= CHUNK_BYTES:
+            pointer = node + key[:CHUNK_BYTES]
+            child = transaction.get(pointer, db=self.entries)
+            if child is None:
+                self.state.children += 1
+                child = _NODE.pack(_FIRST_CHILD | self.state.children)
+                transaction.put(pointer, child, db=self.entries)
+            node, key = child, key[CHUNK_BYTES:]
+        return node + key
+
+    def prune(self, transaction: Any, volume: int, key: bytes) -> None:
+        """After the deletion of a long key: remove the nodes that lead nowhere now."""
+        way = []
+        node = _NODE.pack(volume)
+        while len(key) >= CHUNK_BYTES:
+            pointer = node + key[:CHUNK_BYTES]
+            node = transaction.get(pointer, db=self.entries)
+            way.append((pointer, node))
+            key = key[CHUNK_BYTES:]
+        cursor = transaction.cursor(self.entries)
+        for pointer, node in reversed(way):
+            if cursor.set_range(node) and cursor.key().startswith(node):
+                return
+            transaction.delete(pointer, db=self.entries)
+
+    def raw(self, volume: int, key: bytes) -> bytes | None:
+        transaction = self.reader()
+        found = self.find(transaction, volume, key) if len(key) >= CHUNK_BYTES else _NODE.pack(volume) + key
+        return transaction.get(found, db=self.entries) if found is not None else None
+
+    def get(self, volume: int, key: bytes) -> Entry | None:
+        raw = self.raw(volume, key)
+        return unpack_entry(key, raw) if raw is not None else None
+
+    def scan(
+        self, volume: int, start: bytes, end: bytes | None, reverse: bool = False
+    ) -> Iterator[tuple[bytes, bytes]]:
+        """Keys and raw entries with start <= key < end."""
+        walk = self._backward if reverse else self._forward
+        return walk(self.reader(), _NODE.pack(volume), b"", start, end)
+
+    def _forward(
+        self, transaction: Any, node: bytes, prefix: bytes, start: bytes, end: bytes | None
+    ) -> Iterator[tuple[bytes, bytes]]:
+        cursor = transaction.cursor(self.entries)
+        if not cursor.set_range(node + start[:CHUNK_BYTES]):
+            return
+        stop = _after(node) if end is None else node + end[:CHUNK_BYTES]
+        for key, raw in cursor.iternext():
+            if key >= stop and not (key == stop and end is not None and len(end) >= CHUNK_BYTES):
+                return
+            name = key[_NODE_BYTES:]
+            if len(name) < CHUNK_BYTES:
+                yield prefix + name, raw
+                continue
+            inner_start, inner_end = _inner(name, start, end)
+            yield from self._forward(transaction, raw, prefix + name, inner_start, inner_end)
+
+    def _backward(
+        self, transaction: Any, node: bytes, prefix: bytes, start: bytes, end: bytes | None
+    ) -> Iterator[tuple[bytes, bytes]]:
+        cursor = transaction.cursor(self.entries)
+        stop = _after(node) if end is None else node + end[:CHUNK_BYTES]
+        if cursor.set_range(stop):
+            # A long end may lie within what this pointer leads to.
+            within = end is not None and len(end) >= CHUNK_BYTES and cursor.key() == stop
+            if not within and not cursor.prev():
+                return
+        elif not cursor.last():
+            return
+        first = node + start[:CHUNK_BYTES]
+        for key, raw in cursor.iterprev():
+            if key < first:
+                return
+            name = key[_NODE_BYTES:]
+            if len(name) < CHUNK_BYTES:
+                yield prefix + name, raw
+                continue
+            inner_start, inner_end = _inner(name, start, end)
+            yield from self._backward(transaction, raw, prefix + name, inner_start, inner_end)
+
+    # Blobs
+
+    def place(self, blob_id: int) -> int | None:
+        """Where a blob is: a place in a segment, FILE_PLACE, or None when nobody has it."""
+        raw = self.reader().get(_NODE.pack(blob_id), db=self.blobs)
+        return _PLACE.unpack(raw)[0] if raw is not None else None
+
+    def put_place(self, transaction: Any, blob_id: int, place: int) -> None:
+        transaction.put(_NODE.pack(blob_id), _PLACE.pack(place), db=self.blobs)
+
+    def pop_place(self, transaction: Any, blob_id: int) -> int | None:
+        raw = transaction.pop(_NODE.pack(blob_id), db=self.blobs)
+        return _PLACE.unpack(raw)[0] if raw is not None else None
+
+
+def _after(node: bytes) -> bytes:
+    """What comes after everything of a node."""
+    return (int.from_bytes(node, "big") + 1).to_bytes(_NODE_BYTES, "big")
+
+
+def _inner(name: bytes, start: bytes, end: bytes | None) -> tuple[bytes, bytes | None]:
+    """The range within a chunk."""
+    inner_start = start[CHUNK_BYTES:] if start[:CHUNK_BYTES] == name else b""
+    inner_end = end[CHUNK_BYTES:] if end is not None and end[:CHUNK_BYTES] == name else None
+    return inner_start, inner_end
+
+
+def remove_index(folder: Path) -> None:
+    for name in ("data.mdb", "lock.mdb"):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(folder / name)

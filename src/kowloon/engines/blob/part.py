@@ -1,0 +1,461 @@
+"""One zone's store: segments, files and index of its own, and one queue, so that zones fail independently.
+
+format            what this is, and the secret of its frames
+opened            the boot in which it was opened last, while it is open
+segments/         frames (`frames.py`)
+files/            one file for each large blob, by id, never renamed
+index/            LMDB, derived from the two
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import lmdb
+from fastcrc import crc64
+
+from kowloon.engines.blob import recovery
+from kowloon.engines.blob.applying import Applying
+from kowloon.engines.blob.base import Blob, BlobError, DamagedBlob, Entry
+from kowloon.engines.blob.frames import (
+    HEAD_BYTES,
+    GroupState,
+    Kind,
+    Records,
+    head,
+    offset_of,
+    segment_of,
+)
+from kowloon.engines.blob.index import FILE_PLACE, unpack_entry
+from kowloon.engines.blob.segments import flush
+from kowloon.wire.http import FileSlice
+
+_SYNC_EVERY_S = 1.0
+_COPY_BYTES = 1 << 20
+
+
+class Counter:
+    """The last number that was used for a sequence, a stamp or a blob's id in this store."""
+
+    def __init__(self) -> None:
+        self.value = 0
+
+    def next(self) -> int:
+        self.value += 1
+        return self.value
+
+
+class Submission:
+    """A frame on its way. `entries`: what is seen of it at once; `report` hears how it ended."""
+
+    __slots__ = ("blobs", "encoded", "entries", "kind", "payload", "place", "report", "stamp", "volume")
+
+    def __init__(
+        self,
+        kind: Kind,
+        stamp: int,
+        volume: int,
+        payload: Records | GroupState,
+        encoded: bytes,
+        blobs: list[bytes],
+        entries: dict[bytes, Entry | None],
+        report: Callable[[BaseException | None], None],
+    ) -> None:
+        self.kind = kind
+        self.stamp = stamp
+        self.volume = volume
+        self.payload = payload
+        self.encoded = encoded
+        self.blobs = blobs
+        self.entries = entries
+        self.report = report
+        self.place = 0
+
+
+class _Pending(NamedTuple):
+    stamp: int
+    entry: Entry | None
+
+
+class ZonePart:
+    """Belongs to one event loop. `broken`: why nothing can be done here until it is opened again."""
+
+    def __init__(self, folder: Path, counter: Counter, *, durable: bool) -> None:
+        self.folder = folder
+        self.files = folder / "files"
+        self.broken: str | None = None
+        #: Files of finished writers and duplicates that no entry has yet.
+        self.unowned: set[int] = set()
+        self._counter = counter
+        self._durable = durable
+        self._queue: list[Submission] = []
+        self._pending: dict[int, dict[bytes, _Pending]] = {}
+        self._fresh: dict[int, bytes] = {}
+        self._scheduled = False
+        self._syncing: asyncio.Future[None] | None = None
+        self._sync_timer: asyncio.TimerHandle | None = None
+        self._freed_files: list[int] = []
+        self._background: set[asyncio.Future[None]] = set()
+        self.secret, self.segments, self.index, self.damaged_frames = recovery.recover(folder)
+        counter.value = max(counter.value, self.index.state.counter)
+
+    # Reading: what was submitted is seen at once.
+
+    def get(self, volume: int, key: bytes) -> Entry | None:
+        pending = self._pending.get(volume)
+        if pending is not None:
+            found = pending.get(key)
+            if found is not None:
+                return found.entry
+        return self.index.get(volume, key)
+
+    def scan(self, volume: int, start: bytes, end: bytes | None, reverse: bool) -> Iterator[Entry]:
+        stored = self.index.scan(volume, start, end, reverse)
+        pending = self._pending.get(volume)
+        if pending is not None:
+            names = sorted((key for key in pending if start <= key and (end is None or key < end)), reverse=reverse)
+            if names:
+                return self._merged(stored, pending, names, reverse)
+        return (unpack_entry(key, raw) for key, raw in stored)
+
+    def _merged(
+        self, stored: Iterator[tuple[bytes, bytes]], pending: dict[bytes, _Pending], names: list[bytes], reverse: bool
+    ) -> Iterator[Entry]:
+        names.reverse()
+        for key, raw in stored:
+            while names and (names[-1] > key if reverse else names[-1] < key):
+                entry = pending[names.pop()].entry
+                if entry is not None:
+                    yield entry
+            if names and names[-1] == key:
+                entry = pending[names.pop()].entry
+                if entry is not None:
+                    yield entry
+            else:
+                yield unpack_entry(key, raw)
+        while names:
+            entry = pending[names.pop()].entry
+            if entry is not None:
+                yield entry
+
+    def entries(self) -> int:
+        return sum(volume.entries for volume in self.index.volumes.values())
+
+    def dead_bytes(self) -> int:
+        return max(sum(self.segments.size_bytes.values()) - sum(self.index.needed_bytes.values()), 0)
+
+    def has_blob(self, blob_id: int) -> bool:
+        return blob_id in self._fresh or blob_id in self.unowned or self.index.place(blob_id) is not None
+
+    def read(self, blob: Blob, offset: int, size_bytes: int) -> bytes:
+        """DamagedBlob: not all there, or, of a whole small blob, not as it was written."""
+        fresh = self._fresh.get(blob.id)
+        if fresh is not None:
+            return fresh[offset : offset + size_bytes]
+        place = self._place(blob)
+        try:
+            if place == FILE_PLACE:
+                with self._open_file(blob) as descriptor:
+                    data = os.pread(descriptor, size_bytes, offset)
+            else:
+                data = self.segments.read(place + offset, size_bytes)
+        except OSError as problem:
+            raise DamagedBlob(f"blob {blob.id} cannot be read: {problem}") from problem
+        if len(data) != size_bytes:
+            raise DamagedBlob(f"blob {blob.id} ends early")
+        if place != FILE_PLACE and size_bytes == blob.size_bytes and crc64.xz(data) != blob.crc64:
+            raise DamagedBlob(f"blob {blob.id} is not as it was written")
+        return data
+
+    def slice(self, blob: Blob, offset: int, size_bytes: int) -> FileSlice:
+        fresh = self._fresh.get(blob.id)
+        if fresh is not None:
+            with tempfile.TemporaryFile(dir=self.files) as file:
+                file.write(fresh)
+                file.flush()
+                return FileSlice(os.dup(file.fileno()), offset, size_bytes)
+        place = self._place(blob)
+        try:
+            if place == FILE_PLACE:
+                descriptor = os.open(self.file_path(blob.id), os.O_RDONLY | os.O_CLOEXEC)
+                return FileSlice(descriptor, offset, size_bytes)
+            return FileSlice(os.dup(self.segments.descriptor(segment_of(place))), offset_of(place) + offset, size_bytes)
+        except FileNotFoundError as problem:
+            raise DamagedBlob(f"blob {blob.id} is gone") from problem
+
+    def _place(self, blob: Blob) -> int:
+        place = self.index.place(blob.id)
+        if place is None:
+            if blob.id not in self.unowned:
+                raise DamagedBlob(f"blob {blob.id} is not here")
+            return FILE_PLACE
+        return place
+
+    @contextlib.contextmanager
+    def _open_file(self, blob: Blob) -> Iterator[int]:
+        descriptor = os.open(self.file_path(blob.id), os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    def file_path(self, blob_id: int) -> Path:
+        return self.files / f"{blob_id:016x}"
+
+    def duplicate_file(self, blob: Blob, id: int, original: FileSlice) -> None:
+        """In a thread: another name for the file of a blob where it lies here, else its bytes from `original`."""
+        path = self.file_path(id)
+        try:
+            os.link(self.file_path(blob.id), path)
+        except OSError:
+            copy_file(original, path)
+        if self._durable:
+            flush([path, self.files])
+
+    # Writing
+
+    def submit(self, submission: Submission) -> None:
+        """Seen at once; written at the end of this turn of the loop, together with everything else of it."""
+        if submission.entries:
+            pending = self._pending.setdefault(submission.volume, {})
+            stamp = submission.stamp
+            for key, entry in submission.entries.items():
+                pending[key] = _Pending(stamp, entry)
+        if submission.blobs:
+            payload = submission.payload
+            assert isinstance(payload, Records)
+            for inlined, data in zip(payload.inlined, submission.blobs, strict=True):
+                self._fresh[inlined.id] = data
+        self._queue.append(submission)
+        if not self._scheduled:
+            self._scheduled = True
+            asyncio.get_running_loop().call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._scheduled = False
+        if self._syncing is not None or not self._queue:
+            return
+        batch, self._queue = self._queue, []
+        try:
+            start = self._append(batch)
+        except OSError as problem:
+            self._fail(batch, None, problem)
+            return
+        if self._durable:
+            end, paths = self.segments.unsynced()
+            self._syncing = asyncio.get_running_loop().run_in_executor(None, flush, paths)
+            self._syncing.add_done_callback(lambda done: self._synced(batch, start, end, done))
+            return
+        self._apply_and_report(batch, start)
+        self._sync_later()
+
+    def _synced(self, batch: list[Submission], start: int, end: int, done: asyncio.Future[None]) -> None:
+        self._syncing = None
+        problem = done.exception()
+        if problem is not None:
+            # Nobody knows what of it is on disk: nothing more is written until somebody looks.
+            self.broken = f"writing to disk failed: {problem}"
+            self._fail(batch, start, problem)
+            return
+        self.segments.mark_synced(end)
+        self._apply_and_report(batch, start)
+        self._unlink_freed()
+        self._flush()
+
+    def _append(self, batch: list[Submission]) -> int:
+        if self.broken is not None:
+            raise OSError(self.broken)
+        pieces: list[bytes] = []
+        offset = 0
+        synced, secret = self.segments.synced, self.secret
+        for item in batch:
+            item.place = offset
+            blob_bytes = 0
+            for data in item.blobs:
+                blob_bytes += len(data)
+            pieces.append(head(item.kind, item.encoded, blob_bytes, item.stamp, item.volume, synced, secret))
+            pieces.append(item.encoded)
+            pieces += item.blobs
+            offset += HEAD_BYTES + len(item.encoded) + blob_bytes
+        start = self.segments.append(pieces)
+        for item in batch:
+            item.place += start
+        return start
+
+    def _apply_and_report(self, batch: list[Submission], start: int) -> None:
+        try:
+            self._apply(batch)
+        except (OSError, lmdb.Error) as problem:
+            self._fail(batch, start, problem)
+            return
+        for item in batch:
+            self._forget(item)
+            if self.unowned:
+                self._own(item)
+        for item in batch:
+            item.report(None)
+
+    def _apply(self, batch: list[Submission]) -> None:
+        def run(transaction: Any) -> list[int]:
+            applying = Applying(self.index, transaction)
+            for item in batch:
+                payload = item.payload
+                if isinstance(payload, Records):
+                    blobs_at = item.place + HEAD_BYTES + len(item.encoded)
+                    applying.records(item.kind, item.stamp, item.volume, payload, item.place, blobs_at)
+                else:
+                    applying.group(payload)
+            applying.finish(self.segments.end, self._counter.value)
+            return applying.freed_files
+
+        self._freed_files += self.index.write_all(run)
+
+    def _forget(self, item: Submission) -> None:
+        """What was submitted is in the index, or never will be."""
+        if item.entries:
+            pending = self._pending[item.volume]
+            for key in item.entries:
+                found = pending.get(key)
+                if found is not None and found.stamp <= item.stamp:
+                    del pending[key]
+            if not pending:
+                del self._pending[item.volume]
+        if isinstance(item.payload, Records):
+            for inlined in item.payload.inlined:
+                self._fresh.pop(inlined.id, None)
+
+    def _own(self, item: Submission) -> None:
+        if isinstance(item.payload, Records):
+            for put in item.payload.puts:
+                for blob in put.blobs:
+                    self.unowned.discard(blob.id)
+
+    def _fail(self, batch: list[Submission], start: int | None, problem: BaseException) -> None:
+        """Neither the batch nor what was built on it: all of it is gone from the log, the index and from sight."""
+        batch = batch + self._queue
+        self._queue = []
+        try:
+            if start is not None:
+                self.segments.cut(start)
+            self.index.reopen()
+        except (OSError, lmdb.Error) as worse:
+            self.broken = f"the disk failed: {worse}"
+        error = BlobError(f"the change could not be written: {problem}")
+        error.__cause__ = problem
+        for item in batch:
+            self._forget(item)
+        for item in batch:
+            item.report(error)
+
+    # Flushing and files, off the loop
+
+    def _sync_later(self) -> None:
+        if self._sync_timer is None:
+            self._sync_timer = asyncio.get_running_loop().call_later(_SYNC_EVERY_S, self._sync)
+
+    def _sync(self) -> None:
+        self._sync_timer = None
+        if self._syncing is not None:
+            self._sync_later()
+            return
+        end, paths = self.segments.unsynced()
+        # Flushing runs beside the writing of what comes next.
+        running = asyncio.get_running_loop().run_in_executor(None, flush, paths)
+        running.add_done_callback(lambda done: self._after_sync(end, done))
+        self._background.add(running)
+
+    def _after_sync(self, end: int, done: asyncio.Future[None]) -> None:
+        self._background.discard(done)
+        problem = done.exception()
+        if problem is not None:
+            self.broken = f"writing to disk failed: {problem}"
+            return
+        self.segments.mark_synced(end)
+        self._unlink_freed()
+
+    def _unlink_freed(self) -> None:
+        """Files that nobody needs, once their deletion is on disk."""
+        if self._freed_files:
+            paths = [self.file_path(blob_id) for blob_id in self._freed_files]
+            self._freed_files = []
+            running = asyncio.get_running_loop().run_in_executor(None, unlink, paths)
+            self._background.add(running)
+            running.add_done_callback(self._background.discard)
+
+    def forget(self, blob_id: int) -> None:
+        """A finished file that nobody will commit."""
+        if blob_id in self.unowned:
+            self.unowned.discard(blob_id)
+            self._freed_files.append(blob_id)
+            self._sync_later()
+
+    def settle(self) -> None:
+        """Write what was submitted in this turn now, where nothing has to be waited for."""
+        self._flush()
+
+    async def close(self) -> None:
+        """Everything that was submitted is on disk, and the index is known to be whole."""
+        while self._queue or self._syncing is not None or self._background:
+            self._flush()
+            await asyncio.wait([running for running in (self._syncing, *self._background) if running is not None])
+        if self._sync_timer is not None:
+            self._sync_timer.cancel()
+            self._sync_timer = None
+        end, paths = self.segments.unsynced()
+        freed = [self.file_path(blob_id) for blob_id in self._freed_files]
+        await asyncio.get_running_loop().run_in_executor(None, self._last_words, paths, freed)
+        self.segments.mark_synced(end)
+        self.segments.close()
+
+    def _last_words(self, paths: list[Path], freed: list[Path]) -> None:
+        flush(paths)
+        unlink(freed)
+        self.index.flush()
+        self.index.close()
+        recovery.mark_closed(self.folder)
+
+    async def abandon(self) -> None:
+        """Close without a word: the folder is going to be removed."""
+        self.broken = "its disks are gone"
+        batch, self._queue = self._queue, []
+        self._fail(batch, None, OSError(self.broken))
+        while self._syncing is not None or self._background:
+            await asyncio.wait([running for running in (self._syncing, *self._background) if running is not None])
+        if self._sync_timer is not None:
+            self._sync_timer.cancel()
+            self._sync_timer = None
+        self.segments.close()
+        self.index.close()
+
+
+def unlink(paths: list[Path]) -> None:
+    for path in paths:
+        path.unlink(missing_ok=True)
+
+
+def copy_file(original: FileSlice, path: Path) -> int:
+    """A new file with the bytes of an open one; their CRC-64. OSError leaves none."""
+    check = 0
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        offset, end = original.offset, original.offset + original.size_bytes
+        while offset < end:
+            data = os.pread(original.descriptor, min(_COPY_BYTES, end - offset), offset)
+            if not data:
+                raise OSError("the original ends early")
+            check = crc64.xz(data, check)
+            offset += len(data)
+            while data:
+                data = data[os.write(descriptor, data) :]
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
+    finally:
+        os.close(descriptor)
+    return check

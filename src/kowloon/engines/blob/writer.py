@@ -1,0 +1,166 @@
+"""Large blobs on their way to disk: hashed and written off the loop, in batches, with a bound on what waits."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from fastcrc import crc64
+
+from kowloon.engines.blob.base import Blob, BlobError
+from kowloon.engines.blob.copies import Copies
+from kowloon.engines.blob.part import ZonePart
+from kowloon.engines.blob.segments import flush
+
+_WAITING_BYTES = 4 * 1024 * 1024
+
+
+class Target:
+    """The file of one zone; `problem` when that zone cannot take it any more."""
+
+    def __init__(self, part: ZonePart, path: Path) -> None:
+        self.part = part
+        self.path = path
+        self.problem: BaseException | None = None
+        self.descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+
+    def write(self, pieces: Sequence[bytes]) -> None:
+        if self.problem is None:
+            try:
+                for first in range(0, len(pieces), 1000):
+                    _write_all(self.descriptor, pieces[first : first + 1000])
+            except OSError as problem:
+                self.problem = problem
+
+    def finish(self, durable: bool) -> None:
+        try:
+            if durable and self.problem is None:
+                os.fsync(self.descriptor)
+                flush([self.path.parent])
+        except OSError as problem:
+            self.problem = problem
+        finally:
+            os.close(self.descriptor)
+            if self.problem is not None:
+                self.path.unlink(missing_ok=True)
+
+
+class FileWriter:
+    """One blob, written to the files of all zones that take writes now."""
+
+    def __init__(
+        self,
+        id: int,
+        targets: list[Target],
+        copies: Copies,
+        threads: ThreadPoolExecutor,
+        durable: bool,
+    ) -> None:
+        self._id = id
+        self._targets = targets
+        self._copies = copies
+        self._threads = threads
+        self._durable = durable
+        self._md5 = hashlib.md5(usedforsecurity=False)
+        self._crc64 = 0
+        self._size_bytes = 0
+        self._waiting: list[bytes] = []
+        self._unwritten_bytes = 0
+        self._running: asyncio.Future[int] | None = None
+        self._room: asyncio.Future[None] | None = None
+        self._ended = False
+        self._aborted = False
+
+    def write(self, piece: bytes) -> None:
+        assert not self._ended, "the writer has ended"
+        self._copies.writers()
+        self._waiting.append(piece)
+        self._unwritten_bytes += len(piece)
+        self._size_bytes += len(piece)
+        # What arrives while a thread is at work makes the next batch, so a fast sender gets large ones.
+        if self._running is None:
+            self._start()
+
+    def room(self) -> asyncio.Future[None] | None:
+        if self._unwritten_bytes < _WAITING_BYTES:
+            return None
+        if self._room is None:
+            self._room = asyncio.get_running_loop().create_future()
+        return self._room
+
+    def _start(self) -> None:
+        batch, self._waiting = self._waiting, []
+        self._running = asyncio.get_running_loop().run_in_executor(self._threads, self._work, batch)
+        self._running.add_done_callback(self._worked)
+
+    def _work(self, batch: list[bytes]) -> int:
+        size_bytes = 0
+        for piece in batch:
+            self._md5.update(piece)
+            self._crc64 = crc64.xz(piece, self._crc64)
+            size_bytes += len(piece)
+        for target in self._targets:
+            target.write(batch)
+        return size_bytes
+
+    def _worked(self, done: asyncio.Future[int]) -> None:
+        self._running = None
+        self._unwritten_bytes -= done.result()
+        if self._aborted:
+            self._remove_later()
+        elif self._waiting:
+            self._start()
+        if self._room is not None and self._unwritten_bytes < _WAITING_BYTES:
+            if not self._room.done():
+                self._room.set_result(None)
+            self._room = None
+
+    async def finish(self) -> Blob:
+        self._ended = True
+        while self._running is not None:
+            await asyncio.wait([self._running])
+        await asyncio.get_running_loop().run_in_executor(self._threads, self._finish)
+        good = [target for target in self._targets if target.problem is None]
+        if len(good) < self._copies.layout.quorum:
+            for target in good:
+                target.path.unlink(missing_ok=True)
+            problem = next(target.problem for target in self._targets if target.problem is not None)
+            raise BlobError(f"the blob could not be written: {problem}") from problem
+        for target in good:
+            target.part.unowned.add(self._id)
+        return Blob(self._id, self._size_bytes, self._crc64, self._md5.digest())
+
+    def _finish(self) -> None:
+        for target in self._targets:
+            target.finish(self._durable)
+
+    def abort(self) -> None:
+        if not self._ended:
+            self._ended = self._aborted = True
+            self._waiting = []
+            if self._running is None:
+                self._remove_later()
+        for target in self._targets:
+            target.part.forget(self._id)
+
+    def _remove_later(self) -> None:
+        asyncio.get_running_loop().run_in_executor(self._threads, self._remove)
+
+    def _remove(self) -> None:
+        for target in self._targets:
+            with contextlib.suppress(OSError):
+                os.close(target.descriptor)
+            target.path.unlink(missing_ok=True)
+
+
+def _write_all(descriptor: int, pieces: Sequence[bytes]) -> None:
+    total = sum(map(len, pieces))
+    written = os.writev(descriptor, pieces)
+    while written < total:
+        rest = b"".join(pieces)[written:]
+        written += os.write(descriptor, rest)
