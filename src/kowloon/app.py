@@ -28,6 +28,7 @@ from kowloon.drill.resources import Drill
 from kowloon.drill.routes import DrillRoutes
 from kowloon.drill.service import Drills
 from kowloon.engines.base import EngineError, UnitEngine
+from kowloon.engines.blob.storage import open_storage
 from kowloon.engines.parts import PaperParts, Parts, ProcessParts
 from kowloon.faults.manager import FaultManager
 from kowloon.faults.resources import Fault
@@ -39,6 +40,10 @@ from kowloon.gateway.transport import Server
 from kowloon.services.ecs.actions import ecs
 from kowloon.services.ecs.command_runs import CommandRuns
 from kowloon.services.ecs.reconcile import InstanceStatus
+from kowloon.services.oss.actions import oss
+from kowloon.services.oss.call import Parts as ObjectParts
+from kowloon.services.oss.chain import ObjectChain
+from kowloon.services.oss.space import Versions
 from kowloon.services.ram.actions import ram
 from kowloon.services.ram.credentials import StoredCredentials
 from kowloon.services.ram.policies import AttachedPolicies
@@ -61,7 +66,7 @@ from kowloon.topology.health import HealthBoard
 from kowloon.topology.map import Topology
 
 _OFFSET = "clock-offset"
-PRODUCTS: tuple[Product, ...] = (ecs, vpc, slb, rds, ram, sts)
+PRODUCTS: tuple[Product, ...] = (ecs, vpc, slb, rds, oss, ram, sts)
 
 
 class Cloud:
@@ -82,6 +87,9 @@ class Cloud:
         self.board = HealthBoard(Topology.vendor())
         self._declare_planes()
         self.parts = parts or self._choose_parts()
+        self.storage = open_storage(
+            self.files.objects if self.files is not None else None, durable=settings.durable, clock=self.clock
+        )
         self.identity = self._bootstrap()
         self.faults = FaultManager(self.store, self.board, self.clock, self.bus, self.ids)
         self.drills = Drills(self.store, self.board, self.clock, self.bus, self.ids, self.faults)
@@ -224,12 +232,27 @@ class Cloud:
             authorizer=AttachedPolicies(self.store),
             default_region=self.settings.region,
         )
+        self.objects = ObjectChain(
+            ObjectParts(
+                store=self.store,
+                storage=self.storage,
+                board=self.board,
+                clock=self.clock,
+                ids=self.ids,
+                bus=self.bus,
+                credentials=StoredCredentials(self.store),
+                authorizer=AttachedPolicies(self.store),
+                versions=Versions(self.clock, self.ids),
+                default_region=self.settings.region,
+            )
+        )
         hosts = Hosts(frozenset({self.settings.host}))
-        self.front = Front(self.chain, self.routes, hosts, self.identity.admin_token)
+        self.front = Front(self.chain, self.objects, self.routes, hosts, self.identity.admin_token)
 
     async def start(self, *, listen: bool = True) -> None:
         """Claim addresses, bring the declared state back, serve; the real parts are taken over meanwhile."""
         self._claim_addresses()
+        await self.storage.open()
         self.faults.restore()
         await self.drills.restore()
         await self.commentary.ensure_robot()
@@ -255,8 +278,13 @@ class Cloud:
         if self.files is not None:
             authority = CertificateAuthority(self.files.certificates, self.clock)
             authority.write_bundle(self.files.bundle)
-        serves = Hosts(frozenset({self.settings.host})).serves
-        self.server = Server(self.front.handle, tls=authority, serves_host=serves, clock=self.clock)
+        self.server = Server(
+            self.front.handle,
+            receive=self.front.receive,
+            tls=authority,
+            serves_host=self.front.serves_host,
+            clock=self.clock,
+        )
         self.port = await self.server.start(self.settings.host, self.settings.port)
         if self.files is not None:
             running = {"endpoint": self.endpoint, "pid": os.getpid(), "engine": self.settings.engine}
@@ -285,6 +313,7 @@ class Cloud:
         self.parts.addresses.release()
         self.commentary.close()
         self.faults.close()
+        await self.storage.close()
         self.clock.close()
         self.store.close()
         if self.files is not None:
@@ -297,6 +326,7 @@ class Cloud:
         units = self.store.list(Unit)
         cidr = str(_pool(self.store).cidr)
         self.store.clear()
+        await self.storage.wipe()
         await self.parts.wipe([(unit.engine, unit.id) for unit in units])
         self.faults.restore()
         self._create_account(self.identity)

@@ -120,3 +120,9 @@ async def paper_cloud(settings: Settings | None = None) -> AsyncIterator[Caller]
         yield Caller(cloud, wall)
     finally:
         await cloud.stop(end_units=True)
+
+
+async def answer(cloud: Cloud, request: HttpRequest) -> HttpResponse:
+    """What the front answers, at once or later."""
+    answered = cloud.front.handle(request)
+    return answered if isinstance(answered, HttpResponse) else await answered

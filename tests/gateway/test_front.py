@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,7 +17,7 @@ from kowloon.core.clock import Clock
 from kowloon.core.config import Settings
 from kowloon.core.errors import ConfigurationError
 from kowloon.wire.http import HttpRequest, HttpResponse
-from tests.core.parts import REGION, Caller, Wall, get, paper_cloud, told
+from tests.core.parts import REGION, Caller, Wall, answer, get, paper_cloud, told
 
 
 def admin(caller: Caller, *headers: tuple[str, str], host: str = "127.0.0.1:8520", **more: Any) -> HttpRequest:
@@ -30,7 +31,7 @@ def admin(caller: Caller, *headers: tuple[str, str], host: str = "127.0.0.1:8520
 async def test_a_host_that_is_not_ours_is_refused_and_nothing_is_forwarded(host: str) -> None:
     async with paper_cloud() as caller:
         for request in (get("/", host=host), admin(caller, host=host), caller.request("DescribeVpcs", host=host)):
-            status, code, message = told(await caller.cloud.front.handle(request))
+            status, code, message = told(await answer(caller.cloud, request))
             assert (status, code) == (421, "HostNotServed")
             assert message == (
                 f"Kowloon does not serve {host!r} and forwards nothing; point the client at this cloud's "
@@ -43,12 +44,12 @@ async def test_a_host_that_is_not_ours_is_refused_and_nothing_is_forwarded(host:
 )
 async def test_our_hosts_are_served(host: str) -> None:
     async with paper_cloud() as caller:
-        assert (await caller.cloud.front.handle(caller.request("DescribeVpcs", host=host))).status == 200
+        assert (await answer(caller.cloud, caller.request("DescribeVpcs", host=host))).status == 200
 
 
 async def test_the_admin_door_asks_for_the_token() -> None:
     async with paper_cloud() as caller:
-        handle = caller.cloud.front.handle
+        handle = functools.partial(answer, caller.cloud)
         assert (await handle(admin(caller))).status == 200
         for given in (
             (),
@@ -67,19 +68,19 @@ async def test_the_admin_door_asks_for_the_token() -> None:
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:9999", "file://", ""])
 async def test_a_page_of_another_origin_is_refused_even_with_the_token(origin: str) -> None:
     async with paper_cloud() as caller:
-        assert told(await caller.cloud.front.handle(admin(caller, ("origin", origin)))) == (
+        assert told(await answer(caller.cloud, admin(caller, ("origin", origin)))) == (
             403,
             "OriginRefused",
             "Admin routes refuse requests of other origins.",
         )
         own = admin(caller, ("origin", "http://127.0.0.1:8520"))
-        assert (await caller.cloud.front.handle(own)).status == 200
+        assert (await answer(caller.cloud, own)).status == 200
 
 
 @pytest.mark.parametrize("host", ["rebound.localhost", "ecs.aliyuncs.com", ""])
 async def test_a_name_that_somebody_elses_dns_can_point_here_opens_no_admin_door(host: str) -> None:
     async with paper_cloud() as caller:
-        assert told(await caller.cloud.front.handle(admin(caller, host=host))) == (
+        assert told(await answer(caller.cloud, admin(caller, host=host))) == (
             403,
             "HostNotLocal",
             "Admin routes answer to localhost and loopback addresses only.",
@@ -88,7 +89,7 @@ async def test_a_name_that_somebody_elses_dns_can_point_here_opens_no_admin_door
 
 async def test_a_wrong_method_is_405_and_an_unknown_path_is_an_api_call() -> None:
     async with paper_cloud() as caller:
-        handle = caller.cloud.front.handle
+        handle = functools.partial(answer, caller.cloud)
         assert told(await handle(admin(caller, method="DELETE"))) == (
             405,
             "MethodNotAllowed",
@@ -106,7 +107,7 @@ async def test_a_mistake_in_a_route_is_500_without_a_traceback(caplog: pytest.Lo
             raise ZeroDivisionError("a secret of the house")
 
         caller.cloud.routes.add("GET", "/_kowloon/broken", broken, "open")
-        response = await caller.cloud.front.handle(get("/_kowloon/broken"))
+        response = await answer(caller.cloud, get("/_kowloon/broken"))
         assert told(response) == (500, "InternalError", "This is a mistake in Kowloon; see its log.")
         assert "a secret of the house" in caplog.text
 
@@ -165,7 +166,7 @@ async def test_two_clouds_in_one_process_do_not_see_each_other() -> None:
         crossed = other.key(one.key_id, one.secret)
         assert (await crossed.refused("DescribeVpcs"))[:2] == (404, "InvalidAccessKeyId.NotFound")
         wrong_token = get("/_kowloon/status", ("authorization", f"Bearer {one.cloud.identity.admin_token}"))
-        assert told(await other.cloud.front.handle(wrong_token))[:2] == (401, "AdminTokenRequired")
+        assert told(await answer(other.cloud, wrong_token))[:2] == (401, "AdminTokenRequired")
         await one.cloud.faults.inject("zone-power", list(one.cloud.board.topology.zone_ids(REGION)), {}, label="")
         assert (await one.refused("DescribeInstances"))[:2] == (503, "ServiceUnavailable")
         assert await other.ask("DescribeInstances")
@@ -184,7 +185,7 @@ async def test_reset_leaves_the_account_its_keys_and_the_time_and_nothing_else()
         await caller.ask("CreateVpc", ClientToken="t")
         await caller.cloud.faults.inject("zone-power", [f"{REGION}-b"], {}, label="")
         await caller.cloud.clock.skip(3600.0)
-        reset = await caller.cloud.front.handle(admin(caller, target="/_kowloon/reset", method="POST"))
+        reset = await answer(caller.cloud, admin(caller, target="/_kowloon/reset", method="POST"))
         assert (reset.status, json.loads(reset.body)) == (200, {"status": "reset"})
         assert (await caller.ask("DescribeVpcs"))["TotalCount"] == 0
         assert caller.cloud.faults.faults(injected_only=False) == []

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import Any, Protocol
 
 import msgspec
+
+from kowloon.wire.http import BodyReceiver, HttpRequest, HttpResponse
 
 
 class Principal(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,3 +55,17 @@ class Authorizer(Protocol):
     """May this principal do this to that, and why."""
 
     def decide(self, principal: Principal, action: str, resource: str, source: str) -> Decision: ...
+
+
+class OwnProtocol(Protocol):
+    """A product whose calls are no API actions: it answers whole requests and takes large bodies in pieces."""
+
+    def handle(self, request: HttpRequest) -> HttpResponse | Awaitable[HttpResponse]: ...
+
+    def receive(self, request: HttpRequest) -> BodyReceiver | HttpResponse | None:
+        """Before the body of a request that has a large one. None: gather it and call `handle`."""
+        ...
+
+    def serves(self, host: str) -> bool:
+        """Whether a host name beside the vendor's belongs to it (a custom domain)."""
+        ...

@@ -13,7 +13,7 @@ DEFAULT_REGION = "cn-hangzhou"
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """`home` keeps everything that outlives the process; None keeps nothing. `port` 0 takes a free one. `seed` makes
-    ids and choices repeat."""
+    ids and choices repeat. `durable`: objects survive the loss of power, not only of the process."""
 
     home: Path | None = None
     host: str = "127.0.0.1"
@@ -24,6 +24,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     unsandboxed_user_data: bool = False
     takeover_s: float = 2.0
     lease_s: float = 30.0
+    durable: bool = False
 
 
 class HomeFiles(msgspec.Struct, frozen=True):
@@ -58,6 +59,11 @@ class HomeFiles(msgspec.Struct, frozen=True):
     def data(self) -> Path:
         """The data of real parts."""
         return self.home / "data"
+
+    @property
+    def objects(self) -> Path:
+        """What object storage keeps, a folder for each zone."""
+        return self.home / "objects"
 
 
 class HomeCredentials(msgspec.Struct, frozen=True, kw_only=True):

@@ -22,6 +22,10 @@ class Ids:
         """An upper-case UUID, such as `4C467B38-3910-447D-87BC-AC049166F216`."""
         return str(uuid.UUID(int=self._fast.getrandbits(128), version=4)).upper()
 
+    def hex(self, length: int) -> str:
+        """Upper-case hex digits, such as OSS's request ids."""
+        return f"{self._fast.getrandbits(4 * length):0{length}X}"
+
     def resource(self, prefix: str, length: int = 20) -> str:
         """`prefix-` and `length` characters of [0-9a-z], such as `vpc-bp1qpo0kug3a20qqe****`."""
         return f"{prefix}-" + "".join(self.random.choices(BASE36, k=length))

@@ -5,17 +5,19 @@ from __future__ import annotations
 import hmac
 import inspect
 import logging
+from collections.abc import Awaitable
 from urllib.parse import urlsplit
 
 import msgspec
 
+from kowloon.actions.ports import OwnProtocol
 from kowloon.actions.routes import Route, Routes
 from kowloon.core.errors import ApiError
 from kowloon.gateway.chain import Chain
 from kowloon.gateway.hosts import Hosts, is_local
 from kowloon.wire.encode import JSON_TYPE, encode_error
-from kowloon.wire.http import HttpRequest, HttpResponse
-from kowloon.wire.identify import Format
+from kowloon.wire.http import BodyReceiver, HttpRequest, HttpResponse
+from kowloon.wire.identify import Format, is_object_call
 
 log = logging.getLogger("kowloon.gateway")
 
@@ -25,31 +27,43 @@ HOST_REFUSED = "HostNotServed"
 class Front:
     """`admin_token` opens the admin routes, on loopback too: any web page can reach a loopback port."""
 
-    def __init__(self, chain: Chain, routes: Routes, hosts: Hosts, admin_token: str) -> None:
+    def __init__(self, chain: Chain, objects: OwnProtocol, routes: Routes, hosts: Hosts, admin_token: str) -> None:
         self._chain = chain
+        self._objects = objects
         self._routes = routes
         self._hosts = hosts
         self._token = admin_token.encode()
 
-    async def handle(self, request: HttpRequest) -> HttpResponse:
-        if not self._hosts.serves(request.host):
-            return self._refuse(
-                request,
-                ApiError(
-                    HOST_REFUSED,
-                    421,
-                    f"Kowloon does not serve {request.host!r} and forwards nothing; point the client at this cloud's "
-                    "endpoint (kowloon env) or at a name under aliyuncs.com or dingtalk.com.",
-                ),
-            )
+    def serves_host(self, host: str) -> bool:
+        return self._hosts.serves(host) or self._objects.serves(host)
+
+    def handle(self, request: HttpRequest) -> HttpResponse | Awaitable[HttpResponse]:
+        if not self.serves_host(request.host):
+            return self._refuse(request, _not_served(request))
+        if self._is_object_call(request):
+            return self._objects.handle(request)
         candidates = self._routes.candidates(request.path)
         if not candidates:
-            return await self._chain.handle(request)
+            return self._chain.handle(request)
         for route in candidates:
             if request.method in route.methods:
-                return await self._run(route, request)
+                return self._run(route, request)
         methods = ", ".join(sorted({method for route in candidates for method in route.methods}))
         return self._refuse(request, ApiError("MethodNotAllowed", 405, f"This address takes {methods}."))
+
+    def receive(self, request: HttpRequest) -> BodyReceiver | HttpResponse | None:
+        """Who takes a large body in pieces; None: it is gathered."""
+        if not self.serves_host(request.host):
+            return self._refuse(request, _not_served(request))
+        return self._objects.receive(request) if self._is_object_call(request) else None
+
+    def _is_object_call(self, request: HttpRequest) -> bool:
+        if request.fields.get("authorization", "").startswith("OSS"):
+            return True
+        # Our own routes come before what anonymous callers may mean by the same path.
+        if self._routes.candidates(request.path):
+            return False
+        return is_object_call(request) or self._objects.serves(request.host)
 
     async def _run(self, route: Route, request: HttpRequest) -> HttpResponse:
         try:
@@ -84,6 +98,15 @@ class Front:
     @staticmethod
     def _refuse(request: HttpRequest, error: ApiError) -> HttpResponse:
         return encode_error(error, request_id="", host_id=request.host, body_format=Format.JSON)
+
+
+def _not_served(request: HttpRequest) -> ApiError:
+    return ApiError(
+        HOST_REFUSED,
+        421,
+        f"Kowloon does not serve {request.host!r} and forwards nothing; point the client at this cloud's "
+        "endpoint (kowloon env) or at a name under aliyuncs.com or dingtalk.com.",
+    )
 
 
 def answer_json(body: object, status: int = 200) -> HttpResponse:

@@ -120,7 +120,7 @@ class InProcessApi:
         timestamp = iso_seconds(self._cloud.clock.wall())
         signed = sign_rpc(asked, self._keys, timestamp=timestamp, nonce=self._ids.request_id())
         headers = [("host", self._cloud.settings.host)]
-        response = await self._cloud.front.handle(HttpRequest(method="GET", target=target_of(signed), headers=headers))
+        response = await self._cloud.chain.handle(HttpRequest(method="GET", target=target_of(signed), headers=headers))
         return response.status, response.body
 
 

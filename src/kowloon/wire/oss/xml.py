@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 from xml.etree.ElementTree import Element, TreeBuilder
 
@@ -105,6 +105,28 @@ def document(root: str, content: str) -> bytes:
 
 def element(name: str, text: str) -> str:
     return f"<{name}>{escape(text)}</{name}>"
+
+
+Content = str | int | bool | Mapping[str, "Content"] | Sequence["Content"] | None
+
+
+def elements(content: Mapping[str, Content]) -> str:
+    """An element for each name: a mapping nests, a sequence repeats the name, None is left out."""
+    return "".join([_named(name, value) for name, value in content.items()])
+
+
+def _named(name: str, value: Content) -> str:
+    if isinstance(value, str):
+        return element(name, value)
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return f"<{name}>{'true' if value else 'false'}</{name}>"
+    if isinstance(value, int):
+        return f"<{name}>{value}</{name}>"
+    if isinstance(value, Mapping):
+        return f"<{name}>{elements(value)}</{name}>"
+    return "".join([_named(name, item) for item in value])
 
 
 def escape(text: str) -> str:

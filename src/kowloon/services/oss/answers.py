@@ -1,0 +1,87 @@
+"""Headers of object answers, and documents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from kowloon.services.oss.errors import INVALID_ARGUMENT, METADATA_TOO_LARGE
+from kowloon.services.oss.resources import VERSIONING_ENABLED, Bucket, Meta
+from kowloon.wire.http import HttpResponse
+from kowloon.wire.oss.dates import http_date
+
+DEFAULT_TYPE = "application/octet-stream"
+XML_TYPE = "application/xml"
+# What a writer may set and readers get back, as it is spelled on the wire.
+KEPT_HEADERS = {
+    "cache-control": "Cache-Control",
+    "content-disposition": "Content-Disposition",
+    "content-encoding": "Content-Encoding",
+    "content-language": "Content-Language",
+    "expires": "Expires",
+}
+USER_PREFIX = "x-oss-meta-"
+MOST_USER_BYTES = 8 * 1024
+
+
+def document(body: bytes) -> HttpResponse:
+    return HttpResponse(200, body, content_type=XML_TYPE)
+
+
+def kept_headers(headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    return tuple((spelled, headers[name]) for name, spelled in KEPT_HEADERS.items() if headers.get(name))
+
+
+def user_headers(headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """The user's own metadata, in the order sent. At most 8 KB."""
+    found = tuple(item for item in headers.items() if item[0].startswith(USER_PREFIX))
+    if found:
+        size_bytes = sum(len(name) - len(USER_PREFIX) + len(value.encode()) for name, value in found)
+        if size_bytes > MOST_USER_BYTES:
+            raise METADATA_TOO_LARGE.error()
+        if any(name == USER_PREFIX for name, _ in found):
+            raise INVALID_ARGUMENT.error(why="The name of a user metadata header is empty.")
+    return found
+
+
+def described(meta: Meta) -> list[tuple[str, str]]:
+    """What GET and HEAD say about an object."""
+    headers = [
+        ("Content-Type", meta.content_type or DEFAULT_TYPE),
+        ("Accept-Ranges", "bytes"),
+        ("ETag", f'"{meta.etag}"'),
+        ("Last-Modified", http_date(int(meta.modified))),
+        ("x-oss-object-type", meta.type),
+        ("x-oss-storage-class", meta.storage_class),
+    ]
+    if meta.crc64 is not None:
+        headers.append(("x-oss-hash-crc64ecma", str(meta.crc64)))
+    if meta.md5:
+        headers.append(("Content-MD5", meta.md5))
+    if meta.version_id:
+        headers.append(("x-oss-version-id", meta.version_id))
+    if meta.headers:
+        headers.extend(meta.headers)
+    if meta.user:
+        headers.extend(meta.user)
+    if meta.tags:
+        headers.append(("x-oss-tagging-count", str(len(meta.tags))))
+    if meta.encryption:
+        headers.extend(encrypted(meta))
+    return headers
+
+
+def encrypted(meta: Meta) -> list[tuple[str, str]]:
+    """How an object is encrypted, if it is."""
+    if not meta.encryption:
+        return []
+    headers = [("x-oss-server-side-encryption", meta.encryption)]
+    if meta.encryption_key:
+        headers.append(("x-oss-server-side-encryption-key-id", meta.encryption_key))
+    return headers
+
+
+def version_headers(bucket: Bucket, meta: Meta) -> list[tuple[str, str]]:
+    """What a write says about the version it made; nothing while versioning was never set."""
+    if not bucket.versioning:
+        return []
+    return [("x-oss-version-id", meta.version_id if bucket.versioning == VERSIONING_ENABLED else "null")]

@@ -1,0 +1,114 @@
+"""One object call on its way through the chain, and what operations may use."""
+
+from __future__ import annotations
+
+import functools
+
+import msgspec
+
+from kowloon.actions.ports import Authorizer, CredentialSource, Principal
+from kowloon.core.clock import Clock
+from kowloon.core.events import EventBus
+from kowloon.core.ids import Ids
+from kowloon.engines.blob.base import ObjectStorage
+from kowloon.services.oss.errors import MALFORMED_XML
+from kowloon.services.oss.product import Operation
+from kowloon.services.oss.resources import Bucket
+from kowloon.services.oss.space import Space, Versions
+from kowloon.store.store import Store
+from kowloon.topology.health import HealthBoard
+from kowloon.wire.http import HttpRequest
+from kowloon.wire.oss.addressing import Address
+from kowloon.wire.oss.xml import Node, parse
+
+
+class Parts(msgspec.Struct, frozen=True, kw_only=True):
+    """What operations work with, given by app.py."""
+
+    store: Store
+    storage: ObjectStorage
+    board: HealthBoard
+    clock: Clock
+    ids: Ids
+    bus: EventBus
+    credentials: CredentialSource
+    authorizer: Authorizer
+    versions: Versions
+    default_region: str
+
+
+class Call:
+    """`query` and `headers` are decoded, first values by name. `bucket` is there once the bucket was found; `now` is
+    cloud time, `wall` wall time. `anonymous` calls have no principal."""
+
+    __slots__ = (
+        "__dict__",
+        "address",
+        "anonymous",
+        "body_hash",
+        "fault",
+        "found",
+        "headers",
+        "now",
+        "operation",
+        "parts",
+        "principal",
+        "query",
+        "reason",
+        "region",
+        "request",
+        "request_id",
+        "wall",
+    )
+
+    address: Address
+    operation: Operation
+
+    def __init__(self, request: HttpRequest, parts: Parts, request_id: str) -> None:
+        self.request = request
+        self.parts = parts
+        self.request_id = request_id
+        self.now = parts.clock.now()
+        self.wall = parts.clock.wall()
+        self.headers = request.fields
+        self.query: dict[str, str] = {}
+        self.found: Bucket | None = None
+        self.principal: Principal | None = None
+        self.anonymous = False
+        self.region = parts.default_region
+        # The SHA-256 that was signed for the body, if one was.
+        self.body_hash = ""
+        # For the record: why it was allowed or refused, and which fault acted.
+        self.reason = ""
+        self.fault = ""
+
+    @property
+    def key(self) -> str:
+        return self.address.key
+
+    @property
+    def bucket(self) -> Bucket:
+        assert self.found is not None
+        return self.found
+
+    @property
+    def account(self) -> str:
+        return self.principal.account if self.principal is not None else ""
+
+    @property
+    def version_id(self) -> str:
+        return self.query.get("versionId", "")
+
+    @functools.cached_property
+    def space(self) -> Space:
+        return self.space_of(self.bucket)
+
+    def space_of(self, bucket: Bucket) -> Space:
+        return Space(bucket, self.parts.storage, self.parts.versions)
+
+    def document(self, root: str) -> Node:
+        """The body as XML; 400 MalformedXML when it is not, or its root is another."""
+        node = parse(self.request.body)
+        if node.name != root:
+            raise MALFORMED_XML.error()
+        return node

@@ -1,0 +1,317 @@
+"""The way of an object call: one ordered list of steps, and one place where exceptions become bytes.
+
+OSS speaks a protocol of its own (calls are told by host, path and query, bodies are streams, errors are its own XML),
+so it has a chain of its own, with the same order as that of the other APIs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+from kowloon.actions.ports import AccessKey
+from kowloon.core import limits
+from kowloon.core.errors import ApiError
+from kowloon.core.events import RequestEvent
+from kowloon.engines.blob.base import BlobError, ZoneReadOnly, ZoneUnavailable
+from kowloon.services.oss import access
+from kowloon.services.oss.actions import oss
+from kowloon.services.oss.call import Call, Parts
+from kowloon.services.oss.content import check_body_hash, check_digest, content_of
+from kowloon.services.oss.errors import (
+    ACCESS_KEY_DISABLED,
+    ACCESS_KEY_UNKNOWN,
+    BUSY,
+    INTERNAL_ERROR,
+    INVALID_BUCKET_NAME,
+    INVALID_OBJECT_NAME,
+    METHOD_NOT_ALLOWED,
+    MISSING_LENGTH,
+    NO_SUCH_BUCKET,
+    NOT_BUILT,
+    NOT_YET_VALID,
+    READ_ONLY,
+    REQUEST_EXPIRED,
+    SERVICE_UNAVAILABLE,
+    TIME_SKEWED,
+    TOKEN_EXPIRED,
+    TOKEN_INVALID,
+    TOKEN_MISSING,
+    WRONG_ENDPOINT,
+)
+from kowloon.services.oss.product import Answer, Body, Later, Level
+from kowloon.services.oss.published import not_built
+from kowloon.services.oss.receiver import UploadReceiver
+from kowloon.services.oss.resources import Bucket, Domain
+from kowloon.wire.http import BodyReceiver, HttpRequest, HttpResponse
+from kowloon.wire.oss.addressing import locate, parse_query, valid_bucket_name, valid_object_name
+from kowloon.wire.oss.answers import common_headers, error_response
+from kowloon.wire.oss.claims import ANONYMOUS, UNSIGNED_PAYLOAD, Claim, identify
+from kowloon.wire.oss.dates import iso_milliseconds
+from kowloon.wire.oss.signatures import KeyCache, verify
+
+log = logging.getLogger("kowloon.oss")
+
+
+class ObjectChain:
+    """Answers object calls. A call that needs nothing to be waited for is answered at once, without a task."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._keys = KeyCache()
+        # The chain, in order. Each step adds to the call or raises ApiError.
+        self._steps: tuple[Callable[[Call], None], ...] = (
+            self._identify,
+            self._find_bucket,
+            self._front_door,
+            self._authenticate,
+            access.authorise,
+            self._throttle,
+        )
+
+    def handle(self, request: HttpRequest) -> HttpResponse | Awaitable[HttpResponse]:
+        """A whole request. Bodies too large to be held come through `receive`."""
+        call = Call(request, self._parts, self._parts.ids.hex(24))
+        try:
+            self._enter(call)
+            operation = call.operation
+            if operation.body is not Body.OBJECT:
+                answer = operation.handler(call)
+            elif len(request.body) > self._parts.storage.small_bytes:
+                answer = self._write_held(call)
+            else:
+                check_body_hash(call.body_hash, request.body)
+                content = content_of(request.body)
+                check_digest(call.headers, content)
+                answer = operation.handler(call, content)
+        except Exception as problem:
+            return self._failed(call, problem)
+        return self._complete(call, answer)
+
+    def receive(self, request: HttpRequest) -> BodyReceiver | HttpResponse | None:
+        """A request whose body is large or of unknown length, before the body. None: documents are gathered whole."""
+        call = Call(request, self._parts, self._parts.ids.hex(24))
+        try:
+            self._identify(call)
+            if call.operation.body is not Body.OBJECT:
+                return None
+            self._enter(call)
+            return UploadReceiver(call, self._complete)
+        except Exception as problem:
+            return self._failed(call, problem)
+
+    def serves(self, host: str) -> bool:
+        return self._bucket_of_cname(host) is not None
+
+    def _bucket_of_cname(self, host: str) -> str | None:
+        """The bucket of a custom domain."""
+        domain = self._parts.store.get(Domain, host)
+        return domain.bucket if domain is not None else None
+
+    def _enter(self, call: Call) -> None:
+        for step in self._steps:
+            step(call)
+        if call.operation.check is not None:
+            call.operation.check(call)
+
+    async def _write_held(self, call: Call) -> HttpResponse:
+        """A held body that is too large to go with its entry."""
+        receiver = UploadReceiver(call, self._complete)
+        receiver.write(call.request.body)
+        return await receiver.stored()
+
+    # --- the steps ---
+
+    def _identify(self, call: Call) -> None:
+        request = call.request
+        call.address = address = locate(request, bucket_of_cname=self._bucket_of_cname)
+        call.query = query = parse_query(request.query)
+        level: Level = "object" if address.key else "bucket" if address.bucket else "service"
+        operation = oss.find(level, request.method, query, call.headers)
+        unknown = not_built(request.method, query, operation)
+        if unknown:
+            raise NOT_BUILT.error(name=unknown)
+        if operation is None:
+            raise METHOD_NOT_ALLOWED.error(extra={"Method": request.method, "ResourceType": level.capitalize()})
+        call.operation = operation
+        if address.bucket and not valid_bucket_name(address.bucket):
+            raise INVALID_BUCKET_NAME.error(extra={"BucketName": address.bucket})
+        if address.key and not valid_object_name(address.key):
+            raise INVALID_OBJECT_NAME.error(extra={"ObjectName": address.key})
+        lengths = ("content-length", "transfer-encoding")
+        if operation.body is Body.OBJECT and not any(name in call.headers for name in lengths):
+            raise MISSING_LENGTH.error()
+
+    def _find_bucket(self, call: Call) -> None:
+        address = call.address
+        if address.region in self._parts.board.topology.regions:
+            call.region = address.region
+        if not address.bucket:
+            return
+        bucket = self._parts.store.get(Bucket, address.bucket)
+        call.found = bucket
+        if bucket is None:
+            return
+        if address.region and address.region != bucket.region and call.operation.name != "PutBucket":
+            endpoint = f"{bucket.location}.aliyuncs.com"
+            raise WRONG_ENDPOINT.error(extra={"Bucket": bucket.id, "Endpoint": endpoint})
+        call.region = bucket.region
+
+    def _front_door(self, call: Call) -> None:
+        state = self._parts.board.view(call.now).service(oss.node(call.region))
+        if state.share <= 0.0:
+            call.fault = ",".join(state.because)
+            raise SERVICE_UNAVAILABLE.error()
+
+    def _authenticate(self, call: Call) -> None:
+        claim = identify(call.request, call.query)
+        if claim is ANONYMOUS:
+            call.anonymous = True
+        else:
+            key = self._parts.credentials.find(claim.access_key_id)
+            if key is None:
+                raise ACCESS_KEY_UNKNOWN.error(extra={"OSSAccessKeyId": claim.access_key_id})
+            if not key.active:
+                raise ACCESS_KEY_DISABLED.error(extra={"OSSAccessKeyId": claim.access_key_id})
+            verdict = verify(claim, call.request, call.query, call.address, key.secret, self._keys)
+            if not verdict.matched:
+                raise verdict.error(claim)
+            _check_time(claim, call.wall)
+            _check_token(key, claim.security_token, call.wall)
+            call.principal = key.principal
+            call.body_hash = "" if claim.payload_hash == UNSIGNED_PAYLOAD else claim.payload_hash
+        # Not before: who may not know a bucket's name learns nothing about it. A new bucket has none yet.
+        if call.found is None and call.address.bucket and not call.operation.creates:
+            raise NO_SUCH_BUCKET.error(extra={"BucketName": call.address.bucket})
+
+    def _throttle(self, call: Call) -> None:
+        """Front ends with less capacity than demand serve their share of the calls and refuse the rest."""
+        state = self._parts.board.view(call.now).service(oss.node(call.region))
+        if state.share < 1.0 and self._parts.ids.random.random() >= state.share:
+            call.fault = ",".join(state.because)
+            raise BUSY.error()
+
+    # --- the end ---
+
+    def _complete(self, call: Call, answer: Answer) -> HttpResponse | Awaitable[HttpResponse]:
+        found = call.found
+        delay_s = self._parts.storage.delay_s(found.layout) if found is not None else 0.0
+        if delay_s > 0.0:
+            return self._answer_late(call, answer, delay_s)
+        if isinstance(answer, HttpResponse):
+            return self._finish(call, answer)
+        if isinstance(answer, Later):
+            return self._after(call, answer)
+        return self._answer(call, answer)
+
+    async def _answer_late(self, call: Call, answer: Answer, delay_s: float) -> HttpResponse:
+        """Slow storage."""
+        await self._parts.clock.sleep(delay_s)
+        if isinstance(answer, HttpResponse):
+            return self._finish(call, answer)
+        return await (self._after(call, answer) if isinstance(answer, Later) else self._answer(call, answer))
+
+    def _after(self, call: Call, later: Later) -> asyncio.Future[HttpResponse]:
+        given: asyncio.Future[HttpResponse] = asyncio.get_running_loop().create_future()
+
+        def give(done: asyncio.Future[None]) -> None:
+            problem = done.exception() if not done.cancelled() else BlobError("the store was closed")
+            if given.cancelled():
+                return
+            given.set_result(self._finish(call, later.response) if problem is None else self._failed(call, problem))
+
+        later.done.add_done_callback(give)
+        return given
+
+    async def _answer(self, call: Call, work: Coroutine[Any, Any, HttpResponse]) -> HttpResponse:
+        try:
+            return self._finish(call, await work)
+        except Exception as problem:
+            return self._failed(call, problem)
+
+    def _finish(self, call: Call, response: HttpResponse) -> HttpResponse:
+        response.headers[:0] = common_headers(call.request_id, int((self._parts.clock.wall() - call.wall) * 1000))
+        self._record(call, response.status, "")
+        return response
+
+    def _failed(self, call: Call, problem: BaseException) -> HttpResponse:
+        error = _as_error(call, problem)
+        response = error_response(
+            error,
+            method=call.request.method,
+            request_id=call.request_id,
+            host_id=call.request.host,
+            server_time_ms=int((self._parts.clock.wall() - call.wall) * 1000),
+        )
+        self._record(call, response.status, error.code)
+        return response
+
+    def _record(self, call: Call, status: int, code: str) -> None:
+        operation = getattr(call, "operation", None)
+        self._parts.bus.emit(
+            RequestEvent(
+                at=call.now,
+                wall=call.wall,
+                request_id=call.request_id,
+                account=call.account,
+                principal=call.principal.arn if call.principal is not None else "",
+                source=call.request.peer,
+                product=oss.code,
+                version=oss.version,
+                action=operation.name if operation is not None else "",
+                region=call.region,
+                status=status,
+                code=code,
+                decision=call.reason,
+                fault=call.fault,
+                latency_ms=(self._parts.clock.wall() - call.wall) * 1000.0,
+            )
+        )
+
+
+def _check_time(claim: Claim, wall: float) -> None:
+    """A header's signature is good for a quarter of an hour around its date, a query's until it expires."""
+    window_s = limits.TIMESTAMP_WINDOW_S
+    if claim.expires_at is not None:
+        if claim.signed_at is not None and claim.signed_at > wall + window_s:
+            raise NOT_YET_VALID.error()
+        if wall > claim.expires_at:
+            extra = {"Expires": iso_milliseconds(claim.expires_at), "ServerTime": iso_milliseconds(wall)}
+            raise REQUEST_EXPIRED.error(extra=extra)
+    elif claim.signed_at is None or abs(claim.signed_at - wall) > window_s:
+        extra = {
+            "MaxAllowedSkewMilliseconds": str(window_s * 1000),
+            "RequestTime": claim.date if claim.signed_at is None else iso_milliseconds(claim.signed_at),
+            "ServerTime": iso_milliseconds(wall),
+        }
+        raise TIME_SKEWED.error(extra=extra)
+
+
+def _check_token(key: AccessKey, given: str, wall: float) -> None:
+    if not key.token:
+        if given:
+            raise TOKEN_INVALID.error()
+        return
+    if not given:
+        raise TOKEN_MISSING.error()
+    if not hmac.compare_digest(key.token.encode(), given.encode()):
+        raise TOKEN_INVALID.error()
+    if key.expires_at is not None and wall >= key.expires_at:
+        raise TOKEN_EXPIRED.error()
+
+
+def _as_error(call: Call, problem: BaseException) -> ApiError:
+    if isinstance(problem, ApiError):
+        return problem
+    if isinstance(problem, ZoneReadOnly):
+        call.fault = call.fault or str(problem)
+        return READ_ONLY.error()
+    if isinstance(problem, ZoneUnavailable):
+        call.fault = call.fault or str(problem)
+        return SERVICE_UNAVAILABLE.error()
+    # A mistake of ours, or a broken disk: never the caller's traceback, always findable by its request id.
+    log.error("object call %s failed", call.request_id, exc_info=problem)
+    return INTERNAL_ERROR.error()

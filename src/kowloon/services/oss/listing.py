@@ -1,0 +1,304 @@
+"""ListObjects, ListObjectsV2, ListObjectVersions: pages over a bucket in byte order, folders skipped by seeking."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from kowloon.engines.blob.base import Entry, Volume
+from kowloon.services.oss import answers, keys
+from kowloon.services.oss.call import Call
+from kowloon.services.oss.errors import INVALID_ARGUMENT
+from kowloon.services.oss.product import Answer, Later, oss
+from kowloon.services.oss.resources import Meta
+from kowloon.services.oss.space import Stored, decode_meta
+from kowloon.wire.oss.dates import iso_milliseconds
+from kowloon.wire.oss.headers import url_encode
+from kowloon.wire.oss.xml import document, escape
+
+MOST_KEYS = 1000
+_DEFAULT_KEYS = 100
+
+
+class Asked(NamedTuple):
+    """What all listings have in common. `shown` encodes names as the client asked for."""
+
+    prefix: str
+    delimiter: str
+    most: int
+    encoding: str
+    shown: Callable[[str], str]
+
+
+class Page(NamedTuple):
+    """`prefixes` and `found` are in byte order; `last` is the key or common prefix that the page ends with."""
+
+    found: list[tuple[str, Meta]]
+    prefixes: list[str]
+    truncated: bool
+    last: str
+
+
+def asked_of(call: Call) -> Asked:
+    query = call.query
+    encoding = query.get("encoding-type", "")
+    if encoding not in ("", "url"):
+        raise _invalid("encoding-type", encoding)
+    most = query.get("max-keys") or str(_DEFAULT_KEYS)
+    if not (most.isascii() and most.isdigit()) or not 1 <= int(most) <= MOST_KEYS:
+        raise _invalid("max-keys", most)
+    return Asked(
+        query.get("prefix", ""),
+        query.get("delimiter", ""),
+        int(most),
+        encoding,
+        url_encode if encoding else escape,
+    )
+
+
+def _invalid(name: str, value: str) -> Exception:
+    return INVALID_ARGUMENT.error(
+        why=f"The value of {name} is not valid.", extra={"ArgumentName": name, "ArgumentValue": value}
+    )
+
+
+def page_of(volume: Volume, asked: Asked, after: str) -> Page:
+    """The first page of current objects behind `after`, a key or a common prefix of an earlier page."""
+    prefix, delimiter = asked.prefix.encode(), asked.delimiter.encode()
+    stem = keys.CURRENT + prefix
+    end = keys.after_prefix(stem)
+    start = stem
+    if after and after.encode() >= prefix:
+        start = max(stem, _behind(after.encode(), prefix, delimiter))
+    found: list[tuple[str, Meta]] = []
+    prefixes: list[str] = []
+    last = ""
+    cut = len(stem)
+    while start < end:
+        skip_to = b""
+        for entry in volume.scan(start, end):
+            meta = decode_meta(entry.value)
+            if meta.marker:
+                continue
+            at = entry.key.find(delimiter, cut) if delimiter else -1
+            if len(found) + len(prefixes) == asked.most:
+                return Page(found, prefixes, True, last)
+            if at < 0:
+                last = entry.key[1:].decode()
+                found.append((last, meta))
+                continue
+            common = entry.key[: at + len(delimiter)]
+            last = common[1:].decode()
+            prefixes.append(last)
+            skip_to = keys.after_prefix(common)
+            break
+        if not skip_to:
+            break
+        start = skip_to
+    return Page(found, prefixes, False, last)
+
+
+def _behind(after: bytes, prefix: bytes, delimiter: bytes) -> bytes:
+    """Where a page goes on: behind a key, or behind everything under a common prefix."""
+    if delimiter:
+        at = after.find(delimiter, len(prefix))
+        if at >= 0 and at + len(delimiter) == len(after):
+            return keys.after_prefix(keys.CURRENT + after)
+    return keys.CURRENT + after + b"\x00"
+
+
+# Answers --------------------------------------------------------------------------------------------------------------
+
+
+@oss.operation("ListObjects", "bucket", "GET")
+def list_objects(call: Call) -> Answer:
+    asked = asked_of(call)
+    marker = call.query.get("marker", "")
+    page = page_of(call.space.volume, asked, marker)
+    head = [
+        f"<Name>{call.bucket.id}</Name>",
+        f"<Prefix>{asked.shown(asked.prefix)}</Prefix><Marker>{asked.shown(marker)}</Marker>",
+        f"<MaxKeys>{asked.most}</MaxKeys><Delimiter>{asked.shown(asked.delimiter)}</Delimiter>",
+        *_encoding(asked),
+        f"<IsTruncated>{str(page.truncated).lower()}</IsTruncated>",
+    ]
+    if page.truncated:
+        head.append(f"<NextMarker>{asked.shown(page.last)}</NextMarker>")
+    return _acknowledged(call, "".join(head) + _contents(call, asked, page, with_owner=True))
+
+
+@oss.operation("ListObjectsV2", "bucket", "GET", "list-type=2", action="ListObjects")
+def list_objects_v2(call: Call) -> Answer:
+    asked, query = asked_of(call), call.query
+    start_after, token = query.get("start-after", ""), query.get("continuation-token", "")
+    page = page_of(call.space.volume, asked, _from_token(token) if token else start_after)
+    head = [
+        f"<Name>{call.bucket.id}</Name>",
+        f"<Prefix>{asked.shown(asked.prefix)}</Prefix><StartAfter>{asked.shown(start_after)}</StartAfter>",
+        f"<MaxKeys>{asked.most}</MaxKeys><Delimiter>{asked.shown(asked.delimiter)}</Delimiter>",
+        *_encoding(asked),
+        f"<IsTruncated>{str(page.truncated).lower()}</IsTruncated>",
+        f"<KeyCount>{len(page.found) + len(page.prefixes)}</KeyCount>",
+    ]
+    if token:
+        head.append(f"<ContinuationToken>{escape(token)}</ContinuationToken>")
+    if page.truncated:
+        next_token = base64.b64encode(page.last.encode()).decode()
+        head.append(f"<NextContinuationToken>{next_token}</NextContinuationToken>")
+    with_owner = query.get("fetch-owner", "") == "true"
+    return _acknowledged(call, "".join(head) + _contents(call, asked, page, with_owner=with_owner))
+
+
+def _from_token(token: str) -> str:
+    try:
+        return base64.b64decode(token, validate=True).decode()
+    except ValueError:
+        raise _invalid("continuation-token", token) from None
+
+
+def _encoding(asked: Asked) -> list[str]:
+    return [f"<EncodingType>{asked.encoding}</EncodingType>"] if asked.encoding else []
+
+
+def _contents(call: Call, asked: Asked, page: Page, *, with_owner: bool) -> str:
+    owner = _owner(call.bucket.account) if with_owner else ""
+    shown = asked.shown
+    now = call.now
+    pieces = [
+        f"<Contents><Key>{shown(key)}</Key><LastModified>{iso_milliseconds(meta.modified)}</LastModified>"
+        f'<ETag>"{meta.etag}"</ETag><Type>{meta.type}</Type><Size>{meta.size_bytes}</Size>'
+        f"<StorageClass>{meta.storage_class}</StorageClass>{_restore_info(meta, now)}{owner}</Contents>"
+        for key, meta in page.found
+    ]
+    pieces += [f"<CommonPrefixes><Prefix>{shown(prefix)}</Prefix></CommonPrefixes>" for prefix in page.prefixes]
+    return "".join(pieces)
+
+
+def _restore_info(meta: Meta, now: float) -> str:
+    if not meta.restore_ready_at:
+        return ""
+    if now < meta.restore_ready_at:
+        return '<RestoreInfo>ongoing-request="true"</RestoreInfo>'
+    if now < meta.restore_until:
+        expiry = iso_milliseconds(meta.restore_until)
+        return f'<RestoreInfo>ongoing-request="false", expiry-date="{expiry}"</RestoreInfo>'
+    return ""
+
+
+def _owner(account: str) -> str:
+    return f"<Owner><ID>{account}</ID><DisplayName>{account}</DisplayName></Owner>"
+
+
+def _acknowledged(call: Call, content: str, root: str = "ListBucketResult") -> Answer:
+    """A list shows no write that a crash could take back."""
+    response = answers.document(document(root, content))
+    waiting = call.space.volume.settled()
+    return response if waiting.done() else Later(waiting, response)
+
+
+# Versions -------------------------------------------------------------------------------------------------------------
+
+
+@oss.operation("ListObjectVersions", "bucket", "GET", "versions")
+def list_object_versions(call: Call) -> Answer:
+    asked, query = asked_of(call), call.query
+    key_marker, version_marker = query.get("key-marker", ""), query.get("version-id-marker", "")
+    if version_marker and not key_marker:
+        raise _invalid("version-id-marker", version_marker)
+    rows: list[str] = []
+    prefixes: list[str] = []
+    truncated, last_key, last_version = False, "", ""
+    for key, stored, latest in _versions(call.space.volume, asked, key_marker, version_marker):
+        if len(rows) + len(prefixes) == asked.most:
+            truncated = True
+            break
+        last_key = key
+        if stored is None:
+            prefixes.append(key)
+            last_version = ""
+        else:
+            last_version = stored.version_id
+            rows.append(_version_row(call, asked, key, stored, latest))
+    head = [
+        f"<Name>{call.bucket.id}</Name>",
+        f"<Prefix>{asked.shown(asked.prefix)}</Prefix><KeyMarker>{asked.shown(key_marker)}</KeyMarker>",
+        f"<VersionIdMarker>{escape(version_marker)}</VersionIdMarker>",
+        f"<MaxKeys>{asked.most}</MaxKeys><Delimiter>{asked.shown(asked.delimiter)}</Delimiter>",
+        *_encoding(asked),
+        f"<IsTruncated>{str(truncated).lower()}</IsTruncated>",
+    ]
+    if truncated:
+        head.append(f"<NextKeyMarker>{asked.shown(last_key)}</NextKeyMarker>")
+        head.append(f"<NextVersionIdMarker>{last_version}</NextVersionIdMarker>")
+    folders = [f"<CommonPrefixes><Prefix>{asked.shown(each)}</Prefix></CommonPrefixes>" for each in prefixes]
+    return _acknowledged(call, "".join([*head, *rows, *folders]), "ListVersionsResult")
+
+
+def _version_row(call: Call, asked: Asked, key: str, stored: Stored, latest: bool) -> str:
+    meta = stored.meta
+    common = (
+        f"<Key>{asked.shown(key)}</Key><VersionId>{stored.version_id}</VersionId><IsLatest>{str(latest).lower()}</IsLatest>"
+        f"<LastModified>{iso_milliseconds(meta.modified)}</LastModified>"
+    )
+    owner = _owner(call.bucket.account)
+    if meta.marker:
+        return f"<DeleteMarker>{common}{owner}</DeleteMarker>"
+    return (
+        f'<Version>{common}<ETag>"{meta.etag}"</ETag><Type>{meta.type}</Type><Size>{meta.size_bytes}</Size>'
+        f"<StorageClass>{meta.storage_class}</StorageClass>{_restore_info(meta, call.now)}{owner}</Version>"
+    )
+
+
+def _versions(
+    volume: Volume, asked: Asked, key_marker: str, version_marker: str
+) -> Iterator[tuple[str, Stored | None, bool]]:
+    """Every version behind the markers, keys in byte order, newest first; a common prefix once, with no version.
+
+    The third item: whether it is the current one."""
+    prefix, delimiter = asked.prefix.encode(), asked.delimiter.encode()
+    if version_marker:
+        yield from _rest_of_key(volume, key_marker, version_marker, asked)
+    after = key_marker.encode()
+    behind = b""
+    if key_marker and after >= prefix:
+        behind = _behind(after, prefix, delimiter)[1:]
+    while True:
+        key = _next_key(volume, prefix, behind)
+        if key is None:
+            return
+        raw = key.encode()
+        at = raw.find(delimiter, len(prefix)) if delimiter else -1
+        if at >= 0:
+            common = raw[: at + len(delimiter)]
+            yield common.decode(), None, False
+            behind = keys.after_prefix(keys.CURRENT + common)[1:]
+            continue
+        for stored, latest in _versions_of(volume, key):
+            yield key, stored, latest
+        behind = raw + b"\x00"
+
+
+def _rest_of_key(volume: Volume, key: str, version_marker: str, asked: Asked) -> Iterator[tuple[str, Stored, bool]]:
+    if not key.startswith(asked.prefix):
+        return
+    passed = False
+    for stored, latest in _versions_of(volume, key):
+        if passed:
+            yield key, stored, latest
+        passed = passed or stored.version_id == version_marker
+
+
+def _versions_of(volume: Volume, key: str) -> Iterator[tuple[Stored, bool]]:
+    newest = volume.get(keys.current(key))
+    if newest is not None:
+        yield Stored(decode_meta(newest.value), newest), True
+    for entry in volume.scan(*keys.older_of(key)):
+        yield Stored(decode_meta(entry.value), entry), False
+
+
+def _next_key(volume: Volume, prefix: bytes, behind: bytes) -> str | None:
+    """The first key from `behind` on that has any version. An older version always has a current one beside it."""
+    stem = keys.CURRENT + prefix
+    entry: Entry | None = next(volume.scan(max(stem, keys.CURRENT + behind), keys.after_prefix(stem)), None)
+    return None if entry is None else keys.key_of_current(entry.key)

@@ -1,0 +1,102 @@
+"""PutObject, GetObject, HeadObject, GetObjectMeta, DeleteObject: the calls that everyone makes."""
+
+from __future__ import annotations
+
+from kowloon.services.oss import answers
+from kowloon.services.oss.call import Call
+from kowloon.services.oss.content import Content
+from kowloon.services.oss.product import Answer, Body, Later, oss
+from kowloon.services.oss.reading import (
+    check_conditions,
+    check_readable,
+    followed,
+    overrides,
+    send,
+    settled,
+    wanted,
+)
+from kowloon.services.oss.space import Removal
+from kowloon.services.oss.writing import check_write, new_meta
+from kowloon.wire.http import HttpResponse
+from kowloon.wire.oss.dates import http_date
+
+
+@oss.operation("PutObject", "object", "PUT", body=Body.OBJECT, check=check_write, acl="write")
+def put_object(call: Call, content: Content) -> Answer:
+    check_write(call)
+    changes, meta = call.space.write(call.key, new_meta(call, content), content.blobs)
+    headers = [
+        ("ETag", f'"{meta.etag}"'),
+        ("x-oss-hash-crc64ecma", str(meta.crc64)),
+        ("Content-MD5", meta.md5),
+        *answers.version_headers(call.bucket, meta),
+        *answers.encrypted(meta),
+    ]
+    return Later(call.space.volume.commit(changes), HttpResponse(200, headers=headers))
+
+
+@oss.operation("GetObject", "object", "GET", acl="read")
+def get_object(call: Call) -> Answer:
+    link = wanted(call)
+    stored = followed(call, link)
+    check_readable(call, stored.meta)
+    check_conditions(call.headers, stored.meta)
+    response = send(call, link, stored)
+    waiting = settled(call, link)
+    return response if waiting is None else Later(waiting, response)
+
+
+@oss.operation("HeadObject", "object", "HEAD", action="GetObject", acl="read")
+def head_object(call: Call) -> Answer:
+    link = wanted(call)
+    stored = followed(call, link)
+    check_conditions(call.headers, stored.meta)
+    headers = answers.described(stored.meta)
+    if link is not stored:
+        headers = [("x-oss-object-type", "Symlink") if pair[0] == "x-oss-object-type" else pair for pair in headers]
+    changed = overrides(call)
+    headers = [pair for pair in headers if pair[0] not in changed] + list(changed.items())
+    headers.append(("Content-Length", str(stored.meta.size_bytes)))
+    response = HttpResponse(200, headers=headers)
+    waiting = settled(call, link)
+    return response if waiting is None else Later(waiting, response)
+
+
+@oss.operation("GetObjectMeta", "object", "HEAD", "objectMeta", action="GetObject", acl="read")
+@oss.operation("GetObjectMeta", "object", "GET", "objectMeta", action="GetObject", acl="read")
+def get_object_meta(call: Call) -> Answer:
+    """The few things about an object that cost nothing: neither its type nor its own headers."""
+    stored = wanted(call)
+    meta = stored.meta
+    headers = [
+        ("ETag", f'"{meta.etag}"'),
+        ("Last-Modified", http_date(int(meta.modified))),
+        ("Content-Length", str(meta.size_bytes)),
+        *answers.version_headers(call.bucket, meta),
+    ]
+    if meta.crc64 is not None:
+        headers.append(("x-oss-hash-crc64ecma", str(meta.crc64)))
+    response = HttpResponse(200, headers=headers)
+    waiting = settled(call, stored)
+    return response if waiting is None else Later(waiting, response)
+
+
+@oss.operation("DeleteObject", "object", "DELETE", acl="write")
+def delete_object(call: Call) -> Answer:
+    """204 for what is not there, too. Says which version went, or which marker was made."""
+    removal = deletion(call, call.key, call.version_id)
+    headers = [("x-oss-version-id", removal.version_id)] if removal.version_id else []
+    if removal.made_marker or removal.was_marker:
+        headers.append(("x-oss-delete-marker", "true"))
+    response = HttpResponse(204, headers=headers)
+    return Later(call.space.volume.commit(removal.changes), response) if removal.changes else response
+
+
+def deletion(call: Call, key: str, version_id: str) -> Removal:
+    """What deleting it changes; nothing for a version that is not there."""
+    if not version_id:
+        return call.space.remove(key)
+    stored = call.space.version(key, version_id)
+    if stored is None:
+        return Removal([], version_id)
+    return call.space.remove_version(key, stored)

@@ -1,0 +1,187 @@
+"""OSS as a product: its control plane and storage in the health model, and how one of its operations is declared."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from kowloon.actions.declare import Product
+from kowloon.actions.errors import FORBIDDEN
+from kowloon.services.oss.resources import Bucket, Domain
+from kowloon.topology.map import HALLS_PER_ZONE
+from kowloon.topology.services import Edge, ServiceNode
+from kowloon.wire.http import HttpResponse
+
+if TYPE_CHECKING:
+    from kowloon.services.oss.call import Call
+
+Level = Literal["service", "bucket", "object"]
+
+
+class Later(NamedTuple):
+    """An answer that is given once a commit is acknowledged."""
+
+    done: asyncio.Future[None]
+    response: HttpResponse
+
+
+Answer = HttpResponse | Later | Coroutine[Any, Any, HttpResponse]
+
+
+class Body(Enum):
+    """What a request's body is: nothing that is read, a document, or the bytes of an object."""
+
+    NONE = "none"
+    DOCUMENT = "document"
+    OBJECT = "object"
+
+
+class Operation:
+    """One operation of the object API. `markers`: query names that tell it (with a value where one is required);
+    `header`: a header that does. `action` is its name in RAM and in bucket policies."""
+
+    def __init__(
+        self,
+        name: str,
+        level: Level,
+        method: str,
+        markers: Mapping[str, str | None],
+        header: str,
+        action: str,
+        access: Literal["read", "write"],
+        body: Body,
+        handler: Callable[..., Answer],
+        check: Callable[[Call], None] | None,
+        acl: Literal["", "read", "write"],
+        open_to_all: bool,
+        creates: bool,
+        also: tuple[str, ...],
+    ) -> None:
+        self.name = name
+        self.level = level
+        self.method = method
+        self.markers = markers
+        self.header = header
+        self.action = action
+        self.access = access
+        self.body = body
+        self.handler = handler
+        self.check = check
+        self.acl = acl
+        self.open_to_all = open_to_all
+        self.creates = creates
+        self.also = also
+
+    @property
+    def weight(self) -> int:
+        """The more it asks for, the sooner it is tried."""
+        values = sum(value is not None for value in self.markers.values())
+        return 2 * len(self.markers) + values + bool(self.header)
+
+    def matches(self, query: Mapping[str, str], headers: Mapping[str, str]) -> bool:
+        if self.header and self.header not in headers:
+            return False
+        for name, value in self.markers.items():
+            found = query.get(name)
+            if found is None or (value is not None and found != value):
+                return False
+        return True
+
+
+class ObjectProduct(Product):
+    """A product whose operations are told by method, level and query instead of by an action's name."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Oss",
+            "2019-05-17",
+            ram_code="oss",
+            hosts=("oss",),
+            resources=(Bucket, Domain),
+            denied=FORBIDDEN,
+            plane=_plane,
+        )
+        self.operations: list[Operation] = []
+        self._by_place: dict[tuple[str, str], list[Operation]] = {}
+
+    def setting(self, kind: type) -> None:
+        """Declare a kind of BucketSetting, so that it is stored and goes with its bucket."""
+        self.resources = (*self.resources, kind)
+
+    def operation(
+        self,
+        name: str,
+        level: Level,
+        method: str,
+        markers: str = "",
+        *,
+        header: str = "",
+        action: str = "",
+        access: Literal["read", "write"] | None = None,
+        body: Body = Body.NONE,
+        check: Callable[[Call], None] | None = None,
+        acl: Literal["", "read", "write"] = "",
+        open_to_all: bool = False,
+        creates: bool = False,
+        also: tuple[str, ...] = (),
+    ) -> Callable[[Callable[..., Answer]], Callable[..., Answer]]:
+        """Declare an operation. `markers` as in a URL: `acl`, `cname&comp=add`, `list-type=2`. `check` looks at an
+        upload before its body is accepted. `acl`: what a public ACL must allow for it. `open_to_all`: anyone may ask
+        (a CORS preflight). `creates`: the bucket need not be there. `also`: names that tell
+        operations apart elsewhere and are plain parameters here."""
+
+        def declare(handler: Callable[..., Answer]) -> Callable[..., Answer]:
+            wanted: dict[str, str | None] = {}
+            for piece in filter(None, markers.split("&")):
+                key, separator, value = piece.partition("=")
+                wanted[key] = value if separator else None
+            kind = access or ("read" if method in ("GET", "HEAD", "OPTIONS") else "write")
+            operation = Operation(
+                name,
+                level,
+                method,
+                wanted,
+                header,
+                action or name,
+                kind,
+                body,
+                handler,
+                check,
+                acl,
+                open_to_all,
+                creates,
+                also,
+            )
+            self.operations.append(operation)
+            place = self._by_place.setdefault((level, method), [])
+            place.append(operation)
+            place.sort(key=lambda each: -each.weight)
+            return handler
+
+        return declare
+
+    def find(self, level: Level, method: str, query: Mapping[str, str], headers: Mapping[str, str]) -> Operation | None:
+        for operation in self._by_place.get((level, method), ()):
+            if operation.matches(query, headers):
+                return operation
+        return None
+
+
+def storage_node(zone: str) -> str:
+    """The storage servers of a zone in the health model: what keeps the bytes of its buckets."""
+    return f"oss-storage@{zone}"
+
+
+def _plane(region: str, zones: tuple[str, ...]) -> tuple[list[ServiceNode], list[Edge]]:
+    """The region's front ends in all of its zones, and each zone's storage servers in its halls. A zone serves while
+    one of its halls does: how the vendor spreads a zone's copies is not published."""
+    nodes = [ServiceNode(name=f"oss@{region}", places=zones)]
+    for zone in zones:
+        halls = tuple(f"{zone}/hall-{number}" for number in range(1, HALLS_PER_ZONE + 1))
+        nodes.append(ServiceNode(name=storage_node(zone), places=halls))
+    return nodes, []
+
+
+oss = ObjectProduct()

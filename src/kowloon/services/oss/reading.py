@@ -1,0 +1,147 @@
+"""Finding and sending what is stored: the version that is meant, its range, its bytes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from kowloon.engines.blob.base import Entry, Volume
+from kowloon.services.oss import answers
+from kowloon.services.oss.call import Call
+from kowloon.services.oss.errors import (
+    ANONYMOUS_OVERRIDE,
+    INVALID_OBJECT_STATE,
+    MARKER_BY_ID,
+    NO_SUCH_KEY,
+    NO_SUCH_VERSION,
+    NOT_MODIFIED,
+    PRECONDITION_FAILED,
+    SYMLINK_TARGET_MISSING,
+)
+from kowloon.services.oss.resources import Meta
+from kowloon.services.oss.space import Stored
+from kowloon.services.oss.writing import ARCHIVED
+from kowloon.wire.http import FileSlice, HttpResponse
+from kowloon.wire.oss.headers import Outcome, evaluate_conditions, parse_range
+
+SYMLINK = "Symlink"
+# Answers of at most this many bytes are made in memory.
+HELD_BYTES = 64 * 1024
+# A stored page that is served from a host which other pages share must not act as one of them.
+_ISOLATED = [("Content-Security-Policy", "sandbox"), ("X-Content-Type-Options", "nosniff")]
+_OVERRIDES = {
+    "response-content-type": "Content-Type",
+    "response-content-language": "Content-Language",
+    "response-expires": "Expires",
+    "response-cache-control": "Cache-Control",
+    "response-content-disposition": "Content-Disposition",
+    "response-content-encoding": "Content-Encoding",
+}
+
+
+def wanted(call: Call) -> Stored:
+    """The version that is asked for. 404 NoSuchKey or NoSuchVersion; a delete marker says that it is one."""
+    version_id = call.version_id
+    stored = call.space.version(call.key, version_id) if version_id else call.space.current(call.key)
+    if stored is None:
+        if version_id:
+            raise NO_SUCH_VERSION.error(extra={"Key": call.key, "VersionId": version_id})
+        raise NO_SUCH_KEY.error(extra={"Key": call.key})
+    if stored.meta.marker:
+        headers = {"x-oss-delete-marker": "true", "x-oss-version-id": stored.version_id}
+        if version_id:
+            raise MARKER_BY_ID.error(
+                headers=headers, extra={"Method": call.request.method, "ResourceType": "DeleteMarker"}
+            )
+        raise NO_SUCH_KEY.error(headers=headers, extra={"Key": call.key})
+    return stored
+
+
+def followed(call: Call, stored: Stored) -> Stored:
+    """What a symlink leads to, or the object itself."""
+    if stored.meta.type != SYMLINK:
+        return stored
+    target = call.space.current(stored.meta.symlink_target)
+    if target is None or target.meta.marker:
+        raise SYMLINK_TARGET_MISSING.error(extra={"Key": call.key})
+    return target
+
+
+def check_readable(call: Call, meta: Meta) -> None:
+    """403 InvalidObjectState for the bytes of an archived object that is not restored."""
+    if meta.storage_class in ARCHIVED and not meta.restore_ready_at <= call.now < meta.restore_until:
+        raise INVALID_OBJECT_STATE.error(extra={"ObjectName": call.key})
+
+
+def check_conditions(headers: Mapping[str, str], meta: Meta, prefix: str = "") -> None:
+    """If-Match and its kin: 412 or 304. `prefix` for those about the source of a copy."""
+    outcome = evaluate_conditions(headers, meta.etag, meta.modified, prefix)
+    if outcome is Outcome.FAILED:
+        raise PRECONDITION_FAILED.error(extra={"Condition": "If-Match"})
+    if outcome is Outcome.NOT_MODIFIED:
+        raise NOT_MODIFIED.error(headers={"ETag": f'"{meta.etag}"'})
+
+
+def overrides(call: Call) -> dict[str, str]:
+    """Response headers that the query sets; only who signed may set them."""
+    found = {_OVERRIDES[name]: value for name, value in call.query.items() if name in _OVERRIDES}
+    if found and call.anonymous:
+        raise ANONYMOUS_OVERRIDE.error()
+    return found
+
+
+def send(call: Call, link: Stored, stored: Stored) -> HttpResponse:
+    """The answer to a GET: whole or a range. `link` is what was asked for, `stored` what it leads to."""
+    meta = stored.meta
+    headers = answers.described(meta)
+    if link is not stored:
+        headers = [pair for pair in headers if pair[0] != "x-oss-object-type"]
+        headers.append(("x-oss-object-type", SYMLINK))
+    if call.query:
+        changed = overrides(call)
+        if changed:
+            headers = [pair for pair in headers if pair[0] not in changed] + list(changed.items())
+    if call.address.style == "path":
+        headers += _ISOLATED
+    start, size_bytes, status = 0, meta.size_bytes, 200
+    asked = call.headers.get("range")
+    if asked is not None:
+        standard = call.headers.get("x-oss-range-behavior") == "standard"
+        found = parse_range(asked, meta.size_bytes, standard=standard)
+        if found is not None:
+            start, size_bytes, status = found[0], found[1] - found[0] + 1, 206
+            headers = [pair for pair in headers if pair[0] != "Content-MD5"]
+            headers.append(("Content-Range", f"bytes {start}-{found[1]}/{meta.size_bytes}"))
+    return filled(HttpResponse(status, headers=headers), call.space.volume, stored.entry, start, size_bytes)
+
+
+def filled(response: HttpResponse, volume: Volume, entry: Entry, start: int, size_bytes: int) -> HttpResponse:
+    """The response with those bytes of the entry: in memory when they are few, else straight from the files."""
+    blobs = entry.blobs
+    if len(blobs) == 1 and size_bytes <= HELD_BYTES:
+        response.body = volume.read(blobs[0], start, size_bytes)
+        return response
+    files: list[FileSlice] = []
+    for blob in blobs:
+        if size_bytes <= 0:
+            break
+        if start < blob.size_bytes:
+            part_bytes = min(size_bytes, blob.size_bytes - start)
+            files += volume.slices(blob, start, part_bytes)
+            size_bytes -= part_bytes
+            start = 0
+        else:
+            start -= blob.size_bytes
+    response.files = files
+    return response
+
+
+def settled(call: Call, stored: Stored) -> asyncio.Future[None] | None:
+    """What to wait for before an answer may show that version; None when it is acknowledged already."""
+    volume = call.space.volume
+    return volume.settled() if volume.pending(stored.entry.key) else None
+
+
+def read_all(volume: Volume, entry: Entry) -> bytes:
+    """All bytes of an object that is known to be small."""
+    return b"".join(volume.read(blob) for blob in entry.blobs)

@@ -1,0 +1,165 @@
+"""The objects of one bucket: current and older versions over the bucket's volume, and what a write or delete changes.
+
+Decisions and their commit are made without an await between them, so nothing can come in between.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from kowloon.core.clock import Clock
+from kowloon.core.ids import Ids
+from kowloon.engines.blob.base import Blob, Change, Delete, Entry, ObjectStorage, Put, Volume
+from kowloon.services.oss import keys
+from kowloon.services.oss.resources import NULL_VERSION, VERSIONING_ENABLED, VERSIONING_SUSPENDED, Bucket, Meta
+
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(Meta)
+_VERSION_PREFIX = "CAEQ"
+
+encode_meta = _ENCODER.encode
+decode_meta = _DECODER.decode
+
+
+class Stored(NamedTuple):
+    """One version as it is kept. `entry.blobs` are its bytes in order."""
+
+    meta: Meta
+    entry: Entry
+
+    @property
+    def version_id(self) -> str:
+        """As clients see it: what was written before versioning is `null`."""
+        return self.meta.version_id or NULL_VERSION
+
+
+class Removal(NamedTuple):
+    """What a delete did: `marker` is the delete marker's version id if one was made, `was_marker` whether the deleted
+    version was one."""
+
+    changes: list[Change]
+    version_id: str = ""
+    was_marker: bool = False
+    made_marker: bool = False
+
+
+class Versions:
+    """Makes version ids and the order of versions: both grow with every write of the cloud."""
+
+    def __init__(self, clock: Clock, ids: Ids) -> None:
+        self._clock = clock
+        self._ids = ids
+        self._last = 0
+
+    def next_order(self) -> int:
+        self._last = max(self._last + 1, int(self._clock.now() * 1e6))
+        return self._last
+
+    def version_id(self, order: int) -> str:
+        raw = order.to_bytes(8, "big") + self._ids.random.getrandbits(80).to_bytes(10, "big")
+        return _VERSION_PREFIX + base64.urlsafe_b64encode(raw).decode()
+
+
+def order_of(version_id: str) -> int | None:
+    """The order that a version id carries; None when it is none of ours."""
+    try:
+        raw = base64.urlsafe_b64decode(version_id.removeprefix(_VERSION_PREFIX))
+    except ValueError:
+        return None
+    return int.from_bytes(raw[:8], "big") if len(raw) == 18 and version_id.startswith(_VERSION_PREFIX) else None
+
+
+class Space:
+    def __init__(self, bucket: Bucket, storage: ObjectStorage, versions: Versions) -> None:
+        self.bucket = bucket
+        self.volume: Volume = storage.volume(bucket.volume, bucket.layout)
+        self._versions = versions
+
+    # --- reading ---
+
+    def current(self, key: str) -> Stored | None:
+        """The newest version, which may be a delete marker."""
+        entry = self.volume.get(keys.current(key))
+        return None if entry is None else Stored(decode_meta(entry.value), entry)
+
+    def older(self, key: str) -> Iterator[Stored]:
+        """Newest first."""
+        for entry in self.volume.scan(*keys.older_of(key)):
+            yield Stored(decode_meta(entry.value), entry)
+
+    def version(self, key: str, version_id: str) -> Stored | None:
+        newest = self.current(key)
+        if newest is not None and newest.version_id == version_id:
+            return newest
+        if version_id == NULL_VERSION:
+            return next((stored for stored in self.older(key) if stored.version_id == NULL_VERSION), None)
+        order = order_of(version_id)
+        entry = None if order is None else self.volume.get(keys.older(key, order))
+        stored = None if entry is None else Stored(decode_meta(entry.value), entry)
+        return stored if stored is not None and stored.version_id == version_id else None
+
+    # --- changing ---
+
+    def next_order(self) -> int:
+        return self._versions.next_order()
+
+    def write(self, key: str, meta: Meta, blobs: Sequence[Blob | bytes]) -> tuple[list[Change], Meta]:
+        """The changes that make `meta` the current version, and `meta` with its version id."""
+        versioning = self.bucket.versioning
+        if not versioning:
+            return [Put(keys.current(key), encode_meta(meta), tuple(blobs))], meta
+        if versioning == VERSIONING_ENABLED:
+            version_id = self._versions.version_id(meta.order)
+        else:
+            version_id = NULL_VERSION
+        meta = msgspec.structs.replace(meta, version_id=version_id)
+        changes = self._push_down(key)
+        changes.append(Put(keys.current(key), encode_meta(meta), tuple(blobs)))
+        return changes, meta
+
+    def _push_down(self, key: str) -> list[Change]:
+        """The newest version becomes an older one; while versioning is suspended the null version is replaced."""
+        newest = self.current(key)
+        if newest is None:
+            return []
+        suspended = self.bucket.versioning == VERSIONING_SUSPENDED
+        if suspended and newest.version_id == NULL_VERSION:
+            return []
+        changes: list[Change] = []
+        if suspended:
+            null = next((stored for stored in self.older(key) if stored.version_id == NULL_VERSION), None)
+            if null is not None:
+                changes.append(Delete(null.entry.key))
+        entry = newest.entry
+        changes.append(Put(keys.older(key, newest.meta.order), entry.value, entry.blobs))
+        return changes
+
+    def replace(self, stored: Stored, meta: Meta) -> list[Change]:
+        """Change what is kept of a version; its bytes stay."""
+        return [Put(stored.entry.key, encode_meta(meta), stored.entry.blobs)]
+
+    def remove(self, key: str) -> Removal:
+        """Delete without a version id: the object itself, or by a marker where versions are kept."""
+        if not self.bucket.versioning:
+            return Removal([Delete(keys.current(key))])
+        order = self.next_order()
+        marker = Meta(etag="", size_bytes=0, modified=order / 1e6, order=order, marker=True)
+        changes, marker = self.write(key, marker, ())
+        return Removal(changes, marker.version_id, made_marker=True)
+
+    def remove_version(self, key: str, stored: Stored) -> Removal:
+        """Delete one version for good; the newest of the older ones takes the place of the current one."""
+        changes: list[Change] = [Delete(stored.entry.key)]
+        if stored.entry.key == keys.current(key):
+            heir = next(self.older(key), None)
+            if heir is not None:
+                changes = [Put(stored.entry.key, heir.entry.value, heir.entry.blobs), Delete(heir.entry.key)]
+        return Removal(changes, stored.version_id, was_marker=stored.meta.marker)
+
+    def is_empty(self) -> bool:
+        """No object, no version, no unfinished upload."""
+        return next(self.volume.scan(b""), None) is None
