@@ -8,7 +8,6 @@ from typing import Final
 
 import msgspec
 
-from kowloon.wire.headers import first_headers
 from kowloon.wire.http import HttpRequest
 from kowloon.wire.oss.dates import parse_http_date, parse_stamp, stamp
 from kowloon.wire.oss.errors import (
@@ -72,7 +71,7 @@ def identify(request: HttpRequest, query: Mapping[str, str]) -> Claim:
 
     400 InvalidArgument when it is malformed or made twice, 403 AccessDenied for dates that are none.
     """
-    headers = first_headers(request)
+    headers = request.fields
     authorization = headers.get("authorization", "")
     in_query = bool(query) and ("x-oss-signature-version" in query or "OSSAccessKeyId" in query or "Signature" in query)
     if authorization:

@@ -1,7 +1,7 @@
 """CRC-64 of a whole from the CRCs of its parts (CRC-64/XZ, which OSS clients check).
 
 A CRC is a polynomial over GF(2), reflected: bit 63 is the coefficient of x^0. To append n zero bytes is to multiply
-by x^(8n); a product by a known factor is the sum of that factor's multiples at the set bits.
+by x^(8n); a product by a known factor is the sum of that factor's multiples, looked up.
 """
 
 from __future__ import annotations
@@ -13,33 +13,41 @@ _POLYNOMIAL: Final = 0xC96C5795D7870F42
 _ONE: Final = 1 << 63
 _X_TO_8: Final = 1 << 55
 
+# One factor's products with every value of each of the sixteen half bytes, the lowest first.
+_Multiples = tuple[tuple[int, ...], ...]
+
 
 def crc64_combine(crc1: int, crc2: int, length2_bytes: int) -> int:
     """The CRC of two byte strings in a row, the second of which has `length2_bytes`."""
     return _multiply(_zeros(length2_bytes), crc1) ^ crc2
 
 
-def _multiply(multiples: tuple[int, ...], value: int) -> int:
+def _multiply(multiples: _Multiples, value: int) -> int:
     product = 0
-    while value:
-        lowest = value & -value
-        product ^= multiples[lowest.bit_length() - 1]
-        value ^= lowest
+    for table in multiples:
+        product ^= table[value & 15]
+        value >>= 4
     return product
 
 
-def _multiples(factor: int) -> tuple[int, ...]:
-    """`factor` times the power of x that each bit stands for, the lowest bit first."""
-    multiples = [factor]
+def _multiples(factor: int) -> _Multiples:
+    powers = [factor]
     for _ in range(63):
         factor = (factor >> 1) ^ (_POLYNOMIAL if factor & 1 else 0)
-        multiples.append(factor)
-    return tuple(reversed(multiples))
+        powers.append(factor)
+    powers.reverse()
+    tables = []
+    for lowest in range(0, 64, 4):
+        table = [0]
+        for power in powers[lowest : lowest + 4]:
+            table += [power ^ multiple for multiple in table]
+        tables.append(tuple(table))
+    return tuple(tables)
 
 
 # Parts of one upload are of one size but for the last.
 @functools.lru_cache(maxsize=64)
-def _zeros(length_bytes: int) -> tuple[int, ...]:
+def _zeros(length_bytes: int) -> _Multiples:
     """Multiples of x^(8 * length_bytes)."""
     factor = _ONE
     for exponent in range(length_bytes.bit_length()):
@@ -49,9 +57,10 @@ def _zeros(length_bytes: int) -> tuple[int, ...]:
 
 
 @functools.lru_cache(maxsize=64)
-def _doubled(exponent: int) -> tuple[int, ...]:
+def _doubled(exponent: int) -> _Multiples:
     """Multiples of x^(8 * 2^exponent)."""
     if exponent == 0:
         return _multiples(_X_TO_8)
     half = _doubled(exponent - 1)
-    return _multiples(_multiply(half, half[63]))
+    # Times one is the factor itself.
+    return _multiples(_multiply(half, _multiply(half, _ONE)))

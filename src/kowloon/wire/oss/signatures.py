@@ -13,7 +13,6 @@ from urllib.parse import quote
 
 import msgspec
 
-from kowloon.wire.headers import first_headers
 from kowloon.wire.http import HttpRequest
 from kowloon.wire.oss.addressing import Address
 from kowloon.wire.oss.claims import V4_ALGORITHM, V4_REQUEST, Claim, Scheme
@@ -118,7 +117,7 @@ def _encodings(text: str) -> Iterator[bytes]:
 
 
 def _verify_v1(claim: Claim, request: HttpRequest, query: Mapping[str, str], address: Address, secret: str) -> Verdict:
-    headers = first_headers(request)
+    headers = request.fields
     names = sorted([name for name in headers if name.startswith(_OSS)])
     own = "".join([f"{name}:{headers[name]}\n" for name in names])
     head = f"{request.method}\n{headers.get('content-md5', '')}\n{headers.get('content-type', '')}\n{claim.date}\n{own}"
@@ -160,7 +159,7 @@ def _subresources(names: Iterable[str], query: Mapping[str, str]) -> str:
 
 
 def _verify_v2(claim: Claim, request: HttpRequest, query: Mapping[str, str], address: Address, secret: str) -> Verdict:
-    headers = first_headers(request)
+    headers = request.fields
     names = sorted([name for name in headers if name.startswith(_OSS) or name in claim.additional_headers])
     own = "".join([f"{name}:{headers[name]}\n" for name in names])
     canonical_query = _canonical_query(query)
@@ -201,7 +200,7 @@ def _verify_v4(
 
 
 def _canonical_request(claim: Claim, request: HttpRequest, query: Mapping[str, str], address: Address) -> str:
-    headers = first_headers(request)
+    headers = request.fields
     names = [name for name in headers if name.startswith(_OSS) or name in ("content-type", "content-md5")]
     if claim.additional_headers:
         names = list({*names, *[name for name in claim.additional_headers if name in headers]})
