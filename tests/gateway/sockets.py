@@ -10,7 +10,7 @@ from typing import Any
 
 from kowloon.core.clock import Clock
 from kowloon.gateway.certificates import CertificateAuthority
-from kowloon.gateway.transport import Server
+from kowloon.gateway.transport import Receive, Server
 from kowloon.gateway.transport_settings import TransportSettings
 from kowloon.wire.http import HttpRequest, HttpResponse
 
@@ -119,11 +119,14 @@ class Client:
 
 @asynccontextmanager
 async def serving(
-    settings: TransportSettings | None = None, authority: CertificateAuthority | None = None
+    settings: TransportSettings | None = None,
+    authority: CertificateAuthority | None = None,
+    receive: Receive | None = None,
 ) -> AsyncIterator[Running]:
     seen = Seen()
     server = Server(
         seen,
+        receive,
         tls=authority,
         serves_host=lambda host: host.endswith("aliyuncs.com") or host == "127.0.0.1",
         clock=Clock(),

@@ -10,20 +10,13 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from typing import TYPE_CHECKING, Final, cast
 
+from kowloon.gateway.channel import Channel
 from kowloon.gateway.receiving import Gatherer, Incoming
-from kowloon.gateway.sending import SMALL_BYTES, ShortFile, SocketWriter, close_files, pieces_of
+from kowloon.gateway.sending import SMALL_BYTES, ShortFile, close_files, pieces_of, send_files, send_stream
 from kowloon.wire.framing import ArrivingBody, Framed, Phase, Refusal, RequestParser, body_too_large
 from kowloon.wire.http import BodyReceiver, FileSlice, HttpResponse, routing_host
-from kowloon.wire.responses import (
-    CONTINUE,
-    LAST_CHUNK,
-    TUNNEL_OPEN,
-    chunk_of,
-    head_of,
-    may_have_body,
-    small_error,
-)
-from kowloon.wire.tls import RECORD_TYPE_HANDSHAKE, TlsStack
+from kowloon.wire.responses import CONTINUE, TUNNEL_OPEN, head_of, may_have_body, small_error
+from kowloon.wire.tls import RECORD_TYPE_HANDSHAKE
 
 if TYPE_CHECKING:
     from kowloon.gateway.transport import Server
@@ -38,10 +31,9 @@ class Connection(asyncio.Protocol):
         self._server = server
         self._settings = server.settings
         self._loop = loop
-        self._transport: asyncio.Transport
+        self._channel: Channel
         self._peer = ""
-        self._tls = TlsStack()
-        # Of the innermost channel: the socket itself, or the tunnel in it.
+        # Of what is innermost: the socket itself, or the tunnel in it.
         self._parser: RequestParser | None = None
         self._encrypted = False
         self._tunnel_host = ""
@@ -54,62 +46,51 @@ class Connection(asyncio.Protocol):
         self._sending: asyncio.Task[None] | None = None
         self._streaming = False
         self._sent_bytes = 0
-        self._writable = True
-        self._resumed: asyncio.Future[None] | None = None
-        self._reading = True
-        # The client sends no more; it still reads.
-        self._ended = False
-        # Nothing more is read or answered; what is written still goes out.
-        self._finished = False
-        self._lost = False
         self._deadline = math.inf
         self._deadline_of: tuple[str, int] = ("", 0)
 
     # Called by the event loop -------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
-        peer = transport.get_extra_info("peername")
-        self._peer = peer[0] if isinstance(peer, tuple) else ""
+        self._channel = Channel(cast(asyncio.Transport, transport))
+        self._peer = self._channel.peer
         if not self._server.admit(self):
-            self._ended = True
+            self._channel.ended = True
             self._refuse(Refusal(503, "TooManyConnections", "There are too many connections."))
             return
         self._renew_deadline()
 
     def data_received(self, data: bytes) -> None:
-        if self._finished:
+        if self._channel.finished:
             return
-        if self._tls:
+        if self._channel.tls:
             data = self._decrypt(data, from_depth=0)
         self._backlog = self._backlog + data if self._backlog else data
         self._advance()
 
     def eof_received(self) -> bool:
-        self._ended = True
-        if self._finished:
+        self._channel.ended = True
+        if self._channel.finished:
             return False
         self._advance()
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._lost = self._finished = True
+        self._channel.lose()
         self._server.forget(self)
-        self._wake_writer()
         self._drop_incoming()
         # A call goes on when its caller is gone, as it would anywhere; only what is made for the caller stops.
         if self._sending is not None:
             self._sending.cancel()
 
     def pause_writing(self) -> None:
-        self._writable = False
-        self._set_reading(False)
+        self._channel.set_writable(False)
+        self._channel.set_reading(False)
         self._deadline_of = ("write", 0)
         self._deadline = self._loop.time() + self._settings.write_timeout_s
 
     def resume_writing(self) -> None:
-        self._writable = True
-        self._wake_writer()
+        self._channel.set_writable(True)
         self._advance()
 
     # Called by the server -----------------------------------------------------------------------------------------
@@ -118,7 +99,7 @@ class Connection(asyncio.Protocol):
         if now < self._deadline:
             return
         incoming = self._incoming
-        if self._finished or not self._writable or self._sending is not None:
+        if self._channel.finished or not self._channel.writable or self._sending is not None:
             self.abort()
         elif incoming is not None and incoming.receiver is None:
             # It has its answer; it only would not stop sending.
@@ -130,21 +111,20 @@ class Connection(asyncio.Protocol):
 
     def shut_down(self) -> None:
         """Close when idle; a running request and what is being sent end first, a stream ends now."""
-        sending = self._transport.get_write_buffer_size() > 0
+        sending = self._channel.unsent_bytes > 0
         if self._streaming or (self._answering is None and not sending):
             self.abort()
 
     def abort(self) -> None:
-        self._finished = True
         self._drop_incoming()
-        self._transport.abort()
+        self._channel.abort()
 
     # In -----------------------------------------------------------------------------------------------------------
 
     def _advance(self) -> None:
         """Read and answer as far as can be done now, then say what to wait for."""
         at = 0
-        while not self._finished:
+        while not self._channel.finished:
             if self._parser is None and not self._open_channel():
                 break
             parser = cast(RequestParser, self._parser)
@@ -154,7 +134,7 @@ class Connection(asyncio.Protocol):
                 if self._pass_on(parser, self._incoming):
                     continue
             elif parser.ready:
-                if self._answering is None and self._writable:
+                if self._answering is None and self._channel.writable:
                     self._backlog, at = self._backlog[at:] if at else self._backlog, 0
                     self._serve(parser.take())
                     continue
@@ -166,7 +146,7 @@ class Connection(asyncio.Protocol):
             # Not a copy when it is all of them.
             parser.feed(self._backlog[at : at + size_bytes])
             at = min(at + size_bytes, len(self._backlog))
-        if self._finished:
+        if self._channel.finished:
             return
         self._backlog = self._backlog[at:]
         self._settle()
@@ -180,7 +160,7 @@ class Connection(asyncio.Protocol):
         parser, incoming = self._parser, self._incoming
         busy = self._answering is not None or (parser is not None and bool(parser.ready))
         waits = incoming is not None and incoming.waits
-        if self._ended or self._tls.ended:
+        if self._channel.ended or self._channel.tls.ended:
             if self._streaming:
                 self.abort()
                 return
@@ -190,13 +170,13 @@ class Connection(asyncio.Protocol):
                 return
         if not busy and parser is not None and parser.wants_continue:
             self._ask_for_body(parser)
-        self._set_reading(self._writable and not self._backlog and not waits)
+        self._channel.set_reading(self._channel.writable and not self._backlog and not waits)
         self._renew_deadline()
 
     def _ask_for_body(self, parser: RequestParser) -> None:
         if parser.wants_continue:
             parser.wants_continue = False
-            self._write(CONTINUE)
+            self._channel.write(CONTINUE)
 
     def _open_channel(self) -> bool:
         """Decide by its first byte what a fresh channel speaks. False while that needs more bytes."""
@@ -204,29 +184,20 @@ class Connection(asyncio.Protocol):
             return False
         if self._backlog[0] == RECORD_TYPE_HANDSHAKE and not self._encrypted and self._server.tls is not None:
             self._encrypted = True
-            self._tls.push(self._server.tls.context(self._tunnel_host or self._own_address()))
+            self._channel.tls.push(self._server.tls.context(self._tunnel_host or self._channel.own_address))
             data, self._backlog = self._backlog, b""
-            self._backlog = self._decrypt(data, from_depth=len(self._tls) - 1)
-            return not self._finished and self._open_channel()
+            self._backlog = self._decrypt(data, from_depth=len(self._channel.tls) - 1)
+            return not self._channel.finished and self._open_channel()
         scheme = "https" if self._encrypted else "http"
         self._parser = RequestParser(scheme=scheme, peer=self._peer, bounds=self._settings.framing)
         return True
 
-    def _own_address(self) -> str:
-        address = self._transport.get_extra_info("sockname")
-        return str(address[0]) if isinstance(address, tuple) else ""
-
     def _decrypt(self, data: bytes, *, from_depth: int) -> bytes:
         try:
-            plain = self._tls.receive(data, from_depth=from_depth)
-            output = self._tls.take_output()
+            return self._channel.decrypt(data, from_depth=from_depth)
         except ssl.SSLError:
-            # Not TLS after all, or a client that does not trust us: an alert says so.
             self._finish()
             return b""
-        if output:
-            self._transport.write(output)
-        return plain
 
     # Bodies that are not gathered ---------------------------------------------------------------------------------
 
@@ -373,10 +344,10 @@ class Connection(asyncio.Protocol):
 
     def _send(self, item: Framed, response: HttpResponse, body: bytes) -> None:
         self._answering = None
-        if self._finished:
+        if self._channel.finished:
             return
         head = self._head(item, response)
-        self._write(head + body if may_have_body(response, item.request.method) else head)
+        self._channel.write(head + body if may_have_body(response, item.request.method) else head)
         self._close_unless_kept(item)
 
     def _close_unless_kept(self, item: Framed) -> None:
@@ -398,9 +369,10 @@ class Connection(asyncio.Protocol):
         )
 
     def _respond_with_files(self, item: Framed, response: HttpResponse, files: Sequence[FileSlice]) -> None:
-        wanted = not self._finished and may_have_body(response, item.request.method)
+        wanted = not self._channel.finished and may_have_body(response, item.request.method)
         if wanted and sum(file.size_bytes for file in files) > SMALL_BYTES:
-            self._send_slowly(item, response, self._send_files(item, response, files))
+            start = self._head(item, response) + response.body
+            self._send_slowly(item, response, send_files(self._channel, start, files, self._note_sent))
             return
         try:
             # The head counts them, so it is made before they are closed.
@@ -412,8 +384,8 @@ class Connection(asyncio.Protocol):
         finally:
             close_files(response)
         self._answering = None
-        if not self._finished:
-            self._write(head + content)
+        if not self._channel.finished:
+            self._channel.write(head + content)
             self._close_unless_kept(item)
 
     def _send_slowly(self, item: Framed, response: HttpResponse, work: Awaitable[None]) -> None:
@@ -438,63 +410,28 @@ class Connection(asyncio.Protocol):
         self._answering = None
         self.abort()
 
-    async def _send_files(self, item: Framed, response: HttpResponse, files: Sequence[FileSlice]) -> None:
-        start = self._head(item, response) + response.body
-        if self._tls:
-            self._write(start)
-            for piece in pieces_of(files):
-                self._write(piece)
-                self._note_sent(len(piece))
-                await asyncio.sleep(0)
-                await self._drained()
-                if self._finished:
-                    return
-            return
-        await self._flushed()
-        if self._finished:
-            return
-        with self._transport.get_extra_info("socket").dup() as duplicate:
-            writer = SocketWriter(duplicate, self._note_sent)
-            await writer.send(start)
-            for file in files:
-                await writer.send_file(file)
-
-    def _note_sent(self, sent_bytes: int) -> None:
-        self._sent_bytes += sent_bytes
-        self._renew_deadline()
-
     async def _send_stream(self, item: Framed, response: HttpResponse, stream: AsyncIterator[bytes]) -> None:
-        """Send until the stream ends, the client leaves or an error cuts it off; the stream is closed in any case."""
+        head = self._head(item, response)
         try:
-            if self._finished:
+            if self._channel.finished:
                 return
-            self._write(self._head(item, response))
             if may_have_body(response, item.request.method):
-                await self._send_pieces(item, response.body, stream)
+                await send_stream(self._channel, head, response.body, stream, chunked=not item.http_1_0)
+            else:
+                self._channel.write(head)
         finally:
             close = getattr(stream, "aclose", None)
             if close is not None:
                 await close()
 
-    async def _send_pieces(self, item: Framed, first: bytes, stream: AsyncIterator[bytes]) -> None:
-        self._write_piece(item, first)
-        async for piece in stream:
-            await self._drained()
-            if self._finished:
-                return
-            self._write_piece(item, piece)
-        if not item.http_1_0 and not self._finished:
-            self._write(LAST_CHUNK)
-
-    def _write_piece(self, item: Framed, piece: bytes) -> None:
-        # An empty chunk would end the body.
-        if piece:
-            self._write(piece if item.http_1_0 else chunk_of(piece))
+    def _note_sent(self, sent_bytes: int) -> None:
+        self._sent_bytes += sent_bytes
+        self._renew_deadline()
 
     def _refuse(self, refusal: Refusal) -> None:
         response = small_error(refusal.status, refusal.code, refusal.message)
         head = head_of(response, date=self._server.date(), method="", keep_alive=False, http_1_0=False)
-        self._write(head + response.body)
+        self._channel.write(head + response.body)
         self._finish()
 
     def _open_tunnel(self, item: Framed) -> None:
@@ -502,81 +439,29 @@ class Connection(asyncio.Protocol):
         if self._tunnel_host or not host or not self._server.serves_host(host):
             self._refuse(Refusal(403, "TunnelRefused", f"No tunnel to {host[:255] or 'nowhere'} is opened here."))
             return
-        self._write(TUNNEL_OPEN)
+        self._channel.write(TUNNEL_OPEN)
         # Whatever follows belongs to the tunnel, and is looked at afresh.
         self._backlog = cast(RequestParser, self._parser).tunnelled + self._backlog
         self._parser = None
         self._encrypted = False
         self._tunnel_host = host
 
-    # Out ----------------------------------------------------------------------------------------------------------
-
-    def _write(self, data: bytes) -> None:
-        if self._lost:
-            return
-        if self._tls:
-            try:
-                data = self._tls.send(data)
-            except ssl.SSLError:
-                self.abort()
-                return
-        self._transport.write(data)
-
-    async def _drained(self) -> None:
-        while not self._writable and not self._finished:
-            self._resumed = self._loop.create_future()
-            await self._resumed
-
-    async def _flushed(self) -> None:
-        """Until the transport has given all it was given to the kernel."""
-        if self._transport.get_write_buffer_size() == 0:
-            return
-        # With something waiting, this is over the mark at once, and `resume_writing` says when nothing is.
-        self._transport.set_write_buffer_limits(high=0)
-        await self._drained()
-        if not self._lost:
-            self._transport.set_write_buffer_limits()
-
-    def _wake_writer(self) -> None:
-        if self._resumed is not None and not self._resumed.done():
-            self._resumed.set_result(None)
-
     def _finish(self) -> None:
-        """Send no more. The socket closes when the client has, so that unread bytes do not reset the last answer."""
-        if self._finished:
+        """Send no more; soon, close."""
+        if self._channel.finished:
             return
-        self._finished = True
         self._backlog = b""
         self._drop_incoming()
-        try:
-            farewell = self._tls.close() if self._tls else b""
-        except ssl.SSLError:
-            farewell = b""
-        if farewell:
-            self._transport.write(farewell)
-        unsent = self._transport.get_write_buffer_size() > 0
+        self._channel.finish()
+        unsent = self._channel.unsent_bytes > 0
         wait_s = self._settings.write_timeout_s if unsent else self._settings.linger_s
         self._deadline = self._loop.time() + wait_s
-        if self._ended:
-            self._transport.close()
-        elif not self._transport.is_closing():
-            self._transport.write_eof()
-            self._set_reading(True)
 
     # Waiting ------------------------------------------------------------------------------------------------------
 
-    def _set_reading(self, wanted: bool) -> None:
-        if wanted == self._reading or self._transport.is_closing():
-            return
-        self._reading = wanted
-        if wanted:
-            self._transport.resume_reading()
-        else:
-            self._transport.pause_reading()
-
     def _renew_deadline(self) -> None:
         """Start the clock of what is waited for now; it keeps running while that stays the same."""
-        if not self._writable:
+        if not self._channel.writable:
             return
         parser, incoming = self._parser, self._incoming
         begun = parser.begun if parser is not None else 0

@@ -1,14 +1,16 @@
-"""Files as answers: past the transport with sendfile where that is possible, read in pieces where it is not."""
+"""Answers that take their time: files, with sendfile where that is possible, and streams."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Final
 
+from kowloon.gateway.channel import Channel
 from kowloon.wire.http import FileSlice, HttpResponse
+from kowloon.wire.responses import LAST_CHUNK, chunk_of
 
 # Up to this size reading a file and writing it with the head takes less time than sendfile and its preparations.
 SMALL_BYTES: Final = 64 * 1024
@@ -42,11 +44,56 @@ def pieces_of(files: Sequence[FileSlice]) -> Iterator[bytes]:
             yield piece
 
 
-class SocketWriter:
-    """Writes to a socket that is not the transport's own, as a duplicate is, and only while the transport does not.
+async def send_files(
+    channel: Channel, start: bytes, files: Sequence[FileSlice], on_progress: Callable[[int], None]
+) -> None:
+    """Send `start`, then the files. `on_progress` hears of every number of bytes that went out.
 
-    `on_progress` hears of every number of bytes that the kernel took. OSError when the client has left.
+    Raises ConnectionError when the client has left, ShortFile.
     """
+    if channel.tls:
+        channel.write(start)
+        for piece in pieces_of(files):
+            channel.write(piece)
+            on_progress(len(piece))
+            await asyncio.sleep(0)
+            await channel.drained()
+            if channel.finished:
+                return
+        return
+    await channel.flushed()
+    if channel.finished:
+        return
+    with channel.duplicate() as duplicate:
+        writer = _SocketWriter(duplicate, on_progress)
+        await writer.send(start)
+        for file in files:
+            await writer.send_file(file)
+
+
+async def send_stream(
+    channel: Channel, head: bytes, first: bytes, stream: AsyncIterator[bytes], *, chunked: bool
+) -> None:
+    """Send until the stream ends or the client leaves; what the stream raises is raised before a last chunk is sent."""
+    channel.write(head)
+    _write_piece(channel, first, chunked)
+    async for piece in stream:
+        await channel.drained()
+        if channel.finished:
+            return
+        _write_piece(channel, piece, chunked)
+    if chunked and not channel.finished:
+        channel.write(LAST_CHUNK)
+
+
+def _write_piece(channel: Channel, piece: bytes, chunked: bool) -> None:
+    # An empty chunk would end the body.
+    if piece:
+        channel.write(chunk_of(piece) if chunked else piece)
+
+
+class _SocketWriter:
+    """Writes to a socket without blocking, and lets others have their turn."""
 
     def __init__(self, duplicate: socket.socket, on_progress: Callable[[int], None]) -> None:
         self._socket = duplicate

@@ -1,0 +1,128 @@
+"""What one connection reads and writes: through its TLS sessions, and no faster than the client reads."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+
+from kowloon.wire.tls import TlsStack
+
+
+class Channel:
+    """A transport with TLS in front. After `finish` or `abort` nothing more is said; what was written still goes out
+    in the first case."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self.tls = TlsStack()
+        # False while the transport has as much as it may hold.
+        self.writable = True
+        # The client sends no more; it still reads.
+        self.ended = False
+        # Nothing more is read or answered.
+        self.finished = False
+        self._transport = transport
+        self._lost = False
+        self._reading = True
+        self._resumed: asyncio.Future[None] | None = None
+
+    @property
+    def peer(self) -> str:
+        return self._address("peername")
+
+    @property
+    def own_address(self) -> str:
+        return self._address("sockname")
+
+    def _address(self, which: str) -> str:
+        address = self._transport.get_extra_info(which)
+        return str(address[0]) if isinstance(address, tuple) else ""
+
+    @property
+    def unsent_bytes(self) -> int:
+        return self._transport.get_write_buffer_size()
+
+    def duplicate(self) -> socket.socket:
+        """The socket once more; to write to only behind `flushed` and while nobody calls `write`."""
+        duplicate: socket.socket = self._transport.get_extra_info("socket").dup()
+        return duplicate
+
+    def decrypt(self, data: bytes, *, from_depth: int) -> bytes:
+        """The plain bytes. Raises ssl.SSLError when the client does not speak TLS as it should, or does not trust us;
+        `finish` then says so with an alert."""
+        plain = self.tls.receive(data, from_depth=from_depth)
+        output = self.tls.take_output()
+        if output:
+            self._transport.write(output)
+        return plain
+
+    def write(self, data: bytes) -> None:
+        if self._lost:
+            return
+        if self.tls:
+            try:
+                data = self.tls.send(data)
+            except ssl.SSLError:
+                self.abort()
+                return
+        self._transport.write(data)
+
+    async def drained(self) -> None:
+        """Until more may be written, or nothing more can be."""
+        while not self.writable and not self.finished:
+            self._resumed = asyncio.get_running_loop().create_future()
+            await self._resumed
+
+    async def flushed(self) -> None:
+        """Until the kernel has all that was written."""
+        if self._transport.get_write_buffer_size() == 0:
+            return
+        # With something waiting this is over the mark at once, and `resume_writing` says when nothing is.
+        self._transport.set_write_buffer_limits(high=0)
+        await self.drained()
+        if not self._lost:
+            self._transport.set_write_buffer_limits()
+
+    def set_writable(self, writable: bool) -> None:
+        self.writable = writable
+        if writable:
+            self._wake()
+
+    def set_reading(self, wanted: bool) -> None:
+        if wanted == self._reading or self._transport.is_closing():
+            return
+        self._reading = wanted
+        if wanted:
+            self._transport.resume_reading()
+        else:
+            self._transport.pause_reading()
+
+    def finish(self) -> None:
+        """Send no more. The socket closes when the client has, so that unread bytes do not reset the last answer."""
+        if self.finished:
+            return
+        self.finished = True
+        try:
+            farewell = self.tls.close() if self.tls else b""
+        except ssl.SSLError:
+            farewell = b""
+        if farewell:
+            self._transport.write(farewell)
+        if self.ended:
+            self._transport.close()
+        elif not self._transport.is_closing():
+            self._transport.write_eof()
+            self.set_reading(True)
+
+    def abort(self) -> None:
+        self.finished = True
+        self._transport.abort()
+
+    def lose(self) -> None:
+        """The connection is gone."""
+        self._lost = self.finished = True
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._resumed is not None and not self._resumed.done():
+            self._resumed.set_result(None)
