@@ -18,14 +18,16 @@ def authorise(call: Call) -> None:
     """Raises AccessDenied; notes on the call what decided."""
     if call.operation.open_to_all:
         return
-    check(call, call.operation.action, call.found, call.key, call.operation.acl)
+    # A name that is taken is answered as that, whoever has it.
+    bucket = None if call.operation.creates else call.found
+    check(call, call.operation.action, bucket, call.key, call.operation.acl)
 
 
 def check(call: Call, action: str, bucket: Bucket | None, key: str, acl: str) -> None:
     """The same for something else that the call needs, such as reading the source of a copy."""
     owner = bucket.account if bucket is not None else call.account
     if call.principal is not None and call.account == owner:
-        resource = _resource(owner, bucket, key)
+        resource = _resource(owner, bucket.id if bucket is not None else call.address.bucket, key)
         decision = call.parts.authorizer.decide(call.principal, f"oss:{action}", resource, call.request.peer)
         call.reason = decision.reason
         if decision.allowed:
@@ -36,10 +38,9 @@ def check(call: Call, action: str, bucket: Bucket | None, key: str, acl: str) ->
     raise _denial(call, owner, key)
 
 
-def _resource(account: str, bucket: Bucket | None, key: str) -> str:
-    if bucket is None:
-        return f"acs:oss:*:{account}:*"
-    return f"acs:oss:*:{account}:{bucket.id}/{key}" if key else f"acs:oss:*:{account}:{bucket.id}"
+def _resource(account: str, bucket: str, key: str) -> str:
+    """As RAM writes it: a bucket, an object in it, or everything of the account."""
+    return f"acs:oss:*:{account}:{bucket}/{key}" if key else f"acs:oss:*:{account}:{bucket or '*'}"
 
 
 def _allowed_by_acl(call: Call, bucket: Bucket, key: str, needed: str) -> bool:

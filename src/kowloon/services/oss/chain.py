@@ -62,6 +62,7 @@ class ObjectChain:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._keys = KeyCache()
+        self._regions = parts.board.topology.regions
         # The chain, in order. Each step adds to the call or raises ApiError.
         self._steps: tuple[Callable[[Call], None], ...] = (
             self._identify,
@@ -147,7 +148,7 @@ class ObjectChain:
 
     def _find_bucket(self, call: Call) -> None:
         address = call.address
-        if address.region in self._parts.board.topology.regions:
+        if address.region in self._regions:
             call.region = address.region
         if not address.bucket:
             return
@@ -182,6 +183,8 @@ class ObjectChain:
             _check_time(claim, call.wall)
             _check_token(key, claim.security_token, call.wall)
             call.principal = key.principal
+            if call.operation.creates and not call.address.region and claim.region in self._regions:
+                call.region = claim.region
             call.body_hash = "" if claim.payload_hash == UNSIGNED_PAYLOAD else claim.payload_hash
         # Not before: who may not know a bucket's name learns nothing about it. A new bucket has none yet.
         if call.found is None and call.address.bucket and not call.operation.creates:
@@ -190,6 +193,8 @@ class ObjectChain:
     def _throttle(self, call: Call) -> None:
         """Front ends with less capacity than demand serve their share of the calls and refuse the rest."""
         state = self._parts.board.view(call.now).service(oss.node(call.region))
+        if state.share <= 0.0:
+            raise SERVICE_UNAVAILABLE.error()
         if state.share < 1.0 and self._parts.ids.random.random() >= state.share:
             call.fault = ",".join(state.because)
             raise BUSY.error()
