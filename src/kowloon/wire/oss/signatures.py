@@ -40,7 +40,7 @@ class Verdict(msgspec.Struct, frozen=True):
             "OSSAccessKeyId": claim.access_key_id,
             "SignatureProvided": claim.signature,
             "StringToSign": self.string_to_sign,
-            "StringToSignBytes": self.string_to_sign.encode().hex(" ").upper(),
+            "StringToSignBytes": self.string_to_sign.encode("utf-8", "surrogatepass").hex(" ").upper(),
         }
         if self.canonical_request:
             extra["CanonicalRequest"] = self.canonical_request
@@ -85,10 +85,10 @@ def verify(
 def verify_policy(claim: Claim, policy: str, secret: str, keys: KeyCache) -> Verdict:
     """Whether `secret` signed `policy`, the base64 text of a posted form."""
     if claim.scheme is Scheme.V1:
-        holds = _holds_base64(secret, policy.encode(), "sha1", claim.signature)
+        holds = _holds_base64(secret, policy, "sha1", claim.signature)
     elif claim.scheme is Scheme.V4:
         key = keys.key(secret, claim.date_stamp, claim.region, claim.product)
-        holds = _same(hmac.digest(key, policy.encode(), "sha256").hex(), claim.signature)
+        holds = _same(hmac.digest(key, policy.encode("utf-8", "surrogatepass"), "sha256").hex(), claim.signature)
     else:
         raise ValueError(f"{claim.scheme} forms carry no signature")
     return MATCHED if holds else Verdict(False, policy)
@@ -98,19 +98,25 @@ def _same(calculated: str, claimed: str) -> bool:
     return hmac.compare_digest(calculated.encode(), claimed.encode("utf-8", "surrogatepass"))
 
 
-def _holds_base64(secret: str, signed: bytes, digest: str, claimed: str) -> bool:
-    mac = base64.b64encode(hmac.digest(secret.encode(), signed, digest))
-    return hmac.compare_digest(mac, claimed.encode("utf-8", "surrogatepass"))
+def _holds_base64(secret: str, text: str, digest: str, claimed: str) -> bool:
+    key, signature = secret.encode(), claimed.encode("utf-8", "surrogatepass")
+    mac = hmac.digest(key, text.encode("utf-8", "surrogatepass"), digest)
+    if hmac.compare_digest(base64.b64encode(mac), signature):
+        return True
+    return any(
+        hmac.compare_digest(base64.b64encode(hmac.digest(key, other, digest)), signature)
+        for other in _other_bytes(text)
+    )
 
 
-def _encodings(text: str) -> Iterator[bytes]:
-    """The bytes that a client may have signed: headers that came as Latin-1 are text here."""
-    yield text.encode("utf-8", "surrogatepass")
-    if not text.isascii():
-        try:
-            yield text.encode("latin-1")
-        except UnicodeEncodeError:
-            return
+def _other_bytes(text: str) -> list[bytes]:
+    """What else a client may have signed: headers that came as Latin-1 are text here."""
+    if text.isascii():
+        return []
+    try:
+        return [text.encode("latin-1")]
+    except UnicodeEncodeError:
+        return []
 
 
 # V1 -------------------------------------------------------------------------------------------------------------------
@@ -124,13 +130,13 @@ def _verify_v1(claim: Claim, request: HttpRequest, query: Mapping[str, str], add
     resource = _plain_resource(address)
     if not query:
         string_to_sign = head + resource
-        if any(_holds_base64(secret, signed, "sha1", claim.signature) for signed in _encodings(string_to_sign)):
+        if _holds_base64(secret, string_to_sign, "sha1", claim.signature):
             return MATCHED
         return Verdict(False, string_to_sign)
     shown = ""
     for signed_names in _signed_sets(query):
         string_to_sign = head + resource + _subresources(signed_names, query)
-        if any(_holds_base64(secret, signed, "sha1", claim.signature) for signed in _encodings(string_to_sign)):
+        if _holds_base64(secret, string_to_sign, "sha1", claim.signature):
             return MATCHED
         shown = shown or string_to_sign
     return Verdict(False, shown)
@@ -168,7 +174,7 @@ def _verify_v2(claim: Claim, request: HttpRequest, query: Mapping[str, str], add
         f"{';'.join(claim.additional_headers)}\n{encode(_plain_resource(address))}"
         f"{'?' if canonical_query else ''}{canonical_query}"
     )
-    if any(_holds_base64(secret, signed, "sha256", claim.signature) for signed in _encodings(string_to_sign)):
+    if _holds_base64(secret, string_to_sign, "sha256", claim.signature):
         return MATCHED
     return Verdict(False, string_to_sign)
 
@@ -191,7 +197,7 @@ def _verify_v4(
     prefix = f"{V4_ALGORITHM}\n{claim.date}\n{claim.date_stamp}/{claim.region}/{claim.product}/{V4_REQUEST}\n"
     key = keys.key(secret, claim.date_stamp, claim.region, claim.product)
     shown = ""
-    for signed in _encodings(canonical_request):
+    for signed in (canonical_request.encode("utf-8", "surrogatepass"), *_other_bytes(canonical_request)):
         string_to_sign = prefix + hashlib.sha256(signed).hexdigest()
         if _same(hmac.digest(key, string_to_sign.encode(), "sha256").hex(), claim.signature):
             return MATCHED
