@@ -43,6 +43,8 @@ class Applying:
             return
         if kind is Kind.CHANGE and len(records.zones) > 1:
             self._watermarks[records.zones] = stamp
+        if kind is Kind.REPAIR:
+            self._leave_old_places(records)
         self._inlined(records, blobs_at)
         segment = segment_of(place)
         puts = records.puts
@@ -73,6 +75,13 @@ class Applying:
         index.state.log_end = log_end
         index.state.counter = max(index.state.counter, counter)
         index.save(self._transaction, self._volumes, self._segments)
+
+    def _leave_old_places(self, records: Records) -> None:
+        """Blobs that come again lie where they were damaged no more."""
+        for id, size_bytes, _ in records.inlined:
+            place = self._index.pop_place(self._transaction, id)
+            if place:
+                self._need(segment_of(place), -size_bytes)
 
     def _inlined(self, records: Records, blobs_at: int) -> None:
         for id, size_bytes, _ in records.inlined:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from kowloon.engines.blob.base import Entry, Layout, ZoneMode, ZoneReadOnly, ZoneUnavailable
@@ -28,6 +28,16 @@ class Zones(Protocol):
     def part(self, zone: str) -> ZonePart: ...
     def mode(self, zone: str) -> ZoneMode: ...
     def fell_behind(self, copies: Copies) -> None: ...
+
+
+class Healer(Protocol):
+    """What brings a zone back in sync."""
+
+    def takes(self, volume: int, records: Records) -> bool:
+        """Whether the zone has what a new change builds on; if not, it must be looked at again."""
+        ...
+
+    def failed(self, problem: BaseException) -> None: ...
 
 
 class Commit:
@@ -71,9 +81,11 @@ class Copies:
         self.in_sync = list(layout.zones)
         self.epoch = 0
         #: Zones that are being healed take new changes too, but do not count.
-        self.healing: dict[str, Callable[[int, Records], bool]] = {}
+        self.healing: dict[str, Healer] = {}
         #: Changes of entries that a zone has missed since it fell behind.
         self.missed: dict[str, int] = {}
+        #: The last change that was given to the zones in sync.
+        self.watermark = 0
         self._zones = zones
         self._single = len(layout.zones) == 1
 
@@ -101,8 +113,7 @@ class Copies:
 
     def writers(self) -> list[str]:
         """Zones in sync that take writes; ZoneUnavailable or ZoneReadOnly where they are too few."""
-        zones = self._zones
-        able = [zone for zone in self.in_sync if zones.mode(zone) in WRITING and zones.part(zone).broken is None]
+        able = [zone for zone in self.in_sync if self._can_write(zone)]
         if len(able) < self.layout.quorum:
             missing = [zone for zone in self.layout.zones if zone not in able]
             try:
@@ -112,10 +123,22 @@ class Copies:
             raise ZoneReadOnly(missing, f"too few zones can be written: {', '.join(missing)} cannot")
         return able
 
+    def _can_write(self, zone: str) -> bool:
+        return self._zones.mode(zone) in WRITING and self._zones.part(zone).broken is None
+
+    def behind(self) -> list[str]:
+        return [zone for zone in self.layout.zones if zone not in self.in_sync]
+
+    def check_heals(self, zone: str) -> None:
+        """ZoneUnavailable when a zone that is being healed cannot be written any more, or none can be read."""
+        self.reader()
+        if not self._can_write(zone):
+            raise ZoneUnavailable([zone], f"{zone} cannot be written")
+
     def writing_parts(self) -> list[ZonePart]:
         """Zones that take the bytes of new blobs: also those that are being healed, if they can."""
         zones = self._zones
-        behind = [zone for zone in self.healing if zones.mode(zone) in WRITING and zones.part(zone).broken is None]
+        behind = [zone for zone in self.healing if self._can_write(zone)]
         return [zones.part(zone) for zone in (*self.writers(), *behind)]
 
     def unavailable(self, message: str) -> ZoneUnavailable:
@@ -148,6 +171,7 @@ class Copies:
             return commit
         if len(able) < len(self.in_sync):
             self._leave([zone for zone in self.in_sync if zone not in able])
+        self.watermark = stamp
         for zone in able:
             report = functools.partial(self._report, commit, zone)
             zones.part(zone).submit(Submission(Kind.CHANGE, stamp, volume, records, encoded, data, entries, report))
@@ -166,17 +190,31 @@ class Copies:
         data: list[bytes],
         entries: dict[bytes, Entry | None],
     ) -> None:
-        takes = self.healing.get(zone)
-        if takes is not None and takes(volume, records):
-            submission = Submission(Kind.REPAIR, stamp, volume, records, encoded, data, entries, _ignore)
+        healer = self.healing.get(zone)
+        if healer is not None and self._can_write(zone) and healer.takes(volume, records):
+            report = functools.partial(self._report_behind, zone)
+            submission = Submission(Kind.REPAIR, stamp, volume, records, encoded, data, entries, report)
             self._zones.part(zone).submit(submission)
         else:
             self.missed[zone] = self.missed.get(zone, 0) + len(entries)
 
     def _report(self, commit: Commit, zone: str, problem: BaseException | None) -> None:
-        if problem is not None and zone in self.in_sync and len(self.in_sync) > 1:
-            self._leave([zone])
+        if problem is not None:
+            self._report_missed(zone)
         commit.report(problem)
+
+    def _report_behind(self, zone: str, problem: BaseException | None) -> None:
+        if problem is None:
+            return
+        if zone in self.in_sync:
+            self._report_missed(zone)
+        elif zone in self.healing:
+            self.healing[zone].failed(problem)
+
+    def _report_missed(self, zone: str) -> None:
+        """The last zone in sync stays: what it has is all there is."""
+        if zone in self.in_sync and len(self.in_sync) > 1:
+            self._leave([zone])
 
     def _leave(self, missing: list[str]) -> None:
         """Those zones have missed something: the others write it down before anything else."""
@@ -185,19 +223,52 @@ class Copies:
         self.write_state([zone for zone in self.in_sync if zone not in missing])
         self._zones.fell_behind(self)
 
-    def write_state(self, in_sync: list[str], watermark: int = 0) -> None:
+    def write_state(self, in_sync: list[str]) -> None:
         """A new epoch, written by the zones that are in sync in it."""
         zones = self._zones
         self.epoch += 1
         self.in_sync = in_sync
+        state = GroupState(self.layout.zones, self.epoch, tuple(in_sync), self.watermark)
+        encoded = encode_records(state)
         for zone in in_sync:
-            part = zones.part(zone)
-            known = part.index.groups.get(self.layout.zones)
-            mark = max(watermark, known.watermark if known is not None else 0)
-            state = GroupState(self.layout.zones, self.epoch, tuple(in_sync), mark)
-            encoded = encode_records(state)
-            part.submit(Submission(Kind.GROUP, zones.counter.next(), 0, state, encoded, [], {}, _ignore))
+            report = functools.partial(self._report_behind, zone)
+            stamp = zones.counter.next()
+            zones.part(zone).submit(Submission(Kind.GROUP, stamp, 0, state, encoded, [], {}, report))
+
+    def restore(self, states: Mapping[str, GroupState | None]) -> None:
+        """After a start, from what each zone knows of the group."""
+        self.epoch, in_sync = where_history_is_longest(states)
+        known = [state for state in states.values() if state is not None]
+        self.watermark = max((state.watermark for state in known), default=0)
+        if any(state.in_sync != tuple(in_sync) for state in known if state.epoch == self.epoch):
+            self.write_state(in_sync)
+
+    def lost(self, zone: str) -> None:
+        """Everything that the zone had is gone. Where it was the last one in sync, the longest history left is
+        all there is."""
+        if self._single:
+            return
+        self.in_sync = [each for each in self.in_sync if each != zone]
+        if not self.in_sync:
+            states = {each: self._zones.part(each).group(self.layout.zones) for each in self.layout.zones}
+            _, self.in_sync = where_history_is_longest({**states, zone: None})
+        self.write_state(self.in_sync)
+        self._zones.fell_behind(self)
+
+    def entries_behind(self, zone: str) -> int:
+        """About how many entries a zone that is behind has to take over."""
+        if zone in self.in_sync:
+            return 0
+        counts = [self._zones.part(each).entries_of(self.layout.zones) for each in (*self.in_sync, zone)]
+        return max(max(counts) - counts[-1], self.missed.get(zone, 0))
 
 
-def _ignore(problem: BaseException | None) -> None:
-    """The zone that could not write it falls behind with the next change, if it has not already."""
+def where_history_is_longest(states: Mapping[str, GroupState | None]) -> tuple[int, list[str]]:
+    """After a start: the latest epoch, and those of its zones that have everything."""
+    epoch = max((state.epoch for state in states.values() if state is not None), default=0)
+    named = {zone for state in states.values() if state is not None and state.epoch == epoch for zone in state.in_sync}
+    watermarks = {zone: state.watermark for zone, state in states.items() if state is not None}
+    # Where every zone of the latest epoch has lost its disks, the best of what is left is all there is.
+    candidates = {zone: mark for zone, mark in watermarks.items() if zone in named} or watermarks
+    longest = max(candidates.values(), default=0)
+    return epoch, [zone for zone in states if candidates.get(zone, 0) == longest]

@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import os
 import tempfile
+from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -98,6 +99,8 @@ class ZonePart:
         self._pending: dict[int, dict[bytes, _Pending]] = {}
         self._fresh: dict[int, bytes] = {}
         self._scheduled = False
+        self._submitted = self._ended = 0
+        self._waiters: deque[tuple[int, asyncio.Future[None]]] = deque()
         self._syncing: asyncio.Future[None] | None = None
         self._sync_timer: asyncio.TimerHandle | None = None
         self._freed_files: list[int] = []
@@ -143,6 +146,31 @@ class ZonePart:
             entry = pending[names.pop()].entry
             if entry is not None:
                 yield entry
+
+    def sequence_of(self, volume: int, key: bytes) -> int | None:
+        pending = self._pending.get(volume)
+        if pending is not None:
+            found = pending.get(key)
+            if found is not None:
+                return found.entry.sequence if found.entry is not None else None
+        raw = self.index.raw(volume, key)
+        return origin_of(raw)[0] if raw is not None else None
+
+    def volumes(self, zones: tuple[str, ...]) -> set[int]:
+        """Those of a layout that something was kept in."""
+        return {id for id, state in self.index.volumes.items() if state.zones == zones}
+
+    def entries_of(self, zones: tuple[str, ...]) -> int:
+        return sum(state.entries for state in self.index.volumes.values() if state.zones == zones)
+
+    def group(self, zones: tuple[str, ...]) -> GroupState | None:
+        """What it knew of its group when it was opened; None where something of its history is missing."""
+        return None if self.damaged_frames else self.index.groups.get(zones)
+
+    def file_of(self, blob: Blob) -> FileSlice | None:
+        """The open file of a blob that has one of its own."""
+        place = self._place(blob)
+        return self.slice(blob, 0, blob.size_bytes) if place == FILE_PLACE else None
 
     def entries(self) -> int:
         return sum(volume.entries for volume in self.index.volumes.values())
@@ -233,6 +261,7 @@ class ZonePart:
             for inlined, data in zip(payload.inlined, submission.blobs, strict=True):
                 self._fresh[inlined.id] = data
         self._queue.append(submission)
+        self._submitted += 1
         if not self._scheduled:
             self._scheduled = True
             asyncio.get_running_loop().call_soon(self._flush)
@@ -300,6 +329,27 @@ class ZonePart:
                 self._own(item)
         for item in batch:
             item.report(None)
+        self._wake(len(batch))
+
+    def _wake(self, ended: int) -> None:
+        self._ended += ended
+        while self._waiters and self._waiters[0][0] <= self._ended:
+            waiter = self._waiters.popleft()[1]
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def settled(self) -> asyncio.Future[None]:
+        """Ends when everything submitted so far is in the index, or has failed."""
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if self._ended == self._submitted:
+            waiter.set_result(None)
+        else:
+            self._waiters.append((self._submitted, waiter))
+        return waiter
+
+    def waiting_bytes(self) -> int:
+        """Of small blobs that are on their way."""
+        return sum(map(len, self._fresh.values()))
 
     def _apply(self, batch: list[Submission]) -> None:
         def run(transaction: Any) -> list[int]:
@@ -343,7 +393,7 @@ class ZonePart:
         try:
             if start is not None:
                 self.segments.cut(start)
-            self.index.reopen()
+                self.index.reopen()
         except (OSError, lmdb.Error) as worse:
             self.broken = f"the disk failed: {worse}"
         error = BlobError(f"the change could not be written: {problem}")
@@ -352,6 +402,7 @@ class ZonePart:
             self._forget(item)
         for item in batch:
             item.report(error)
+        self._wake(len(batch))
 
     # Flushing and files, off the loop
 
@@ -395,9 +446,18 @@ class ZonePart:
             self._freed_files.append(blob_id)
             self._sync_later()
 
-    def settle(self) -> None:
-        """Write what was submitted in this turn now, where nothing has to be waited for."""
-        self._flush()
+    async def remove_freed(self) -> None:
+        """Files that were freed are gone, so that their names may be used again."""
+        await self.settled()
+        end, paths = self.segments.unsynced()
+        freed = [self.file_path(blob_id) for blob_id in self._freed_files]
+        self._freed_files = []
+        running = asyncio.get_running_loop().run_in_executor(None, _flush_and_unlink, paths, freed)
+        self._background.add(running)
+        running.add_done_callback(self._background.discard)
+        await asyncio.wait(list(self._background))
+        running.result()
+        self.segments.mark_synced(end)
 
     async def close(self) -> None:
         """Everything that was submitted is on disk, and the index is known to be whole."""
@@ -414,17 +474,19 @@ class ZonePart:
         self.segments.close()
 
     def _last_words(self, paths: list[Path], freed: list[Path]) -> None:
-        flush(paths)
-        unlink(freed)
+        _flush_and_unlink(paths, freed)
         self.index.flush()
         self.index.close()
         recovery.mark_closed(self.folder)
 
-    async def abandon(self) -> None:
-        """Close without a word: the folder is going to be removed."""
+    def abandon(self) -> None:
+        """Its disks are gone: what was submitted fails."""
         self.broken = "its disks are gone"
         batch, self._queue = self._queue, []
         self._fail(batch, None, OSError(self.broken))
+
+    async def stop(self) -> None:
+        """After `abandon`: nothing uses the folder any more."""
         while self._syncing is not None or self._background:
             await asyncio.wait([running for running in (self._syncing, *self._background) if running is not None])
         if self._sync_timer is not None:
@@ -437,6 +499,11 @@ class ZonePart:
 def unlink(paths: list[Path]) -> None:
     for path in paths:
         path.unlink(missing_ok=True)
+
+
+def _flush_and_unlink(paths: list[Path], freed: list[Path]) -> None:
+    flush(paths)
+    unlink(freed)
 
 
 def copy_file(original: FileSlice, path: Path) -> int:

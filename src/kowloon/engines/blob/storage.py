@@ -8,19 +8,24 @@ import itertools
 import os
 import shutil
 import tempfile
+from collections.abc import Awaitable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from kowloon.core.clock import Clock
+from kowloon.core.clock import Clock, RealSeconds
 from kowloon.core.errors import ConfigurationError
-from kowloon.engines.blob.base import Delete, Layout, ZoneMode
-from kowloon.engines.blob.copies import READING, Copies
+from kowloon.engines.blob.base import BlobError, Delete, Layout, ScrubReport, ZoneMode, ZoneReport, ZoneUnavailable
+from kowloon.engines.blob.copies import READING, WRITING, Copies
+from kowloon.engines.blob.healing import Healing
 from kowloon.engines.blob.part import Counter, ZonePart
+from kowloon.engines.blob.scrub import Scrub
 from kowloon.engines.blob.volume import SMALL_BYTES, CopiedVolume
 from kowloon.engines.blob.writer import FileWriter, Target
 
 _HASHING_THREADS = 2
 _DROPPED_AT_ONCE = 200
+_RETRY_S = 1.0
+_TRASH = ".lost-"
 
 
 class ZonedStorage:
@@ -40,6 +45,7 @@ class ZonedStorage:
         self._copies: dict[Layout, Copies] = {}
         self._volumes: dict[int, CopiedVolume] = {}
         self._threads = ThreadPoolExecutor(_HASHING_THREADS, thread_name_prefix="blob")
+        self._healing: dict[tuple[Layout, str], asyncio.Task[None]] = {}
         self._lock: int | None = None
 
     # Opening and closing
@@ -49,10 +55,23 @@ class ZonedStorage:
             return
         if self._folder.exists():
             self._claim()
-            zones = sorted(path.name for path in self._folder.iterdir() if path.is_dir())
             loop = asyncio.get_running_loop()
-            for zone in zones:
+            folders = sorted(path for path in self._folder.iterdir() if path.is_dir())
+            for trash in [path for path in folders if path.name.startswith(_TRASH)]:
+                await loop.run_in_executor(None, shutil.rmtree, trash)
+                folders.remove(trash)
+            for zone in [path.name for path in folders]:
                 self._parts[zone] = await loop.run_in_executor(None, self._open_part, zone)
+            layouts = {zones for part in self._parts.values() for zones in part.index.groups}
+            for layout_zones in sorted(layouts):
+                await self._find_in_sync(self._copies_of(Layout(layout_zones)))
+
+    async def _find_in_sync(self, copies: Copies) -> None:
+        """Who has everything, after whatever ended the last run; writing needs a quorum of those."""
+        copies.restore({zone: self.part(zone).group(copies.layout.zones) for zone in copies.layout.zones})
+        self._heal_where_needed()
+        while len(copies.in_sync) < copies.layout.quorum and self._healing:
+            await asyncio.wait(list(self._healing.values()), return_when=asyncio.FIRST_COMPLETED)
 
     def _claim(self) -> None:
         """One process at a time."""
@@ -86,7 +105,14 @@ class ZonedStorage:
             found = self._parts[zone] = self._open_part(zone)
         return found
 
+    async def _stop_healing(self) -> None:
+        tasks = list(self._healing.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
     async def close(self) -> None:
+        await self._stop_healing()
         for part in self._parts.values():
             await part.close()
         self._parts.clear()
@@ -100,12 +126,10 @@ class ZonedStorage:
             self._temporary = None
 
     async def wipe(self) -> None:
-        loop = asyncio.get_running_loop()
-        for zone in list(self._parts):
-            part = self._parts.pop(zone)
-            await part.abandon()
-            await loop.run_in_executor(None, shutil.rmtree, part.folder)
+        await self._stop_healing()
+        gone = [self._remove_part(zone, part) for zone, part in list(self._parts.items())]
         self._forget_everything()
+        await asyncio.gather(*gone)
 
     def _forget_everything(self) -> None:
         self._copies.clear()
@@ -144,6 +168,8 @@ class ZonedStorage:
     def set_mode(self, zone: str, mode: ZoneMode, delay_s: float = 0.0) -> None:
         self._modes[zone] = mode
         self._delays_s[zone] = delay_s
+        if mode in WRITING:
+            self._heal_where_needed()
 
     def mode(self, zone: str) -> ZoneMode:
         return self._modes.get(zone, ZoneMode.SERVING)
@@ -162,25 +188,65 @@ class ZonedStorage:
                 entries=part.entries(),
                 stored_bytes=part.index.state.stored_bytes,
                 dead_bytes=part.dead_bytes(),
-                behind=0,
+                behind=sum(copies.entries_behind(zone) for copies in self.copies_with(zone)),
             )
             for zone, part in sorted(self._parts.items())
         ]
 
     async def lose(self, zone: str) -> None:
-        part = self._parts.pop(zone, None)
-        if part is not None:
-            await part.abandon()
-            await asyncio.get_running_loop().run_in_executor(None, shutil.rmtree, part.folder)
+        part = self._parts.get(zone)
+        if part is None:
+            return
+        gone = self._remove_part(zone, part)
+        for copies in self.copies_with(zone):
+            copies.lost(zone)
+        await gone
+
+    def _remove_part(self, zone: str, part: ZonePart) -> Awaitable[None]:
+        """Gone at once; what is waited for is only that its bytes are removed."""
+        part.abandon()
+        del self._parts[zone]
+        trash = self._root() / f"{_TRASH}{zone}-{self.counter.next()}"
+        part.folder.rename(trash)
+        return self._remove_trash(part, trash)
+
+    async def _remove_trash(self, part: ZonePart, trash: Path) -> None:
+        await part.stop()
+        await asyncio.get_running_loop().run_in_executor(None, shutil.rmtree, trash)
 
     async def heal(self) -> None:
-        raise NotImplementedError
+        self._heal_where_needed()
+        while self._healing:
+            await asyncio.wait(list(self._healing.values()))
 
     async def scrub(self, zone: str) -> ScrubReport:
-        raise NotImplementedError
+        return await Scrub(zone, self.part(zone), self.copies_with(zone), self).run()
+
+    def copies_with(self, zone: str) -> list[Copies]:
+        return [copies for copies in self._copies.values() if zone in copies.layout.zones]
 
     def fell_behind(self, copies: Copies) -> None:
-        pass
+        self._heal_where_needed()
+
+    def _heal_where_needed(self) -> None:
+        for copies in self._copies.values():
+            for zone in copies.behind():
+                if self.mode(zone) in WRITING and (copies.layout, zone) not in self._healing:
+                    task = asyncio.get_running_loop().create_task(self._heal(copies, zone))
+                    self._healing[copies.layout, zone] = task
+
+    async def _heal(self, copies: Copies, zone: str) -> None:
+        """Until it is in sync, or cannot be brought there for another reason than a passing one."""
+        try:
+            while zone in copies.behind() and self.mode(zone) in WRITING:
+                try:
+                    await Healing(copies, zone, self).run()
+                except ZoneUnavailable:
+                    return
+                except BlobError:
+                    await self._clock.sleep(RealSeconds(_RETRY_S))
+        finally:
+            del self._healing[copies.layout, zone]
 
 
 def open_storage(folder: Path | None, *, durable: bool, clock: Clock) -> ZonedStorage:
