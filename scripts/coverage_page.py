@@ -31,9 +31,9 @@ def page() -> str:
         "|---|---|---:|---:|---|",
     ]
     for product in registry.products:
-        published = registry.known.get(product.version, {}).get(product.code, frozenset())
-        names = ", ".join(sorted(product.actions))
-        lines.append(f"| {product.code} | {product.version} | {len(product.actions)} | {len(published)} | {names} |")
+        published = len(registry.published_by(product))
+        names = ", ".join(product.built)
+        lines.append(f"| {product.code} | {product.version} | {len(product.built)} | {published} | {names} |")
     lines += ["", "## Fault kinds", "", "| Kind | Also | Acts on | Does |", "|---|---|---|---|"]
     for kind in KINDS:
         lines.append(f"| `{kind.name}` | {', '.join(kind.short)} | {', '.join(kind.scopes)} | {kind.summary} |")

@@ -56,8 +56,9 @@ class Action:
 
 class Product:
     """One product at one API version. `hosts`: first labels of its endpoint names. `code` is the vendor's, as in RAM
-    (`ecs:RunInstances` is `ram_code:action`). `denied`: what a RAM denial answers there. `resources`: what it stores.
-    `nodes`/`edges`: its control plane in a region, for the health model."""
+    (`ecs:RunInstances` is `ram_code:action`). `denied`: what a RAM denial answers there. `published`: all its
+    operations, where the vendor's tables of actions do not have them. `resources`: what it stores. `plane`: the nodes
+    and edges of its control plane in a region, for the health model."""
 
     def __init__(
         self,
@@ -69,6 +70,7 @@ class Product:
         resources: Iterable[type[Resource]] = (),
         central: bool = False,
         denied: ErrorSpec,
+        published: frozenset[str] = frozenset(),
         plane: Callable[[str, tuple[str, ...]], tuple[list[ServiceNode], list[Edge]]] | None = None,
     ) -> None:
         self.code = code
@@ -78,6 +80,7 @@ class Product:
         self.resources = tuple(resources)
         self.central = central
         self.denied = denied
+        self.published = published
         self.plane = plane
         self.actions: dict[str, Action] = {}
 
@@ -106,6 +109,11 @@ class Product:
             return handler
 
         return declare
+
+    @property
+    def built(self) -> list[str]:
+        """The names of its operations."""
+        return sorted(self.actions)
 
     def node(self, region: str) -> str:
         """The name of its control plane in the health model."""
@@ -138,6 +146,13 @@ class Registry:
             label = host.split(".", 1)[0]
             candidates = [product for product in candidates if label in product.hosts] or candidates
         return candidates[0].actions[action] if candidates else None
+
+    def published_by(self, product: Product) -> frozenset[str]:
+        """All operations that the vendor publishes for a product, built here or not."""
+        if product.published:
+            return product.published
+        known = self.known.get(product.version, {})
+        return next((names for code, names in known.items() if code.lower() == product.code.lower()), frozenset())
 
     def published(self, version: str, action: str) -> str | None:
         """The product that has this action in the vendor's tables, or None."""

@@ -139,16 +139,12 @@ class AdminRoutes:
         """Built actions per product, and how many the vendor publishes."""
         rows = []
         for product in self._registry.products:
-            known = self._registry.known.get(product.version, {})
-            published = next(
-                (names for code, names in known.items() if code.lower() == product.code.lower()), frozenset()
-            )
             rows.append(
                 {
                     "product": product.code,
                     "version": product.version,
-                    "built": sorted(product.actions),
-                    "published": len(published),
+                    "built": product.built,
+                    "published": len(self._registry.published_by(product)),
                 }
             )
         return answer_json({"products": rows})

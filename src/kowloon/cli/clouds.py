@@ -26,6 +26,9 @@ def up(
     unsandboxed_user_data: bool = typer.Option(
         False, "--unsandboxed-user-data", help="Run user data even where no sandbox can be made."
     ),
+    durable: bool = typer.Option(
+        False, "--durable", help="Objects survive the loss of power: every write waits for the disk."
+    ),
     quiet: bool = typer.Option(False, "--quiet", help="Print nothing but errors."),
 ) -> None:
     """Run the cloud in the foreground until Ctrl-C. Its parts outlive a crash of this process for 30 s."""
@@ -38,6 +41,7 @@ def up(
         region=region,
         seed=seed,
         unsandboxed_user_data=unsandboxed_user_data,
+        durable=durable,
     )
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     import uvloop

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from kowloon.actions.declare import Product
 from kowloon.actions.errors import FORBIDDEN
+from kowloon.services.oss.published import OPERATIONS
 from kowloon.services.oss.resources import Bucket, Domain
 from kowloon.topology.map import HALLS_PER_ZONE
 from kowloon.topology.services import Edge, ServiceNode
@@ -101,10 +102,15 @@ class ObjectProduct(Product):
             hosts=("oss",),
             resources=(Bucket, Domain),
             denied=FORBIDDEN,
+            published=OPERATIONS,
             plane=_plane,
         )
         self.operations: list[Operation] = []
         self._by_place: dict[tuple[str, str], list[Operation]] = {}
+
+    @property
+    def built(self) -> list[str]:
+        return sorted({operation.name for operation in self.operations})
 
     def setting(self, kind: type) -> None:
         """Declare a kind of BucketSetting, so that it is stored and goes with its bucket."""

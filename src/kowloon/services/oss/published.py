@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from kowloon.services.oss.product import Operation
+if TYPE_CHECKING:
+    from kowloon.services.oss.product import Operation
 
 # Names in a query that choose an operation, of the vendor's API reference and its official clients.
 ROUTING: Final = frozenset(
@@ -21,6 +22,49 @@ ROUTING: Final = frozenset(
     rtc seal stat status style symlink tagging transferAcceleration udf uploadId uploads userDefinedLogFieldsConfig
     versioning versions vod website worm wormExtend wormId x-oss-async-process x-oss-process
     x-oss-write-get-object-response
+    """.split()
+)
+
+# Every operation of the API reference and of the official clients, by its name.
+OPERATIONS: Final = frozenset(
+    """
+    AbortBucketWorm AbortMultipartUpload AppendObject AsyncProcessObject CleanRestoredObject CloseMetaQuery
+    CompleteBucketWorm CompleteMultipartUpload CopyObject CreateAccessPoint CreateBucketDataRedundancyTransition
+    CreateBucketMetadataConfiguration CreateCnameToken CreateSelectObjectMeta DeleteAccessPoint
+    DeleteAccessPointPolicy DeleteAccessPointPublicAccessBlock DeleteBucket DeleteBucketCallbackPolicy
+    DeleteBucketCors DeleteBucketDataRedundancyTransition DeleteBucketEncryption DeleteBucketInventory
+    DeleteBucketLifecycle DeleteBucketLogging DeleteBucketMetadataConfiguration DeleteBucketOverwriteConfig
+    DeleteBucketPolicy DeleteBucketPublicAccessBlock DeleteBucketQosInfo DeleteBucketReplication
+    DeleteBucketRequesterQosInfo DeleteBucketStorageQuota DeleteBucketTags DeleteBucketWebsite DeleteCname
+    DeleteLiveChannel DeleteMultipleObjects DeleteObject DeleteObjectTagging DeletePublicAccessBlock
+    DeleteResourcePoolRequesterQosInfo DeleteStyle DeleteUserDefinedLogFieldsConfig DescribeRegions
+    DoDataPipelineAction DoMetaQuery DoMetaQueryAction ExtendBucketWorm GetAccessPoint GetAccessPointPolicy
+    GetAccessPointPublicAccessBlock GetAsyncFetchTask GetBucketAccessMonitor GetBucketAcl
+    GetBucketArchiveDirectRead GetBucketCallbackPolicy GetBucketCors GetBucketDataRedundancyTransition
+    GetBucketEncryption GetBucketHttpsConfig GetBucketInfo GetBucketInventory GetBucketLifecycle GetBucketLocation
+    GetBucketLogging GetBucketMetadataConfiguration GetBucketObjectWormConfiguration GetBucketOverwriteConfig
+    GetBucketPolicy GetBucketPolicyStatus GetBucketPublicAccessBlock GetBucketQosInfo GetBucketReferer
+    GetBucketReplication GetBucketReplicationLocation GetBucketReplicationProgress GetBucketRequestPayment
+    GetBucketRequesterQosInfo GetBucketResourceGroup GetBucketStat GetBucketStorageCapacity GetBucketStorageQuota
+    GetBucketTags GetBucketTransferAcceleration GetBucketVersioning GetBucketWebsite GetBucketWorm GetCnameToken
+    GetLiveChannel GetLiveChannelHistory GetLiveChannelStat GetMetaQueryStatus GetObject GetObjectAcl
+    GetObjectLegalHold GetObjectMeta GetObjectRetention GetObjectTagging GetPublicAccessBlock GetResourcePoolInfo
+    GetResourcePoolRequesterQosInfo GetStyle GetSymlink GetUserDefinedLogFieldsConfig GetVodPlaylist HeadObject
+    InitiateBucketWorm InitiateMultipartUpload ListAccessPoints ListBucketDataRedundancyTransition
+    ListBucketInventory ListBucketRequesterQosInfos ListBuckets ListCloudBoxes ListCname ListLiveChannel
+    ListMultipartUploads ListObjectVersions ListObjects ListObjectsV2 ListParts ListResourcePoolBuckets
+    ListResourcePoolRequesterQosInfos ListResourcePools ListStyle ListUserDataRedundancyTransition OpenMetaQuery
+    OptionObject PostObject PostVodPlaylist ProcessObject PutAccessPointPolicy PutAccessPointPublicAccessBlock
+    PutAsyncFetchTask PutBucket PutBucketAccessMonitor PutBucketAcl PutBucketArchiveDirectRead
+    PutBucketCallbackPolicy PutBucketCors PutBucketEncryption PutBucketHttpsConfig PutBucketInventory
+    PutBucketLifecycle PutBucketLogging PutBucketObjectWormConfiguration PutBucketOverwriteConfig PutBucketPolicy
+    PutBucketPublicAccessBlock PutBucketQosInfo PutBucketReferer PutBucketReplication PutBucketRequestPayment
+    PutBucketRequesterQosInfo PutBucketResourceGroup PutBucketRtc PutBucketStorageCapacity PutBucketStorageQuota
+    PutBucketTags PutBucketTransferAcceleration PutBucketVersioning PutBucketWebsite PutCname PutLiveChannel
+    PutLiveChannelStatus PutObject PutObjectAcl PutObjectLegalHold PutObjectRetention PutObjectTagging
+    PutPublicAccessBlock PutResourcePoolRequesterQosInfo PutStyle PutSymlink PutUserDefinedLogFieldsConfig
+    RestoreObject SealAppendObject SelectObject UpdateBucketMetadataInventoryTableConfiguration
+    UpdateBucketMetadataJournalTableConfiguration UploadPart UploadPartCopy WriteGetObjectResponse
     """.split()
 )
 
