@@ -33,7 +33,7 @@ from kowloon.engines.blob.frames import (
     offset_of,
     segment_of,
 )
-from kowloon.engines.blob.index import FILE_PLACE, unpack_entry
+from kowloon.engines.blob.index import FILE_PLACE, origin_of, unpack_entry
 from kowloon.engines.blob.segments import flush
 from kowloon.wire.http import FileSlice
 

@@ -217,7 +217,7 @@ class ZonedStorage:
     async def heal(self) -> None:
         self._heal_where_needed()
         while self._healing:
-            await asyncio.wait(list(self._healing.values()))
+            await asyncio.gather(*self._healing.values())
 
     async def scrub(self, zone: str) -> ScrubReport:
         return await Scrub(zone, self.part(zone), self.copies_with(zone), self).run()
