@@ -143,9 +143,9 @@ class RequestParser:
 
     def _clear(self) -> None:
         self._url = b""
+        self._raw_headers: list[tuple[bytes, bytes]] = []
         self._headers: list[tuple[str, str]] = []
         self._header_bytes = 0
-        self._trailers = 0
         self._framed: Framed | None = None
         self._body: list[bytes] = []
         self._body_bytes = 0
@@ -261,13 +261,10 @@ class RequestParser:
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._resumed_head:
             return
+        # Trailers are counted too, so that they are bounded, and never mixed with the headers.
+        self._raw_headers.append((name, value))
         self._header_bytes += len(name) + len(value) + 4
-        if self.phase is Phase.BODY:
-            # A trailer: counted, so that it is bounded, and never mixed with the headers.
-            self._trailers += 1
-        else:
-            self._headers.append((_KNOWN_NAMES.get(name) or name.decode("ascii").lower(), _header_text(value)))
-        if self._header_bytes > self._bounds.header_bytes or len(self._headers) + self._trailers > self._bounds.headers:
+        if self._header_bytes > self._bounds.header_bytes or len(self._raw_headers) > self._bounds.headers:
             raise _headers_too_large()
 
     def on_headers_complete(self) -> None:
@@ -277,6 +274,7 @@ class RequestParser:
         if version not in ("1.0", "1.1"):
             # Not 505: clients would try again.
             raise _malformed("only versions 1.0 and 1.1 of HTTP are spoken here")
+        self._headers = [(_KNOWN_NAMES.get(name) or _name(name), _text(value)) for name, value in self._raw_headers]
         self._framed = framed = self._request_so_far(http_1_0=version == "1.0")
         length_bytes = self._checked_framing(framed)
         has_body = bool(length_bytes) or self._is_chunked
@@ -398,7 +396,11 @@ def _split_target(url: str, method: str) -> tuple[str, str]:
     raise _malformed("the target is neither a path nor an address")
 
 
-def _header_text(value: bytes) -> str:
+def _name(name: bytes) -> str:
+    return name.decode("ascii").lower()
+
+
+def _text(value: bytes) -> str:
     """Clients send header text in UTF-8; what is not that is Latin-1, which every byte string is."""
     value = value.strip(b" \t")
     try:

@@ -51,7 +51,8 @@ def head_of(response: HttpResponse, *, date: str, method: str, keep_alive: bool,
         if lower == "content-length":
             declared_length = value
         elif lower not in _OWN_HEADERS:
-            lines.append(f"{_one_line(name)}: {_one_line(value)}\r\n")
+            line = f"{name}: {value}"
+            lines.append(f"{line if line.isprintable() else _one_line(line)}\r\n")
     if response.stream is not None:
         if not http_1_0:
             lines.append("Transfer-Encoding: chunked\r\n")
@@ -76,6 +77,4 @@ def chunk_of(data: bytes) -> bytes:
 
 def _one_line(text: str) -> str:
     """A header cannot contain what would end it."""
-    if text.isprintable():
-        return text
     return "".join(character if character >= " " and character != "\x7f" else " " for character in text)
