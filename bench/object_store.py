@@ -2,7 +2,7 @@
 
 Each server is one process on the first core, wrk is on the last. A figure is the median of three rounds after a
 warm-up; in a round the servers take turns. The record is build/bench/object_store.json. Exit code: 1 when a target is
-missed, 2 when wrk cannot be had.
+missed or a server cannot be had, 2 when wrk cannot.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,15 +87,10 @@ class Bench:
         workloads = [each for each in WORKLOADS if self.wants(each.name)]
         needed = [name for name in names if any(name in each.servers for each in workloads)]
         with ExitStack() as stack:
-            servers = []
-            for name in needed:
-                try:
-                    servers.append(stack.enter_context(closing(SERVERS[name](self._folder / name))))
-                except tools.Missing as problem:
-                    self.figures.notes.append(f"{name} is not measured: {problem}")
-                    continue
-                if name == Kowloon.name:
-                    self.figures.idle_mib = _settled_mib(servers[-1])
+            servers = self._start(stack, [SERVERS[name] for name in needed])
+            for server in servers:
+                if server.name == Kowloon.name:
+                    self.figures.idle_mib = _settled_mib(server)
             for workload in workloads:
                 self._measure([each for each in servers if each.name in workload.servers], workload)
         for name in needed:
@@ -105,10 +100,18 @@ class Bench:
         if not self.wants(DURABLE.name):
             return
         with ExitStack() as stack:
-            servers: list[Server] = []
-            if Kowloon.name in names:
-                servers.append(stack.enter_context(closing(DurableKowloon(self._folder / "durable"))))
+            servers = self._start(stack, [DurableKowloon] if Kowloon.name in names else [])
             self._measure(servers, DURABLE)
+
+    def _start(self, stack: ExitStack, kinds: Sequence[type[Server]]) -> list[Server]:
+        """Those that can be had; of the others a note."""
+        found = []
+        for kind in kinds:
+            try:
+                found.append(stack.enter_context(closing(kind(self._folder / kind.name))))
+            except tools.Missing as problem:
+                self.figures.notes.append(f"{kind.name} is not measured: {problem}")
+        return found
 
     def _measure(self, servers: list[Server], workload: Workload) -> None:
         """In rounds, one server after the other, so that a busy moment of the machine meets them all."""
@@ -132,7 +135,7 @@ class Bench:
                 rates.append(loop(self._folder, self._seconds))
                 self._progress.advance(task)
         for name, those in samples.items():
-            self.figures.samples.setdefault(workload.name, {})[name] = middle(those)
+            self.figures.samples.setdefault(workload.name, {})[_shown(name)] = middle(those)
             if workload.memory:
                 growth = max(memory[name]) - memory[name][0]
                 self.figures.growth_mib.setdefault(workload.name, {})[name] = growth
@@ -178,6 +181,11 @@ class Bench:
         reads[1::50] = [Request("HEAD", each.key) for each in reads[1::50]]
         run(server, server.heads(puts), 4 * KIB, 32, SOAK_ROUND_S * 2 / 3)
         run(server, server.heads(reads), 0, 32, SOAK_ROUND_S / 3)
+
+
+def _shown(name: str) -> str:
+    """Kowloon under one name, whatever it was started with."""
+    return Kowloon.name if name == DurableKowloon.name else name
 
 
 def _store(server: Server, requests: list[Request], size_bytes: int) -> None:
@@ -237,7 +245,7 @@ def main(
     if chart is not None and bench.figures.stages:
         targets.draw(bench.figures, chart)
     missed = [each for each in targets.verdicts(bench.figures) if not each.met]
-    raise typer.Exit(1 if missed else 0)
+    raise typer.Exit(1 if missed or bench.figures.notes else 0)
 
 
 if __name__ == "__main__":

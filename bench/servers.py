@@ -132,7 +132,7 @@ class Server:
                 return
             time.sleep(0.05)
         output = (self.folder / "output").read_text(errors="replace")
-        raise SystemExit(f"{self.name} does not start: {output[-1000:]}")
+        raise tools.Missing(f"{self.name} does not start: {output[-1000:]}")
 
     def close(self) -> None:
         self.process.terminate()

@@ -18,7 +18,7 @@ DEBIAN = {"wrk": ("usr/bin/wrk", ["wrk", "libluajit-5.1-2"]), "nginx": ("usr/sbi
 
 
 class Missing(Exception):
-    """A program cannot be had; says what to type."""
+    """Something to measure cannot be had; says why, and what to type."""
 
 
 def program(name: str) -> str:

@@ -123,11 +123,11 @@ def _tools(family: str, *names: str) -> dict[str, str]:
     found = {name: shutil.which(name) for name in names}
     missing = [name for name, path in found.items() if path is None]
     if missing:
-        _unavailable(f"{family} clients are not tested: {', '.join(missing)} not found on PATH")
+        unavailable(f"{family} clients are not tested: {', '.join(missing)} not found on PATH")
     return {name: path for name, path in found.items() if path is not None}
 
 
-def _unavailable(reason: str) -> NoReturn:
+def unavailable(reason: str) -> NoReturn:
     """A skip by name; a failure by name where none is allowed."""
     if os.environ.get("KOWLOON_TEST_ALLOW_SKIPS") == "0":
         pytest.fail(f"{reason} (and KOWLOON_TEST_ALLOW_SKIPS=0)", pytrace=False)
@@ -141,7 +141,7 @@ def _installed(family: str, install: Callable[[Path, Path], None]) -> Path:
         return _install(family, install)
     except _Unavailable as problem:
         _missed[family] = str(problem)
-        _unavailable(str(problem))
+        unavailable(str(problem))
 
 
 def _install(family: str, install: Callable[[Path, Path], None]) -> Path:

@@ -13,7 +13,6 @@ from tests.conftest import REGION
 from tests.ways_in import installs
 from tests.ways_in.way import Way
 
-pytest.importorskip("kowloon.services.oss.actions")
 pytestmark = pytest.mark.timeout(300)
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "oss"
 REFUSED = "refused: 404 NoSuchKey The specified key does not exist."
@@ -21,6 +20,8 @@ REFUSED = "refused: 404 NoSuchKey The specified key does not exist."
 
 def run(way: Way, argv: list[str], **extra: str) -> list[str]:
     done = way.start(argv, {**way.environment("oss"), **extra})
+    if "NotBuiltInKowloon" in done.stderr:
+        installs.unavailable(f"not built yet: {done.stderr[-500:]}")
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout.splitlines()
 

@@ -10,13 +10,14 @@ import pytest
 from tests.ways_in import installs
 from tests.ways_in.way import Way
 
-pytest.importorskip("kowloon.services.oss.actions")
 pytestmark = pytest.mark.timeout(420)
 
 
 @pytest.mark.parametrize("version", ["v1", "v4"])
 def test_go(way: Way, version: str) -> None:
     done = way.start([*installs.go_oss(), version], way.environment("oss"))
+    if "NotBuiltInKowloon" in done.stderr:
+        installs.unavailable(f"not built yet: {done.stderr[-500:]}")
     assert done.returncode == 0, done.stderr[-3000:]
     report = json.loads(done.stdout)
     assert report["Read"] == report["Signed"] == "Hello, Kowloon"
