@@ -14,6 +14,7 @@ from kowloon.engines.blob.index import (
     Index,
     VolumeState,
     blobs_of,
+    deletion_bytes,
     origin_of,
     pack_entry,
     record_bytes,
@@ -152,6 +153,8 @@ class Applying:
             self._need(origin_of(old)[2], -needed)
             self._need(segment, needed)
             transaction.put(full, pack_entry(sequence, stamp, segment, blobs, value), db=index.entries)
+        for delete in records.deletes:
+            self._need(segment, deletion_bytes(delete.key))
         for id, size_bytes, _ in records.inlined:
             old_place = index.pop_place(transaction, id)
             if old_place is not None:

@@ -109,6 +109,11 @@ def record_bytes(key: bytes, value_bytes: int, blobs: int) -> int:
     return _RECORD_BYTES + len(key) + value_bytes + _BLOB_RECORD_BYTES * blobs
 
 
+def deletion_bytes(key: bytes) -> int:
+    """What a deletion takes that must be kept, about."""
+    return _RECORD_BYTES + len(key)
+
+
 def record_bytes_of(key: bytes, raw: bytes) -> int:
     count = _ENTRY.unpack_from(raw)[3]
     return record_bytes(key, len(raw) - _ENTRY_BYTES - count * _BLOB_BYTES, count)

@@ -24,20 +24,22 @@ from fastcrc import crc64
 from kowloon.engines.blob import recovery
 from kowloon.engines.blob.applying import Applying
 from kowloon.engines.blob.base import Blob, BlobError, DamagedBlob, Entry
+from kowloon.engines.blob.compaction import Compaction, most_dead
 from kowloon.engines.blob.frames import (
     HEAD_BYTES,
     GroupState,
     Kind,
     Records,
+    encode_records,
     head,
     offset_of,
     segment_of,
 )
 from kowloon.engines.blob.index import FILE_PLACE, origin_of, unpack_entry
-from kowloon.engines.blob.segments import flush
+from kowloon.engines.blob.segments import SEGMENT_BYTES, flush
 from kowloon.wire.http import FileSlice
 
-_SYNC_EVERY_S = 1.0
+_TIDY_EVERY_S = 1.0
 _COPY_BYTES = 1 << 20
 
 
@@ -87,12 +89,13 @@ class _Pending(NamedTuple):
 class ZonePart:
     """Belongs to one event loop. `broken`: why nothing can be done here until it is opened again."""
 
-    def __init__(self, folder: Path, counter: Counter, *, durable: bool) -> None:
+    def __init__(self, folder: Path, counter: Counter, *, durable: bool, segment_bytes: int = SEGMENT_BYTES) -> None:
         self.folder = folder
         self.files = folder / "files"
         self.broken: str | None = None
         #: Files of finished writers and duplicates that no entry has yet.
         self.unowned: set[int] = set()
+        self.failures = 0
         self._counter = counter
         self._durable = durable
         self._queue: list[Submission] = []
@@ -102,10 +105,13 @@ class ZonePart:
         self._submitted = self._ended = 0
         self._waiters: deque[tuple[int, asyncio.Future[None]]] = deque()
         self._syncing: asyncio.Future[None] | None = None
-        self._sync_timer: asyncio.TimerHandle | None = None
+        self._tidy_timer: asyncio.TimerHandle | None = None
         self._freed_files: list[int] = []
+        self._compacting: asyncio.Task[None] | None = None
+        #: Segments that could not be compacted: they have damage in them.
+        self._stuck: set[int] = set()
         self._background: set[asyncio.Future[None]] = set()
-        self.secret, self.segments, self.index, self.damaged_frames = recovery.recover(folder)
+        self.secret, self.segments, self.index, self.damaged_frames = recovery.recover(folder, segment_bytes)
         counter.value = max(counter.value, self.index.state.counter)
 
     # Reading: what was submitted is seen at once.
@@ -260,6 +266,9 @@ class ZonePart:
             assert isinstance(payload, Records)
             for inlined, data in zip(payload.inlined, submission.blobs, strict=True):
                 self._fresh[inlined.id] = data
+        self._enqueue(submission)
+
+    def _enqueue(self, submission: Submission) -> None:
         self._queue.append(submission)
         self._submitted += 1
         if not self._scheduled:
@@ -282,7 +291,7 @@ class ZonePart:
             self._syncing.add_done_callback(lambda done: self._synced(batch, start, end, done))
             return
         self._apply_and_report(batch, start)
-        self._sync_later()
+        self._tidy_later()
 
     def _synced(self, batch: list[Submission], start: int, end: int, done: asyncio.Future[None]) -> None:
         self._syncing = None
@@ -295,6 +304,7 @@ class ZonePart:
         self.segments.mark_synced(end)
         self._apply_and_report(batch, start)
         self._unlink_freed()
+        self._tidy_later()
         self._flush()
 
     def _append(self, batch: list[Submission]) -> int:
@@ -388,6 +398,7 @@ class ZonePart:
 
     def _fail(self, batch: list[Submission], start: int | None, problem: BaseException) -> None:
         """Neither the batch nor what was built on it: all of it is gone from the log, the index and from sight."""
+        self.failures += 1
         batch = batch + self._queue
         self._queue = []
         try:
@@ -404,22 +415,62 @@ class ZonePart:
             item.report(error)
         self._wake(len(batch))
 
+    # For compaction
+
+    def append_moved(self, volume: int, stamp: int, records: Records, blobs: list[bytes]) -> None:
+        self._enqueue(Submission(Kind.MOVED, stamp, volume, records, encode_records(records), blobs, {}, _ignore))
+
+    def append_group(self, state: GroupState) -> None:
+        self._enqueue(Submission(Kind.GROUP, self._counter.next(), 0, state, encode_records(state), [], {}, _ignore))
+
+    def is_pending(self, volume: int, key: bytes) -> bool:
+        return key in self._pending.get(volume, ())
+
+    def forget_segment(self, number: int) -> None:
+        self.index.needed_bytes.pop(number, None)
+        self.index.write_all(lambda transaction: self.index.save(transaction, set(), {number}))
+        self.segments.remove(number)
+
+    async def compact(self) -> None:
+        """Until no segment is more than half dead."""
+        while (number := most_dead(self.segments, self.index, self._stuck)) is not None:
+            while number is not None:
+                compaction = Compaction(self, number)
+                try:
+                    whole = await compaction.run()
+                except BlobError:
+                    # The disk did not take it: another time.
+                    return
+                if not whole:
+                    self._stuck.add(number)
+                    break
+                oldest = min(self.segments.size_bytes)
+                many = compaction.kept_bytes * 4 > self.segments.segment_bytes
+                number = oldest if many and oldest != self.segments.current else None
+
     # Flushing and files, off the loop
 
-    def _sync_later(self) -> None:
-        if self._sync_timer is None:
-            self._sync_timer = asyncio.get_running_loop().call_later(_SYNC_EVERY_S, self._sync)
+    def _tidy_later(self) -> None:
+        if self._tidy_timer is None:
+            self._tidy_timer = asyncio.get_running_loop().call_later(_TIDY_EVERY_S, self._tidy)
 
-    def _sync(self) -> None:
-        self._sync_timer = None
-        if self._syncing is not None:
-            self._sync_later()
-            return
-        end, paths = self.segments.unsynced()
-        # Flushing runs beside the writing of what comes next.
-        running = asyncio.get_running_loop().run_in_executor(None, flush, paths)
-        running.add_done_callback(lambda done: self._after_sync(end, done))
-        self._background.add(running)
+    def _tidy(self) -> None:
+        """Once a second while there is writing: to disk with it, and dead space is given back."""
+        self._tidy_timer = None
+        if not self._durable:
+            end, paths = self.segments.unsynced()
+            # Flushing runs beside the writing of what comes next.
+            running = asyncio.get_running_loop().run_in_executor(None, flush, paths)
+            self._background.add(running)
+            running.add_done_callback(lambda done: self._after_sync(end, done))
+        if self._compacting is None and most_dead(self.segments, self.index, self._stuck) is not None:
+            self._compacting = asyncio.get_running_loop().create_task(self.compact())
+            self._compacting.add_done_callback(self._compacted)
+
+    def _compacted(self, done: asyncio.Task[None]) -> None:
+        self._compacting = None
+        if not done.cancelled():
+            done.result()
 
     def _after_sync(self, end: int, done: asyncio.Future[None]) -> None:
         self._background.discard(done)
@@ -444,7 +495,7 @@ class ZonePart:
         if blob_id in self.unowned:
             self.unowned.discard(blob_id)
             self._freed_files.append(blob_id)
-            self._sync_later()
+            self._tidy_later()
 
     async def remove_freed(self) -> None:
         """Files that were freed are gone, so that their names may be used again."""
@@ -459,14 +510,20 @@ class ZonePart:
         running.result()
         self.segments.mark_synced(end)
 
+    async def _stop_compacting(self) -> None:
+        if self._compacting is not None:
+            self._compacting.cancel()
+            await asyncio.wait([self._compacting])
+
     async def close(self) -> None:
         """Everything that was submitted is on disk, and the index is known to be whole."""
+        await self._stop_compacting()
         while self._queue or self._syncing is not None or self._background:
             self._flush()
             await asyncio.wait([running for running in (self._syncing, *self._background) if running is not None])
-        if self._sync_timer is not None:
-            self._sync_timer.cancel()
-            self._sync_timer = None
+        if self._tidy_timer is not None:
+            self._tidy_timer.cancel()
+            self._tidy_timer = None
         end, paths = self.segments.unsynced()
         freed = [self.file_path(blob_id) for blob_id in self._freed_files]
         await asyncio.get_running_loop().run_in_executor(None, self._last_words, paths, freed)
@@ -487,13 +544,18 @@ class ZonePart:
 
     async def stop(self) -> None:
         """After `abandon`: nothing uses the folder any more."""
+        await self._stop_compacting()
         while self._syncing is not None or self._background:
             await asyncio.wait([running for running in (self._syncing, *self._background) if running is not None])
-        if self._sync_timer is not None:
-            self._sync_timer.cancel()
-            self._sync_timer = None
+        if self._tidy_timer is not None:
+            self._tidy_timer.cancel()
+            self._tidy_timer = None
         self.segments.close()
         self.index.close()
+
+
+def _ignore(problem: BaseException | None) -> None:
+    """Compaction looks at `failures`."""
 
 
 def unlink(paths: list[Path]) -> None:

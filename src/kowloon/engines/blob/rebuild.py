@@ -17,6 +17,7 @@ from kowloon.engines.blob.index import (
     Index,
     VolumeState,
     blobs_of,
+    deletion_bytes,
     origin_of,
     pack_entry,
     record_bytes_of,
@@ -69,7 +70,9 @@ class Rebuilding:
             if old is None or origin_of(old)[1] <= stamp:
                 transaction.put(full, pack_entry(sequence, stamp, number, blobs, value), db=index.entries)
             self._largest = max([self._largest, *(blob.id for blob in blobs)])
-        for key, stamp, _ in records.deletes:
+        for key, stamp, born in records.deletes:
+            if born:
+                index.needed_bytes[number] = index.needed_bytes.get(number, 0) + deletion_bytes(key)
             found = index.find(transaction, volume, key)
             old = transaction.get(found, db=index.entries) if found is not None else None
             if old is not None and origin_of(old)[1] <= stamp:

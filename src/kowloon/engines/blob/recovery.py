@@ -37,13 +37,13 @@ _FRAMES_AT_ONCE = 2000
 _SPARE_BYTES = 1 << 30
 
 
-def recover(folder: Path) -> tuple[int, Segments, Index, int]:
+def recover(folder: Path, segment_bytes: int) -> tuple[int, Segments, Index, int]:
     """The secret, the segments, an index that is complete, and how many places of the segments were damaged.
     ConfigurationError: another version's folder, or not ours."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     secret = _identify(folder)
     (folder / "files").mkdir(mode=0o700, exist_ok=True)
-    segments = Segments(folder / "segments")
+    segments = Segments(folder / "segments", segment_bytes)
     boot = _boot_id()
     opened = folder / "opened"
     if opened.exists() and opened.read_text() != boot:

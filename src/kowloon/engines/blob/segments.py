@@ -18,9 +18,9 @@ _VECTORS = 1000
 class Segments:
     """Numbered files; only the newest one grows. `size_bytes` by number. Not for two threads at once."""
 
-    def __init__(self, folder: Path, segment_bytes: int = SEGMENT_BYTES) -> None:
+    def __init__(self, folder: Path, segment_bytes: int) -> None:
         self.folder = folder
-        self._segment_bytes = segment_bytes
+        self.segment_bytes = segment_bytes
         folder.mkdir(mode=0o700, exist_ok=True)
         self.size_bytes: dict[int, int] = {
             int(name.stem, 16): name.stat().st_size for name in sorted(folder.glob("*.segment"))
@@ -48,7 +48,7 @@ class Segments:
 
     def append(self, pieces: Sequence[bytes]) -> int:
         """The place where they begin. They lie in one segment; OSError: nothing of them is there."""
-        if self.current == 0 or self.size_bytes[self.current] >= self._segment_bytes:
+        if self.current == 0 or self.size_bytes[self.current] >= self.segment_bytes:
             self.begin()
         number = self.current
         start = offset = self.size_bytes[number]

@@ -19,6 +19,7 @@ from kowloon.engines.blob.copies import READING, WRITING, Copies
 from kowloon.engines.blob.healing import Healing
 from kowloon.engines.blob.part import Counter, ZonePart
 from kowloon.engines.blob.scrub import Scrub
+from kowloon.engines.blob.segments import SEGMENT_BYTES
 from kowloon.engines.blob.volume import SMALL_BYTES, CopiedVolume
 from kowloon.engines.blob.writer import FileWriter, Target
 
@@ -33,12 +34,13 @@ class ZonedStorage:
 
     small_bytes = SMALL_BYTES
 
-    def __init__(self, folder: Path | None, *, durable: bool, clock: Clock) -> None:
+    def __init__(self, folder: Path | None, *, durable: bool, clock: Clock, segment_bytes: int = SEGMENT_BYTES) -> None:
         self.counter = Counter()
         self._folder = folder
         self._temporary: Path | None = None
         self._durable = durable
         self._clock = clock
+        self._segment_bytes = segment_bytes
         self._parts: dict[str, ZonePart] = {}
         self._modes: dict[str, ZoneMode] = {}
         self._delays_s: dict[str, float] = {}
@@ -96,7 +98,7 @@ class ZonedStorage:
         return self._temporary
 
     def _open_part(self, zone: str) -> ZonePart:
-        return ZonePart(self._root() / zone, self.counter, durable=self._durable)
+        return ZonePart(self._root() / zone, self.counter, durable=self._durable, segment_bytes=self._segment_bytes)
 
     def part(self, zone: str) -> ZonePart:
         found = self._parts.get(zone)
