@@ -9,11 +9,15 @@ import asyncio
 import os
 import random
 import re
+from collections.abc import Awaitable
 from pathlib import Path
 
 from kowloon.core.clock import Clock
 from kowloon.gateway.certificates import CertificateAuthority
+from kowloon.gateway.transport import Receive
 from kowloon.gateway.transport_settings import TransportSettings
+from kowloon.wire.framing import FramingLimits
+from kowloon.wire.http import HttpRequest, HttpResponse
 
 from .sockets import Running, serving
 
@@ -87,14 +91,57 @@ async def answer_of(running: Running, data: bytes, cut_at: int) -> bytes:
     return answer
 
 
+class Taker:
+    """A receiver that notes its end."""
+
+    def __init__(self, ends: list[str]) -> None:
+        self.ends = ends
+        self.size_bytes = 0
+
+    def write(self, piece: bytes) -> None:
+        assert piece
+        assert self.ends == []
+        self.size_bytes += len(piece)
+
+    def room(self) -> Awaitable[None] | None:
+        return asyncio.sleep(0) if self.size_bytes % 2 else None
+
+    def finish(self) -> HttpResponse:
+        self.ends.append("finished")
+        return HttpResponse(200, b"%d" % self.size_bytes)
+
+    def abort(self) -> None:
+        self.ends.append("aborted")
+
+
+async def test_mutated_requests_with_bodies_in_pieces(tmp_path: Path) -> None:
+    ends: list[list[str]] = []
+
+    def receive(request: HttpRequest) -> Taker | HttpResponse | None:
+        if request.path == "/":
+            return None
+        ends.append([])
+        return Taker(ends[-1])
+
+    await fuzz(tmp_path, REQUESTS // 2, FramingLimits(gather_bytes=2), receive)
+    assert ends
+    assert all(len(end) == 1 for end in ends)
+
+
 async def test_mutated_requests(tmp_path: Path) -> None:
+    await fuzz(tmp_path, REQUESTS, FramingLimits(), None)
+
+
+async def fuzz(tmp_path: Path, requests: int, framing: FramingLimits, receive: Receive | None) -> None:
     source = random.Random(SEED)
     unexpected: list[object] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: unexpected.append(context))
-    settings = TransportSettings(header_timeout_s=1, body_timeout_s=1, keep_alive_timeout_s=1, linger_s=0.5, drain_s=1)
-    async with serving(settings, CertificateAuthority(tmp_path, Clock())) as running:
-        for start in range(0, REQUESTS, AT_ONCE):
-            batch = [mutated(source) for _ in range(min(AT_ONCE, REQUESTS - start))]
+    settings = TransportSettings(
+        framing=framing, header_timeout_s=1, body_timeout_s=1, keep_alive_timeout_s=1, linger_s=0.5, drain_s=1
+    )
+    async with serving(settings, CertificateAuthority(tmp_path, Clock()), receive) as running:
+        for start in range(0, requests, AT_ONCE):
+            batch = [mutated(source) for _ in range(min(AT_ONCE, requests - start))]
             cuts = [source.randrange(len(data) + 1) for data in batch]
             answers = await asyncio.gather(*map(answer_of, [running] * len(batch), batch, cuts))
             for data, answer in zip(batch, answers, strict=True):
