@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-
 import msgspec
 
 from kowloon.actions.ports import Authorizer, CredentialSource, Principal
@@ -12,7 +10,7 @@ from kowloon.core.events import EventBus
 from kowloon.core.ids import Ids
 from kowloon.engines.blob.base import ObjectStorage
 from kowloon.services.oss.errors import MALFORMED_XML
-from kowloon.services.oss.product import Operation
+from kowloon.services.oss.product import UNIDENTIFIED
 from kowloon.services.oss.resources import Bucket
 from kowloon.services.oss.space import Space, Versions
 from kowloon.store.store import Store
@@ -42,7 +40,7 @@ class Call:
     cloud time, `wall` wall time. `anonymous` calls have no principal."""
 
     __slots__ = (
-        "__dict__",
+        "_space",
         "address",
         "anonymous",
         "body_hash",
@@ -58,26 +56,30 @@ class Call:
         "region",
         "request",
         "request_id",
+        "share",
         "wall",
     )
 
     address: Address
-    operation: Operation
 
     def __init__(self, request: HttpRequest, parts: Parts, request_id: str) -> None:
         self.request = request
         self.parts = parts
         self.request_id = request_id
-        self.now = parts.clock.now()
         self.wall = parts.clock.wall()
+        self.now = self.wall + parts.clock.offset_s
         self.headers = request.fields
         self.query: dict[str, str] = {}
+        self.operation = UNIDENTIFIED
         self.found: Bucket | None = None
         self.principal: Principal | None = None
         self.anonymous = False
         self.region = parts.default_region
         # The SHA-256 that was signed for the body, if one was.
         self.body_hash = ""
+        # Of the calls that arrive, how many are served.
+        self.share = 1.0
+        self._space: Space | None = None
         # For the record: why it was allowed or refused, and which fault acted.
         self.reason = ""
         self.fault = ""
@@ -99,9 +101,11 @@ class Call:
     def version_id(self) -> str:
         return self.query.get("versionId", "")
 
-    @functools.cached_property
+    @property
     def space(self) -> Space:
-        return self.space_of(self.bucket)
+        if self._space is None:
+            self._space = self.space_of(self.bucket)
+        return self._space
 
     def space_of(self, bucket: Bucket) -> Space:
         return Space(bucket, self.parts.storage, self.parts.versions)

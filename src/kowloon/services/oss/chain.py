@@ -142,8 +142,8 @@ class ObjectChain:
             raise INVALID_BUCKET_NAME.error(extra={"BucketName": address.bucket})
         if address.key and not valid_object_name(address.key):
             raise INVALID_OBJECT_NAME.error(extra={"ObjectName": address.key})
-        lengths = ("content-length", "transfer-encoding")
-        if operation.body is Body.OBJECT and not any(name in call.headers for name in lengths):
+        headers = call.headers
+        if operation.body is Body.OBJECT and "content-length" not in headers and "transfer-encoding" not in headers:
             raise MISSING_LENGTH.error()
 
     def _find_bucket(self, call: Call) -> None:
@@ -163,8 +163,10 @@ class ObjectChain:
 
     def _front_door(self, call: Call) -> None:
         state = self._parts.board.view(call.now).service(oss.node(call.region))
-        if state.share <= 0.0:
+        call.share = state.share
+        if state.share < 1.0:
             call.fault = ",".join(state.because)
+        if state.share <= 0.0:
             raise SERVICE_UNAVAILABLE.error()
 
     def _authenticate(self, call: Call) -> None:
@@ -185,6 +187,7 @@ class ObjectChain:
             call.principal = key.principal
             if call.operation.creates and not call.address.region and claim.region in self._regions:
                 call.region = claim.region
+                self._front_door(call)
             call.body_hash = "" if claim.payload_hash == UNSIGNED_PAYLOAD else claim.payload_hash
         # Not before: who may not know a bucket's name learns nothing about it. A new bucket has none yet.
         if call.found is None and call.address.bucket and not call.operation.creates:
@@ -192,11 +195,7 @@ class ObjectChain:
 
     def _throttle(self, call: Call) -> None:
         """Front ends with less capacity than demand serve their share of the calls and refuse the rest."""
-        state = self._parts.board.view(call.now).service(oss.node(call.region))
-        if state.share <= 0.0:
-            raise SERVICE_UNAVAILABLE.error()
-        if state.share < 1.0 and self._parts.ids.random.random() >= state.share:
-            call.fault = ",".join(state.because)
+        if call.share < 1.0 and self._parts.ids.random.random() >= call.share:
             raise BUSY.error()
 
     # --- the end ---
@@ -238,41 +237,43 @@ class ObjectChain:
             return self._failed(call, problem)
 
     def _finish(self, call: Call, response: HttpResponse) -> HttpResponse:
-        response.headers[:0] = common_headers(call.request_id, int((self._parts.clock.wall() - call.wall) * 1000))
-        self._record(call, response.status, "")
+        taken_s = self._parts.clock.wall() - call.wall
+        response.headers[:0] = common_headers(call.request_id, int(taken_s * 1000))
+        self._record(call, response.status, "", taken_s)
         return response
 
     def _failed(self, call: Call, problem: BaseException) -> HttpResponse:
         error = _as_error(call, problem)
+        taken_s = self._parts.clock.wall() - call.wall
         response = error_response(
             error,
             method=call.request.method,
             request_id=call.request_id,
             host_id=call.request.host,
-            server_time_ms=int((self._parts.clock.wall() - call.wall) * 1000),
+            server_time_ms=int(taken_s * 1000),
         )
-        self._record(call, response.status, error.code)
+        self._record(call, response.status, error.code, taken_s)
         return response
 
-    def _record(self, call: Call, status: int, code: str) -> None:
-        operation = getattr(call, "operation", None)
+    def _record(self, call: Call, status: int, code: str, taken_s: float) -> None:
+        principal = call.principal
         self._parts.bus.emit(
             RequestEvent(
                 at=call.now,
                 wall=call.wall,
                 request_id=call.request_id,
-                account=call.account,
-                principal=call.principal.arn if call.principal is not None else "",
+                account=principal.account if principal is not None else "",
+                principal=principal.arn if principal is not None else "",
                 source=call.request.peer,
                 product=oss.code,
                 version=oss.version,
-                action=operation.name if operation is not None else "",
+                action=call.operation.name,
                 region=call.region,
                 status=status,
                 code=code,
                 decision=call.reason,
                 fault=call.fault,
-                latency_ms=(self._parts.clock.wall() - call.wall) * 1000.0,
+                latency_ms=taken_s * 1000.0,
             )
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from kowloon.services.oss import answers
 from kowloon.services.oss.call import Call
 from kowloon.services.oss.content import Content
+from kowloon.services.oss.guards import check_removable, check_replaceable
 from kowloon.services.oss.product import Answer, Body, Later, oss
 from kowloon.services.oss.reading import (
     check_conditions,
@@ -23,7 +24,6 @@ from kowloon.wire.oss.dates import http_date
 
 @oss.operation("PutObject", "object", "PUT", body=Body.OBJECT, check=check_write, acl="write")
 def put_object(call: Call, content: Content) -> Answer:
-    check_write(call)
     changes, meta = call.space.write(call.key, new_meta(call, content), content.blobs)
     headers = [
         ("ETag", f'"{meta.etag}"'),
@@ -93,10 +93,12 @@ def delete_object(call: Call) -> Answer:
 
 
 def deletion(call: Call, key: str, version_id: str) -> Removal:
-    """What deleting it changes; nothing for a version that is not there."""
+    """What deleting it changes; nothing for a version that is not there. 409 FileImmutable for what must stay."""
     if not version_id:
+        check_replaceable(call, key)
         return call.space.remove(key)
     stored = call.space.version(key, version_id)
     if stored is None:
         return Removal([], version_id)
+    check_removable(call, key, stored)
     return call.space.remove_version(key, stored)

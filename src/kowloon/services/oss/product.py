@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from kowloon.actions.declare import Product
 from kowloon.actions.errors import FORBIDDEN
+from kowloon.services.oss.errors import METHOD_NOT_ALLOWED
 from kowloon.services.oss.published import OPERATIONS
 from kowloon.services.oss.resources import Bucket, Domain
 from kowloon.topology.map import HALLS_PER_ZONE
@@ -89,6 +90,29 @@ class Operation:
             if found is None or (value is not None and found != value):
                 return False
         return True
+
+
+def _refuse(call: Call) -> Answer:
+    raise METHOD_NOT_ALLOWED.error()
+
+
+# What a call is until it is known what it asks for.
+UNIDENTIFIED = Operation(
+    name="",
+    level="service",
+    method="",
+    markers={},
+    header="",
+    action="",
+    access="read",
+    body=Body.NONE,
+    handler=_refuse,
+    check=None,
+    acl="",
+    open_to_all=False,
+    creates=False,
+    also=(),
+)
 
 
 class ObjectProduct(Product):

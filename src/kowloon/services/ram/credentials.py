@@ -8,10 +8,26 @@ from kowloon.store.store import Store
 
 
 class StoredCredentials:
+    """Keys that were found are kept until a key, a user or a role changes: every call asks for one."""
+
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._found: dict[str, AccessKey] = {}
+        self._generation = -1
 
     def find(self, access_key_id: str) -> AccessKey | None:
+        generation = self._store.generation(StoredKey, User, Role)
+        if generation != self._generation:
+            self._found.clear()
+            self._generation = generation
+        found = self._found.get(access_key_id)
+        if found is None:
+            found = self._look_up(access_key_id)
+            if found is not None:
+                self._found[access_key_id] = found
+        return found
+
+    def _look_up(self, access_key_id: str) -> AccessKey | None:
         key = self._store.get(StoredKey, access_key_id)
         if key is None:
             return None

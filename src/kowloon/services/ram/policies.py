@@ -13,6 +13,8 @@ from kowloon.store.store import Store
 
 _READS = ("Describe", "Get", "List", "Query")
 
+_DECISIONS_KEPT = 10_000
+
 # Policy name -> (RAM codes it covers, or None for all; whether only reads).
 SYSTEM_POLICIES: dict[str, tuple[frozenset[str] | None, bool]] = {
     "AdministratorAccess": (None, False),
@@ -35,12 +37,26 @@ class AttachedPolicies:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        # What was decided, until an attachment changes: a system policy says the same of every resource.
+        self._decided: dict[tuple[str, str, str], Decision] = {}
+        self._generation = -1
 
     def decide(self, principal: Principal, action: str, resource: str, source: str) -> Decision:
         if principal.is_root:
             return Decision(allowed=True, reason="root of the account")
         if action == "sts:GetCallerIdentity":
             return Decision(allowed=True, reason="everyone may ask who they are")
+        generation = self._store.generation(PolicyAttachment)
+        if generation != self._generation or len(self._decided) >= _DECISIONS_KEPT:
+            self._decided.clear()
+            self._generation = generation
+        known = (principal.account, principal.id, action)
+        decision = self._decided.get(known)
+        if decision is None:
+            decision = self._decided[known] = self._decide(principal, action)
+        return decision
+
+    def _decide(self, principal: Principal, action: str) -> Decision:
         product, _, name = action.partition(":")
         entity = _entity(principal)
         for attachment in self._store.list(PolicyAttachment, account=principal.account):
