@@ -16,7 +16,7 @@ from pathlib import Path
 import fastcrc
 import psutil
 import tools
-from servers import GENERATOR_CORE, SERVER_CORE, Server
+from servers import GENERATOR_CORE, SERVER_CORE, Refused, Server
 
 KIB, MIB = 1024, 1024 * 1024
 WARM_UP_S = 1.0
@@ -41,7 +41,7 @@ class Sample:
 def run(
     server: Server, heads: list[bytes], size_bytes: int, connections: int, seconds: float, first: int = 0
 ) -> Sample:
-    """Heads in order from the `first`, then from the start again. A refusal or a broken connection ends the bench."""
+    """Heads in order from the `first`, then from the start again. Refused: any request, or a connection that broke."""
     with tempfile.NamedTemporaryFile(dir=server.folder) as file:
         file.write(b"\0".join(heads))
         file.flush()
@@ -63,10 +63,10 @@ def run(
             _machine_cpu_s() - machine,
         )
     if done.returncode != 0:
-        raise SystemExit(f"wrk: {(done.stdout + done.stderr).decode()[-1000:]}")
+        raise Refused(f"wrk: {(done.stdout + done.stderr).decode()[-1000:]}")
     report = json.loads(done.stdout.decode().splitlines()[-1])
     if report["refused"] or report["broken"] or not report["requests"]:
-        raise SystemExit(f"{server.name}: {heads[0].split(b'HTTP')[0].decode()}: {report}")
+        raise Refused(f"{server.name}: {heads[0].split(b'HTTP')[0].decode()}: {report}")
     return Sample(
         requests=report["requests"],
         per_s=report["requests"] / report["took_us"] * 1e6,

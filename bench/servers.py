@@ -31,6 +31,10 @@ _CORES = sorted(os.sched_getaffinity(0))
 SERVER_CORE, GENERATOR_CORE = _CORES[0], _CORES[-1]
 
 
+class Refused(Exception):
+    """A server did not answer as it has to: no figure is worth anything then."""
+
+
 @dataclass(frozen=True)
 class Request:
     """One request for a key of the bucket; an empty key is the bucket itself."""
@@ -96,7 +100,7 @@ class Server:
         return found
 
     def ask(self, request: Request, body: bytes = b"") -> bytes:
-        """The body of the answer. Anything but a 2xx ends the run."""
+        """The body of the answer. Refused: anything but a 2xx."""
         head = self.heads([request])[0].decode()
         first, *lines = head.strip().split("\r\n")
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
@@ -108,7 +112,7 @@ class Server:
         finally:
             connection.close()
         if response.status // 100 != 2:
-            raise SystemExit(f"{self.name}: {first}: HTTP {response.status}: {answer[:500]!r}")
+            raise Refused(f"{self.name}: {first}: HTTP {response.status}: {answer[:500]!r}")
         return answer
 
     def cpu_s(self) -> float:
