@@ -41,7 +41,6 @@ class Store:
         self._addresses: dict[Key, dict[int, Key]] = {}
         self._scope_of_id: dict[str, tuple[str, str]] = {}
         self._count_by_kind: Counter[str] = Counter()
-        self._generations: dict[str, int] = {}
         self._listeners: list[Callable[[List[Change]], None]] = []
         # Never used twice, so that a resource made anew cannot pass for the one that was read.
         self._last_version = 0
@@ -140,7 +139,6 @@ class Store:
                 self._index(item)
                 self._versions[key] = row.version
             changes.append((key, item))
-            self._generations[key.kind] = self._generations.get(key.kind, 0) + 1
         for listener in tuple(self._listeners):
             listener(changes)
 
@@ -157,15 +155,15 @@ class Store:
     def version(self, key: Key) -> int:
         return self._versions.get(key, 0)
 
-    def generation(self, *kinds: type[Resource]) -> int:
-        """Grows with every change of these kinds: what was derived from them holds while it stays the same."""
-        return sum([self._generations.get(kind.kind, 0) for kind in kinds])
+    @property
+    def generation(self) -> int:
+        """Grows with every commit: what was derived from the store holds while it stays the same."""
+        return self._last_version
 
     def clear(self) -> None:
         """Forget everything, on disk too. Listeners stay."""
         self._backend.clear()
-        for kind in self._count_by_kind:
-            self._generations[kind] = self._generations.get(kind, 0) + 1
+        self._last_version += 1
         for index in (self._items, self._versions, self._by_scope, self._referrers, self._addresses, self._scope_of_id):
             index.clear()
         self._count_by_kind.clear()

@@ -37,7 +37,7 @@ class AttachedPolicies:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        # What was decided, until an attachment changes: a system policy says the same of every resource.
+        # What was decided, while nothing changes: a system policy says the same of every resource.
         self._decided: dict[tuple[str, str, str], Decision] = {}
         self._generation = -1
 
@@ -46,7 +46,7 @@ class AttachedPolicies:
             return Decision(allowed=True, reason="root of the account")
         if action == "sts:GetCallerIdentity":
             return Decision(allowed=True, reason="everyone may ask who they are")
-        generation = self._store.generation(PolicyAttachment)
+        generation = self._store.generation
         if generation != self._generation or len(self._decided) >= _DECISIONS_KEPT:
             self._decided.clear()
             self._generation = generation
