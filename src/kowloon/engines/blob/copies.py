@@ -162,6 +162,8 @@ class Copies:
         if files:
             able = [zone for zone in able if zones.part(zone).unowned.issuperset(files)]
             if len(able) < self.layout.quorum:
+                if any(self.reader().index.place(id) is not None for id in files):
+                    raise ValueError("a blob of this change belongs to another entry")
                 raise self.unavailable("too few zones have the bytes of this change")
         commit = Commit(self.layout.quorum, len(able), entries, done)
         encoded = encode_records(records)

@@ -515,12 +515,17 @@ class ZonePart:
             self._compacting.cancel()
             await asyncio.wait([self._compacting])
 
+    async def _threads_end(self) -> None:
+        running = [each for each in (self._syncing, *self._background) if each is not None]
+        if running:
+            await asyncio.wait(running)
+
     async def close(self) -> None:
         """Everything that was submitted is on disk, and the index is known to be whole."""
         await self._stop_compacting()
         while self._queue or self._syncing is not None or self._background:
             self._flush()
-            await asyncio.wait([running for running in (self._syncing, *self._background) if running is not None])
+            await self._threads_end()
         if self._tidy_timer is not None:
             self._tidy_timer.cancel()
             self._tidy_timer = None
@@ -546,7 +551,7 @@ class ZonePart:
         """After `abandon`: nothing uses the folder any more."""
         await self._stop_compacting()
         while self._syncing is not None or self._background:
-            await asyncio.wait([running for running in (self._syncing, *self._background) if running is not None])
+            await self._threads_end()
         if self._tidy_timer is not None:
             self._tidy_timer.cancel()
             self._tidy_timer = None

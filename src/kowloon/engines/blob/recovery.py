@@ -49,6 +49,7 @@ def recover(folder: Path, segment_bytes: int) -> tuple[int, Segments, Index, int
     if opened.exists() and opened.read_text() != boot:
         # The machine stopped while it was open: LMDB was not told to order its writes.
         remove_index(folder / "index")
+    opened.touch(mode=0o600)
     opened.write_text(boot)
     index = _open_index(folder, segments)
     log = Log(segments, FrameReader(secret))
