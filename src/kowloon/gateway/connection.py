@@ -255,7 +255,7 @@ class Connection(asyncio.Protocol):
             self._end_of_body(incoming)
         elif parser.ready:
             # The body has broken off.
-            self._serve_broken(incoming, parser.take())
+            self._break_off(incoming, parser.take())
         elif incoming.receiver is None and incoming.size_bytes > self._settings.max_discarded_bytes:
             self._finish()
         else:
@@ -285,7 +285,7 @@ class Connection(asyncio.Protocol):
             answer = _handler_failed(item)
         self._answer(item, answer)
 
-    def _serve_broken(self, incoming: Incoming, refusal: Framed | Refusal) -> None:
+    def _break_off(self, incoming: Incoming, refusal: Framed | Refusal) -> None:
         if incoming.receiver is None:
             # One answer is enough.
             self._finish()

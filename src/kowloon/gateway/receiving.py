@@ -25,6 +25,7 @@ class Incoming:
     def __init__(self, item: Framed, arriving: ArrivingBody, receiver: BodyReceiver | None) -> None:
         self.item = item
         self.receiver = receiver
+        # Passed on, or discarded.
         self.size_bytes = 0
         # For room in the receiver.
         self.waits = False
@@ -54,6 +55,7 @@ class Incoming:
         """The receiver gets no more; what still comes is discarded."""
         receiver, self.receiver = self.receiver, None
         self.waits = False
+        self.size_bytes = 0
         if receiver is None:
             return
         try:
