@@ -121,7 +121,6 @@ class Log:
         self.segments = segments
         self.damaged = 0
         self._reader = reader
-        self._synced = 0
 
     def frames(self, start: int, check_from: int) -> Iterator[tuple[int, Frame]]:
         """Segment and frame, from the place `start` on. Blobs of frames from segment `check_from` on are looked at.
@@ -134,22 +133,15 @@ class Log:
                 torn = None
                 while offset < len(data):
                     frame = self._reader.at(data, offset)
-                    if frame is not None and number >= check_from and not self._has_whole_blobs(data, frame):
-                        later = self._later(data, frame.end, number)
-                        if later is None or later.synced <= place_of(number, offset):
+                    if frame is None or (number >= check_from and not self._has_whole_blobs(data, frame)):
+                        if not self._was_synced(data, number, offset):
                             torn = offset
                             break
-                        self.damaged += 1
-                    elif frame is None:
-                        later = self._later(data, offset + 1, number)
-                        if later is None or later.synced <= place_of(number, offset):
-                            torn = offset
-                            break
+                    if frame is None:
                         self.damaged += 1
                         frame = self._reader.next(data, offset + 1)
                         if frame is None:
                             break
-                    self._synced = max(self._synced, frame.synced)
                     yield number, frame
                     offset = frame.end
             if torn is not None:
@@ -161,14 +153,22 @@ class Log:
             return True
         return blobs_are_whole(data, frame, frame.changes().inlined)
 
-    def _later(self, data: memoryview, offset: int, number: int) -> Frame | None:
-        """The first whole frame after a place."""
-        frame = self._reader.next(data, offset)
+    def _was_synced(self, data: memoryview, number: int, offset: int) -> bool:
+        """Whether a later frame says that this place was on disk before: then it is damaged, not torn."""
+        place = place_of(number, offset)
+        if any(frame.synced > place for frame in self._all_after(data, offset + 1)):
+            return True
         for following in sorted(self.segments.size_bytes):
-            if frame is None and following > number:
+            if following > number:
                 with self.segments.contents(following) as more:
-                    frame = self._reader.next(more, 0)
-        return frame
+                    if any(frame.synced > place for frame in self._all_after(more, 0)):
+                        return True
+        return False
+
+    def _all_after(self, data: memoryview, offset: int) -> Iterator[Frame]:
+        while (frame := self._reader.next(data, offset)) is not None:
+            yield frame
+            offset = frame.end
 
     def _cut(self, number: int, offset: int) -> None:
         for following in [each for each in self.segments.size_bytes if each > number]:

@@ -53,9 +53,14 @@ class ZonedStorage:
     # Opening and closing
 
     async def open(self) -> None:
-        if self._folder is None:
-            return
-        if self._folder.exists():
+        try:
+            await self._open()
+        except BaseException:
+            await self.close()
+            raise
+
+    async def _open(self) -> None:
+        if self._folder is not None and self._folder.exists():
             self._claim()
             loop = asyncio.get_running_loop()
             folders = sorted(path for path in self._folder.iterdir() if path.is_dir())
