@@ -159,6 +159,10 @@ class Volume(Protocol):
         """A copy for an entry of this volume, without reading the bytes where the files can be shared."""
         ...
 
+    def forget(self, blob: Blob) -> None:
+        """A duplicate that will not be committed."""
+        ...
+
 
 class ZoneReport(msgspec.Struct, frozen=True, kw_only=True):
     """One zone's storage for people. `behind`: entries that other zones have and this one is still to copy."""

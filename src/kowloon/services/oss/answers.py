@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from kowloon.services.oss.errors import INVALID_ARGUMENT, METADATA_TOO_LARGE
 from kowloon.services.oss.resources import VERSIONING_ENABLED, Bucket, Meta
+from kowloon.services.oss.space import Stored
 from kowloon.wire.http import HttpResponse
 from kowloon.wire.oss.dates import http_date
 
@@ -67,7 +68,23 @@ def described(meta: Meta) -> list[tuple[str, str]]:
         headers.append(("x-oss-tagging-count", str(len(meta.tags))))
     if meta.encryption:
         headers.extend(encrypted(meta))
+    if meta.type == "Appendable":
+        headers.append(("x-oss-next-append-position", str(meta.size_bytes)))
+        if meta.sealed_at:
+            headers.append(("x-oss-sealed-time", http_date(int(meta.sealed_at))))
+    if meta.transitioned:
+        headers.append(("x-oss-transition-time", http_date(int(meta.transitioned))))
     return headers
+
+
+def restored(meta: Meta, now: float) -> list[tuple[str, str]]:
+    """How far the restore of an archived object is; nothing once it is frozen again."""
+    if now < meta.restore_ready_at:
+        return [("x-oss-restore", 'ongoing-request="true"')]
+    if now < meta.restore_until:
+        expiry = http_date(int(meta.restore_until))
+        return [("x-oss-restore", f'ongoing-request="false", expiry-date="{expiry}"')]
+    return []
 
 
 def encrypted(meta: Meta) -> list[tuple[str, str]]:
@@ -78,6 +95,11 @@ def encrypted(meta: Meta) -> list[tuple[str, str]]:
     if meta.encryption_key:
         headers.append(("x-oss-server-side-encryption-key-id", meta.encryption_key))
     return headers
+
+
+def version_of(bucket: Bucket, stored: Stored) -> list[tuple[str, str]]:
+    """Which version an answer is about; nothing while versioning was never set."""
+    return [("x-oss-version-id", stored.version_id)] if bucket.versioning else []
 
 
 def version_headers(bucket: Bucket, meta: Meta) -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ from kowloon.core.clock import Clock
 from kowloon.core.events import EventBus
 from kowloon.core.ids import Ids
 from kowloon.engines.blob.base import ObjectStorage
-from kowloon.services.oss.errors import MALFORMED_XML
+from kowloon.services.oss.errors import MALFORMED_XML, NO_SUCH_BUCKET
 from kowloon.services.oss.product import UNIDENTIFIED
 from kowloon.services.oss.resources import Bucket
 from kowloon.services.oss.space import Space, Versions
@@ -106,6 +106,15 @@ class Call:
         if self._space is None:
             self._space = self.space_of(self.bucket)
         return self._space
+
+    def look_again(self) -> None:
+        """After a wait: the time, and the bucket as it is by now. 404 NoSuchBucket when it is gone."""
+        self.now = self.parts.clock.now()
+        bucket = self.parts.store.get(Bucket, self.bucket.id)
+        if bucket is None or bucket.volume != self.bucket.volume:
+            raise NO_SUCH_BUCKET.error(extra={"BucketName": self.bucket.id})
+        if bucket is not self.found:
+            self.found, self._space = bucket, None
 
     def space_of(self, bucket: Bucket) -> Space:
         return Space(bucket, self.parts.storage, self.parts.versions)

@@ -99,7 +99,26 @@ FILE_EXISTS = OssErrorSpec(
 )
 FILE_IMMUTABLE = OssErrorSpec("FileImmutable", 409, "The object you specified is immutable.")
 INVALID_OBJECT_STATE = OssErrorSpec("InvalidObjectState", 403, "The operation is not valid for the object's state")
-OPERATION_NOT_SUPPORTED = OssErrorSpec("OperationNotSupported", 400, "{why}")
+OPERATION_NOT_SUPPORTED = OssErrorSpec("OperationNotSupported", 400, "The operation is not supported for this resource")
+NO_RETENTION = OssErrorSpec(
+    "NoSuchObjectRetention", 404, "The specified object does not have a retention configuration."
+)
+RETENTION_NOT_SHORTENED = OssErrorSpec(
+    "AccessDenied", 403, "The retention of the object can be neither shortened nor weakened."
+)
+RESTORE_IN_PROGRESS = OssErrorSpec(
+    "RestoreAlreadyInProgress", 409, "The restore operation is in progress.", "0016-00000701"
+)
+RESTORE_SLOWER = OssErrorSpec(
+    "RestoreAlreadyInProgress", 409, "The priority of a restore in progress can only be raised.", "0016-00000715"
+)
+RESTORE_STALE = OssErrorSpec("ArchiveRestoreFileStale", 409, "The archive file or restore info stale", "0016-00000718")
+RESTORE_NOT_FINISHED = OssErrorSpec(
+    "ArchiveRestoreNotFinished", 409, "The archive file's restore is not finished.", "0016-00000719"
+)
+SOURCE_ELSEWHERE = OssErrorSpec(
+    "AccessDenied", 403, "Target object does not reside in the same data center as source object."
+)
 SYMLINK_TARGET_MISSING = OssErrorSpec("SymlinkTargetNotExist", 404, "The symlink target object does not exist.")
 NOT_A_SYMLINK = OssErrorSpec("NotSymlink", 400, "The object you specified is not a symlink.")
 INVALID_TARGET_TYPE = OssErrorSpec("InvalidTargetType", 400, "The symbolic's target object type is invalid.")

@@ -26,8 +26,12 @@ def key_of_current(entry_key: bytes) -> str:
     return entry_key[1:].decode()
 
 
+def _escaped(key: str) -> bytes:
+    return key.encode().replace(b"\x00", b"\x00\xff")
+
+
 def _closed(key: str) -> bytes:
-    return key.encode().replace(b"\x00", b"\x00\xff") + _END
+    return _escaped(key) + _END
 
 
 def _opened(raw: bytes) -> str:
@@ -49,6 +53,11 @@ def key_of_older(entry_key: bytes) -> str:
 
 def upload(key: str, upload_id: str) -> bytes:
     return UPLOAD + _closed(key) + upload_id.encode()
+
+
+def uploads_under(prefix: str) -> bytes:
+    """What the entries of all uploads of keys with that prefix start with."""
+    return UPLOAD + _escaped(prefix)
 
 
 def part(upload_id: str, number: int) -> bytes:

@@ -30,6 +30,10 @@ class Asked(NamedTuple):
     encoding: str
     shown: Callable[[str], str]
 
+    def shown_in_elements(self, name: str) -> str:
+        """For what is escaped later."""
+        return url_encode(name) if self.encoding else name
+
 
 class Page(NamedTuple):
     """`prefixes` and `found` are in byte order; `last` is the key or common prefix that the page ends with."""
@@ -40,21 +44,31 @@ class Page(NamedTuple):
     last: str
 
 
-def asked_of(call: Call) -> Asked:
-    query = call.query
-    encoding = query.get("encoding-type", "")
-    if encoding not in ("", "url"):
-        raise _invalid("encoding-type", encoding)
-    most = query.get("max-keys") or str(_DEFAULT_KEYS)
-    if not (most.isascii() and most.isdigit()) or not 1 <= int(most) <= MOST_KEYS:
-        raise _invalid("max-keys", most)
+def asked_of(call: Call, count: str = "max-keys", default: int = _DEFAULT_KEYS) -> Asked:
+    """`count`: the name of the parameter that says how many."""
+    query, encoding = call.query, encoding_of(call)
     return Asked(
         query.get("prefix", ""),
         query.get("delimiter", ""),
-        int(most),
+        number_of(call, count, default, least=1, most=MOST_KEYS),
         encoding,
         url_encode if encoding else escape,
     )
+
+
+def encoding_of(call: Call) -> str:
+    encoding = call.query.get("encoding-type", "")
+    if encoding not in ("", "url"):
+        raise _invalid("encoding-type", encoding)
+    return encoding
+
+
+def number_of(call: Call, name: str, default: int, *, least: int, most: int) -> int:
+    """A whole number of the query; empty counts as absent."""
+    text = call.query.get(name) or str(default)
+    if not (text.isascii() and text.isdigit() and len(text) < 12) or not least <= int(text) <= most:
+        raise _invalid(name, text)
+    return int(text)
 
 
 def _invalid(name: str, value: str) -> Exception:
@@ -125,7 +139,7 @@ def list_objects(call: Call) -> Answer:
     ]
     if page.truncated:
         head.append(f"<NextMarker>{asked.shown(page.last)}</NextMarker>")
-    return _acknowledged(call, "".join(head) + _contents(call, asked, page, with_owner=True))
+    return acknowledged(call, "".join(head) + _contents(call, asked, page, with_owner=True))
 
 
 @oss.operation("ListObjectsV2", "bucket", "GET", "list-type=2", action="ListObjects")
@@ -147,7 +161,7 @@ def list_objects_v2(call: Call) -> Answer:
         next_token = base64.b64encode(page.last.encode()).decode()
         head.append(f"<NextContinuationToken>{next_token}</NextContinuationToken>")
     with_owner = query.get("fetch-owner", "") == "true"
-    return _acknowledged(call, "".join(head) + _contents(call, asked, page, with_owner=with_owner))
+    return acknowledged(call, "".join(head) + _contents(call, asked, page, with_owner=with_owner))
 
 
 def _from_token(token: str) -> str:
@@ -190,7 +204,7 @@ def _owner(account: str) -> str:
     return f"<Owner><ID>{account}</ID><DisplayName>{account}</DisplayName></Owner>"
 
 
-def _acknowledged(call: Call, content: str, root: str = "ListBucketResult") -> Answer:
+def acknowledged(call: Call, content: str, root: str = "ListBucketResult") -> Answer:
     """A list shows no write that a crash could take back."""
     response = answers.document(document(root, content))
     waiting = call.space.volume.settled()
@@ -232,7 +246,7 @@ def list_object_versions(call: Call) -> Answer:
         head.append(f"<NextKeyMarker>{asked.shown(last_key)}</NextKeyMarker>")
         head.append(f"<NextVersionIdMarker>{last_version}</NextVersionIdMarker>")
     folders = [f"<CommonPrefixes><Prefix>{asked.shown(each)}</Prefix></CommonPrefixes>" for each in prefixes]
-    return _acknowledged(call, "".join([*head, *rows, *folders]), "ListVersionsResult")
+    return acknowledged(call, "".join([*head, *rows, *folders]), "ListVersionsResult")
 
 
 def _version_row(call: Call, asked: Asked, key: str, stored: Stored, latest: bool) -> str:

@@ -8,12 +8,14 @@ from kowloon.services.oss.content import Content
 from kowloon.services.oss.guards import check_removable, check_replaceable
 from kowloon.services.oss.product import Answer, Body, Later, oss
 from kowloon.services.oss.reading import (
+    answered,
     check_conditions,
     check_readable,
+    described,
     followed,
     overrides,
+    seen,
     send,
-    settled,
     wanted,
 )
 from kowloon.services.oss.space import Removal
@@ -39,27 +41,23 @@ def put_object(call: Call, content: Content) -> Answer:
 def get_object(call: Call) -> Answer:
     link = wanted(call)
     stored = followed(call, link)
-    check_readable(call, stored.meta)
-    check_conditions(call.headers, stored.meta)
-    response = send(call, link, stored)
-    waiting = settled(call, link)
-    return response if waiting is None else Later(waiting, response)
+    check_readable(call, stored.meta, call.key)
+    meta = seen(link, stored)
+    check_conditions(call.headers, meta)
+    return answered(call, send(call, meta, stored.entry), link, stored)
 
 
 @oss.operation("HeadObject", "object", "HEAD", action="GetObject", acl="read")
 def head_object(call: Call) -> Answer:
     link = wanted(call)
     stored = followed(call, link)
-    check_conditions(call.headers, stored.meta)
-    headers = answers.described(stored.meta)
-    if link is not stored:
-        headers = [("x-oss-object-type", "Symlink") if pair[0] == "x-oss-object-type" else pair for pair in headers]
+    meta = seen(link, stored)
+    check_conditions(call.headers, meta)
+    headers = described(call, meta)
     changed = overrides(call)
     headers = [pair for pair in headers if pair[0] not in changed] + list(changed.items())
-    headers.append(("Content-Length", str(stored.meta.size_bytes)))
-    response = HttpResponse(200, headers=headers)
-    waiting = settled(call, link)
-    return response if waiting is None else Later(waiting, response)
+    headers.append(("Content-Length", str(meta.size_bytes)))
+    return answered(call, HttpResponse(200, headers=headers), link, stored)
 
 
 @oss.operation("GetObjectMeta", "object", "HEAD", "objectMeta", action="GetObject", acl="read")
@@ -72,18 +70,19 @@ def get_object_meta(call: Call) -> Answer:
         ("ETag", f'"{meta.etag}"'),
         ("Last-Modified", http_date(int(meta.modified))),
         ("Content-Length", str(meta.size_bytes)),
-        *answers.version_headers(call.bucket, meta),
+        *answers.version_of(call.bucket, stored),
     ]
     if meta.crc64 is not None:
         headers.append(("x-oss-hash-crc64ecma", str(meta.crc64)))
-    response = HttpResponse(200, headers=headers)
-    waiting = settled(call, stored)
-    return response if waiting is None else Later(waiting, response)
+    if meta.transitioned:
+        headers.append(("x-oss-transition-time", http_date(int(meta.transitioned))))
+    return answered(call, HttpResponse(200, headers=headers), stored)
 
 
 @oss.operation("DeleteObject", "object", "DELETE", acl="write")
 def delete_object(call: Call) -> Answer:
     """204 for what is not there, too. Says which version went, or which marker was made."""
+    check_deletion(call, call.key, call.version_id)
     removal = deletion(call, call.key, call.version_id)
     headers = [("x-oss-version-id", removal.version_id)] if removal.version_id else []
     if removal.made_marker or removal.was_marker:
@@ -93,12 +92,18 @@ def delete_object(call: Call) -> Answer:
 
 
 def deletion(call: Call, key: str, version_id: str) -> Removal:
-    """What deleting it changes; nothing for a version that is not there. 409 FileImmutable for what must stay."""
+    """What deleting it changes; nothing for a version that is not there. To be asked first: `check_deletion`."""
     if not version_id:
-        check_replaceable(call, key)
         return call.space.remove(key)
     stored = call.space.version(key, version_id)
-    if stored is None:
-        return Removal([], version_id)
-    check_removable(call, key, stored)
-    return call.space.remove_version(key, stored)
+    return Removal([], version_id) if stored is None else call.space.remove_version(key, stored)
+
+
+def check_deletion(call: Call, key: str, version_id: str) -> None:
+    """409 FileImmutable for what must stay."""
+    if not version_id:
+        check_replaceable(call, key)
+        return
+    stored = call.space.version(key, version_id)
+    if stored is not None:
+        check_removable(call, key, stored)

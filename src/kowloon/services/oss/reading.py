@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import contextlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
 
-from kowloon.engines.blob.base import Entry, Volume
-from kowloon.services.oss import answers
+import msgspec
+
+from kowloon.engines.blob.base import Blob, Entry, Volume
+from kowloon.services.oss import access, answers
 from kowloon.services.oss.call import Call
 from kowloon.services.oss.errors import (
     ANONYMOUS_OVERRIDE,
     INVALID_OBJECT_STATE,
+    INVALID_TARGET_TYPE,
     MARKER_BY_ID,
     NO_SUCH_KEY,
     NO_SUCH_VERSION,
@@ -18,13 +23,15 @@ from kowloon.services.oss.errors import (
     PRECONDITION_FAILED,
     SYMLINK_TARGET_MISSING,
 )
-from kowloon.services.oss.resources import Meta
+from kowloon.services.oss.product import Answer, Later
+from kowloon.services.oss.resources import NULL_VERSION, Meta
 from kowloon.services.oss.space import Stored
 from kowloon.services.oss.writing import ARCHIVED
 from kowloon.wire.http import FileSlice, HttpResponse
 from kowloon.wire.oss.headers import Outcome, evaluate_conditions, parse_range
 
 SYMLINK = "Symlink"
+APPENDABLE = "Appendable"
 # Answers of at most this many bytes are made in memory.
 HELD_BYTES = 64 * 1024
 # A stored page that is served from a host which other pages share must not act as one of them.
@@ -61,16 +68,35 @@ def followed(call: Call, stored: Stored) -> Stored:
     """What a symlink leads to, or the object itself."""
     if stored.meta.type != SYMLINK:
         return stored
-    target = call.space.current(stored.meta.symlink_target)
+    key = stored.meta.symlink_target
+    target = call.space.current(key)
     if target is None or target.meta.marker:
         raise SYMLINK_TARGET_MISSING.error(extra={"Key": call.key})
+    if target.meta.type == SYMLINK:
+        raise INVALID_TARGET_TYPE.error(extra={"Key": call.key})
+    access.check(call, "GetObject", call.bucket, key, "read")
     return target
 
 
-def check_readable(call: Call, meta: Meta) -> None:
+def seen(link: Stored, stored: Stored) -> Meta:
+    """What is said about an object: through a symlink its content is the target's, everything else the link's own."""
+    if link is stored:
+        return stored.meta
+    own, target = link.meta, stored.meta
+    return msgspec.structs.replace(
+        own,
+        etag=target.etag,
+        size_bytes=target.size_bytes,
+        crc64=target.crc64,
+        md5=target.md5,
+        modified=max(own.modified, target.modified),
+    )
+
+
+def check_readable(call: Call, meta: Meta, key: str) -> None:
     """403 InvalidObjectState for the bytes of an archived object that is not restored."""
     if meta.storage_class in ARCHIVED and not meta.restore_ready_at <= call.now < meta.restore_until:
-        raise INVALID_OBJECT_STATE.error(extra={"ObjectName": call.key})
+        raise INVALID_OBJECT_STATE.error(extra={"ObjectName": key})
 
 
 def check_conditions(headers: Mapping[str, str], meta: Meta, prefix: str = "") -> None:
@@ -90,13 +116,19 @@ def overrides(call: Call) -> dict[str, str]:
     return found
 
 
-def send(call: Call, link: Stored, stored: Stored) -> HttpResponse:
-    """The answer to a GET: whole or a range. `link` is what was asked for, `stored` what it leads to."""
-    meta = stored.meta
+def described(call: Call, meta: Meta) -> list[tuple[str, str]]:
+    """The headers of GET and HEAD. A version from before versioning says so only where there are others."""
     headers = answers.described(meta)
-    if link is not stored:
-        headers = [pair for pair in headers if pair[0] != "x-oss-object-type"]
-        headers.append(("x-oss-object-type", SYMLINK))
+    if call.bucket.versioning and not meta.version_id:
+        headers.append(("x-oss-version-id", NULL_VERSION))
+    if meta.restore_ready_at:
+        headers += answers.restored(meta, call.now)
+    return headers
+
+
+def send(call: Call, meta: Meta, entry: Entry) -> HttpResponse:
+    """The answer to a GET: whole or a range of the entry's bytes, described by `meta`."""
+    headers = described(call, meta)
     if call.query:
         changed = overrides(call)
         if changed:
@@ -112,34 +144,73 @@ def send(call: Call, link: Stored, stored: Stored) -> HttpResponse:
             start, size_bytes, status = found[0], found[1] - found[0] + 1, 206
             headers = [pair for pair in headers if pair[0] != "Content-MD5"]
             headers.append(("Content-Range", f"bytes {start}-{found[1]}/{meta.size_bytes}"))
-    return filled(HttpResponse(status, headers=headers), call.space.volume, stored.entry, start, size_bytes)
+    return filled(HttpResponse(status, headers=headers), call.space.volume, entry, start, size_bytes)
 
 
 def filled(response: HttpResponse, volume: Volume, entry: Entry, start: int, size_bytes: int) -> HttpResponse:
     """The response with those bytes of the entry: in memory when they are few, else straight from the files."""
     blobs = entry.blobs
-    if len(blobs) == 1 and size_bytes <= HELD_BYTES:
-        response.body = volume.read(blobs[0], start, size_bytes)
+    if size_bytes <= HELD_BYTES:
+        if len(blobs) == 1:
+            response.body = volume.read(blobs[0], start, size_bytes)
+        else:
+            response.body = b"".join([volume.read(*piece) for piece in pieces_of(blobs, start, size_bytes)])
         return response
     files: list[FileSlice] = []
-    for blob in blobs:
-        if size_bytes <= 0:
-            break
-        if start < blob.size_bytes:
-            part_bytes = min(size_bytes, blob.size_bytes - start)
-            files += volume.slices(blob, start, part_bytes)
-            size_bytes -= part_bytes
-            start = 0
-        else:
-            start -= blob.size_bytes
+    try:
+        for piece in pieces_of(blobs, start, size_bytes):
+            files += volume.slices(*piece)
+    except BaseException:
+        close(files)
+        raise
     response.files = files
     return response
 
 
-def settled(call: Call, stored: Stored) -> asyncio.Future[None] | None:
-    """What to wait for before an answer may show that version; None when it is acknowledged already."""
+def pieces_of(blobs: Sequence[Blob], start: int, size_bytes: int) -> list[tuple[Blob, int, int]]:
+    """The blobs that make up a range of an object, each with the offset and length in it."""
+    pieces = []
+    for blob in blobs:
+        if size_bytes <= 0:
+            break
+        if start < blob.size_bytes:
+            length = min(size_bytes, blob.size_bytes - start)
+            pieces.append((blob, start, length))
+            size_bytes -= length
+            start = 0
+        else:
+            start -= blob.size_bytes
+    return pieces
+
+
+@contextlib.contextmanager
+def opened(volume: Volume, blob: Blob, start: int, size_bytes: int) -> Iterator[list[FileSlice]]:
+    """The files of a range of a blob, closed afterwards."""
+    files = volume.slices(blob, start, size_bytes)
+    try:
+        yield files
+    finally:
+        close(files)
+
+
+def close(files: Sequence[FileSlice]) -> None:
+    for descriptor in {file.descriptor for file in files}:
+        os.close(descriptor)
+
+
+def answered(call: Call, response: HttpResponse, *shown: Stored) -> Answer:
+    """The answer about these versions: once they are acknowledged, or a crash could take back what it says."""
+    waiting = settled(call, *shown)
+    return response if waiting is None else Later(waiting, response)
+
+
+def settled(call: Call, *shown: Stored) -> asyncio.Future[None] | None:
+    """What to wait for before an answer may show those versions; None when they are acknowledged already."""
     volume = call.space.volume
-    return volume.settled() if volume.pending(stored.entry.key) else None
+    for stored in shown:
+        if volume.pending(stored.entry.key):
+            return volume.settled()
+    return None
 
 
 def read_all(volume: Volume, entry: Entry) -> bytes:

@@ -54,6 +54,7 @@ class UploadReceiver:
             if self._sha256 is not None and self._sha256.hexdigest() != call.body_hash.lower():
                 raise CONTENT_HASH_MISMATCH.error()
             # What was right before the body may be wrong after it.
+            call.look_again()
             if call.operation.check is not None:
                 call.operation.check(call)
             answer = call.operation.handler(call, content)

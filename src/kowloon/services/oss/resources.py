@@ -85,11 +85,12 @@ class Meta(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     restore_until: float = 0.0
     accessed: float = 0.0
     transitioned: float = 0.0
-    sealed: bool = False
+    sealed_at: float = 0.0
     retention_mode: str = ""
     retain_until: float = 0.0
     legal_hold: bool = False
     replica: bool = False
+    restore_priority: str = ""
 
 
 class Upload(msgspec.Struct, frozen=True, array_like=True, kw_only=True):

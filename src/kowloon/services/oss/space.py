@@ -15,7 +15,7 @@ from kowloon.core.clock import Clock
 from kowloon.core.ids import Ids
 from kowloon.engines.blob.base import Blob, Change, Delete, Entry, ObjectStorage, Put, Volume
 from kowloon.services.oss import keys
-from kowloon.services.oss.resources import NULL_VERSION, VERSIONING_ENABLED, VERSIONING_SUSPENDED, Bucket, Meta
+from kowloon.services.oss.resources import NULL_VERSION, VERSIONING_ENABLED, Bucket, Meta
 
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(Meta)
@@ -102,6 +102,12 @@ class Space:
         stored = None if entry is None else Stored(decode_meta(entry.value), entry)
         return stored if stored is not None and stored.version_id == version_id else None
 
+    def overwritten(self, key: str) -> Stored | None:
+        """What a write of that key ends for good: nothing where versions are kept."""
+        if not self.bucket.versioning:
+            return self.current(key)
+        return None if self.bucket.versioning == VERSIONING_ENABLED else self.version(key, NULL_VERSION)
+
     # --- changing ---
 
     def next_order(self) -> int:
@@ -126,21 +132,17 @@ class Space:
         newest = self.current(key)
         if newest is None:
             return []
-        suspended = self.bucket.versioning == VERSIONING_SUSPENDED
-        if suspended and newest.version_id == NULL_VERSION:
-            return []
-        changes: list[Change] = []
-        if suspended:
-            null = next((stored for stored in self.older(key) if stored.version_id == NULL_VERSION), None)
-            if null is not None:
-                changes.append(Delete(null.entry.key))
+        ended = self.overwritten(key)
         entry = newest.entry
+        if ended is not None and ended.entry.key == entry.key:
+            return []
+        changes: list[Change] = [] if ended is None else [Delete(ended.entry.key)]
         changes.append(Put(keys.older(key, newest.meta.order), entry.value, entry.blobs))
         return changes
 
-    def replace(self, stored: Stored, meta: Meta) -> list[Change]:
-        """Change what is kept of a version; its bytes stay."""
-        return [Put(stored.entry.key, encode_meta(meta), stored.entry.blobs)]
+    def replace(self, stored: Stored, meta: Meta, blobs: Sequence[Blob | bytes] | None = None) -> list[Change]:
+        """Change what is kept of a version; its bytes stay unless others are given."""
+        return [Put(stored.entry.key, encode_meta(meta), stored.entry.blobs if blobs is None else tuple(blobs))]
 
     def remove(self, key: str) -> Removal:
         """Delete without a version id: the object itself, or by a marker where versions are kept."""

@@ -9,6 +9,7 @@ from kowloon.services.oss import answers
 from kowloon.services.oss.call import Call
 from kowloon.services.oss.content import Content
 from kowloon.services.oss.errors import FILE_EXISTS, INVALID_ARGUMENT, INVALID_ENCRYPTION
+from kowloon.services.oss.guards import check_replaceable
 from kowloon.services.oss.resources import DEFAULT_ACL, Meta
 from kowloon.wire.oss.headers import parse_tagging
 
@@ -16,7 +17,6 @@ STORAGE_CLASSES = ("Standard", "IA", "Archive", "ColdArchive", "DeepColdArchive"
 ARCHIVED = ("Archive", "ColdArchive", "DeepColdArchive")
 OBJECT_ACLS = (DEFAULT_ACL, "private", "public-read", "public-read-write")
 _ENCRYPTIONS = ("AES256", "KMS", "SM4")
-_NO_TAGS: dict[str, str] = {}
 
 
 def check_write(call: Call) -> None:
@@ -26,7 +26,8 @@ def check_write(call: Call) -> None:
 
 
 def check_overwrite(call: Call) -> None:
-    """409 FileAlreadyExists where the client forbids to replace what is there."""
+    """409 FileAlreadyExists where the client forbids to replace what is there, FileImmutable where it must stay."""
+    check_replaceable(call, call.key)
     forbid = call.headers.get("x-oss-forbid-overwrite", "").lower()
     if not forbid:
         return
@@ -62,16 +63,22 @@ def meta_fields(call: Call) -> dict[str, Any]:
     user = answers.user_headers(headers)
     if user:
         fields["user"] = user
-    acl = headers.get("x-oss-object-acl")
+    acl = object_acl(call)
     if acl:
-        if acl not in OBJECT_ACLS:
-            raise _invalid("x-oss-object-acl", acl)
         fields["acl"] = acl
     tagging = headers.get("x-oss-tagging")
     if tagging:
         fields["tags"] = parse_tagging(tagging)
     fields.update(encryption_fields(headers))
     return fields
+
+
+def object_acl(call: Call) -> str:
+    """The ACL that the call asks for; empty where it asks for none."""
+    acl = call.headers.get("x-oss-object-acl", "")
+    if acl and acl not in OBJECT_ACLS:
+        raise _invalid("x-oss-object-acl", acl)
+    return acl
 
 
 def storage_class(call: Call) -> str:
