@@ -141,6 +141,12 @@ class Copies:
         behind = [zone for zone in self.healing if self._can_write(zone)]
         return [zones.part(zone) for zone in (*self.writers(), *behind)]
 
+    def forget(self, files: Sequence[int], zones: Sequence[str] | None = None) -> None:
+        """Blobs of writers and duplicates that no entry will have there."""
+        for zone in zones or self.layout.zones:
+            for blob_id in files:
+                self._zones.part(zone).forget(blob_id)
+
     def unavailable(self, message: str) -> ZoneUnavailable:
         zones = self._zones
         missing = [zone for zone in self.layout.zones if zone not in self.in_sync or zones.mode(zone) not in READING]
@@ -168,14 +174,15 @@ class Copies:
         commit = Commit(self.layout.quorum, len(able), entries, done)
         encoded = encode_records(records)
         if self._single:
-            submission = Submission(Kind.CHANGE, stamp, volume, records, encoded, data, entries, commit.report)
+            report = functools.partial(self._report, commit, able[0], files) if files else commit.report
+            submission = Submission(Kind.CHANGE, stamp, volume, records, encoded, data, entries, report)
             zones.part(able[0]).submit(submission)
             return commit
         if len(able) < len(self.in_sync):
             self._leave([zone for zone in self.in_sync if zone not in able])
         self.watermark = stamp
         for zone in able:
-            report = functools.partial(self._report, commit, zone)
+            report = functools.partial(self._report, commit, zone, files)
             zones.part(zone).submit(Submission(Kind.CHANGE, stamp, volume, records, encoded, data, entries, report))
         for zone in self.layout.zones:
             if zone not in able:
@@ -200,9 +207,10 @@ class Copies:
         else:
             self.missed[zone] = self.missed.get(zone, 0) + len(entries)
 
-    def _report(self, commit: Commit, zone: str, problem: BaseException | None) -> None:
+    def _report(self, commit: Commit, zone: str, files: Sequence[int], problem: BaseException | None) -> None:
         if problem is not None:
             self._report_missed(zone)
+            self.forget(files, [zone])
         commit.report(problem)
 
     def _report_behind(self, zone: str, problem: BaseException | None) -> None:
@@ -239,11 +247,11 @@ class Copies:
 
     def restore(self, states: Mapping[str, GroupState | None]) -> None:
         """After a start, from what each zone knows of the group."""
-        self.epoch, in_sync = where_history_is_longest(states)
+        self.epoch, self.in_sync = where_history_is_longest(states)
         known = [state for state in states.values() if state is not None]
         self.watermark = max((state.watermark for state in known), default=0)
-        if any(state.in_sync != tuple(in_sync) for state in known if state.epoch == self.epoch):
-            self.write_state(in_sync)
+        if any(state.in_sync != tuple(self.in_sync) for state in known if state.epoch == self.epoch):
+            self.write_state(self.in_sync)
 
     def lost(self, zone: str) -> None:
         """Everything that the zone had is gone. Where it was the last one in sync, the longest history left is
@@ -258,11 +266,11 @@ class Copies:
         self._zones.fell_behind(self)
 
     def entries_behind(self, zone: str) -> int:
-        """About how many entries a zone that is behind has to take over."""
+        """About how many entries a zone that is behind has to take over; 0 once it is proved that there are none."""
         if zone in self.in_sync:
             return 0
         counts = [self._zones.part(each).entries_of(self.layout.zones) for each in (*self.in_sync, zone)]
-        return max(max(counts) - counts[-1], self.missed.get(zone, 0))
+        return max(max(counts) - counts[-1], self.missed.get(zone, 0), 1)
 
 
 def where_history_is_longest(states: Mapping[str, GroupState | None]) -> tuple[int, list[str]]:

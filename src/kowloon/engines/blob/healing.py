@@ -39,6 +39,7 @@ class Healing:
         copies.healing[self._zone] = self
         try:
             await copies.reader().settled()
+            self._check()
             while not await self._pass():
                 pass
             # Nothing was awaited since the last look, so nothing was missed.
@@ -95,11 +96,13 @@ class Healing:
         for entry in lacking:
             self._complete = False
             await self._copy_files(entry)
+            self._check()
             # It may have changed meanwhile; then the next pass looks at what it is now.
             if self._copies.reader().sequence_of(volume, entry.key) == entry.sequence:
                 self._copy_entry(volume, entry)
             if self._part.waiting_bytes() > _BYTES_AT_ONCE:
                 await self._part.settled()
+                self._check()
         return await self._next(entries)
 
     async def _next(self, entries: list[Entry]) -> bytes | None:
@@ -128,6 +131,7 @@ class Healing:
                     break
                 if await self._copy_file(blob, original):
                     break
+                self._check()
 
     async def _copy_file(self, blob: Blob, original: FileSlice) -> bool:
         path = self._part.file_path(blob.id)
@@ -135,6 +139,7 @@ class Healing:
             if path.exists():
                 # Freed here, and not removed yet.
                 await self._part.remove_freed()
+                self._check()
             check = await asyncio.get_running_loop().run_in_executor(None, copy_file, original, path)
         except OSError as problem:
             raise BlobError(f"{self._zone} could not be healed: {problem}") from problem

@@ -31,9 +31,11 @@ _NODE_BYTES = 8
 _FIRST_CHILD = 1 << 63
 _ENTRY = struct.Struct("<QQIH")
 _BLOB = struct.Struct("<QQQ?16s")
+_BLOB_COUNT = struct.Struct("<H")
 _PLACE = struct.Struct("<Q")
 _ENTRY_BYTES = _ENTRY.size
 _BLOB_BYTES = _BLOB.size
+_BLOB_COUNT_AT = _ENTRY_BYTES - _BLOB_COUNT.size
 _MAP_BYTES = 1 << 28
 _STATE = b"state"
 _GROUP = b"group:"
@@ -84,6 +86,12 @@ def unpack_entry(key: bytes, raw: bytes) -> Entry:
         return Entry(key, raw[_ENTRY_BYTES:], (), sequence)
     end = _ENTRY_BYTES + count * _BLOB_BYTES
     return Entry(key, raw[end:], _unpack_blobs(raw, end), sequence)
+
+
+def value_of(raw: bytes) -> bytes:
+    """The value alone, for lists of thousands."""
+    (count,) = _BLOB_COUNT.unpack_from(raw, _BLOB_COUNT_AT)
+    return raw[_ENTRY_BYTES + count * _BLOB_BYTES :]
 
 
 def _unpack_blobs(raw: bytes, end: int) -> tuple[Blob, ...]:

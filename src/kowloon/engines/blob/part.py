@@ -35,7 +35,7 @@ from kowloon.engines.blob.frames import (
     offset_of,
     segment_of,
 )
-from kowloon.engines.blob.index import FILE_PLACE, origin_of, unpack_entry
+from kowloon.engines.blob.index import FILE_PLACE, origin_of, unpack_entry, value_of
 from kowloon.engines.blob.segments import SEGMENT_BYTES, flush
 from kowloon.wire.http import FileSlice
 
@@ -132,6 +132,12 @@ class ZonePart:
             if names:
                 return self._merged(stored, pending, names, reverse)
         return (unpack_entry(key, raw) for key, raw in stored)
+
+    def values(self, volume: int, start: bytes, end: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """What `scan` gives, without blobs."""
+        if self._pending.get(volume):
+            return ((entry.key, entry.value) for entry in self.scan(volume, start, end, False))
+        return ((key, value_of(raw)) for key, raw in self.index.scan(volume, start, end))
 
     def _merged(
         self, stored: Iterator[tuple[bytes, bytes]], pending: dict[bytes, _Pending], names: list[bytes], reverse: bool
@@ -296,6 +302,9 @@ class ZonePart:
     def _synced(self, batch: list[Submission], start: int, end: int, done: asyncio.Future[None]) -> None:
         self._syncing = None
         problem = done.exception()
+        if self.broken is not None:
+            self._fail(batch, None, OSError(self.broken))
+            return
         if problem is not None:
             # Nobody knows what of it is on disk: nothing more is written until somebody looks.
             self.broken = f"writing to disk failed: {problem}"
@@ -475,6 +484,8 @@ class ZonePart:
     def _after_sync(self, end: int, done: asyncio.Future[None]) -> None:
         self._background.discard(done)
         problem = done.exception()
+        if self.broken is not None:
+            return
         if problem is not None:
             self.broken = f"writing to disk failed: {problem}"
             return
@@ -542,10 +553,13 @@ class ZonePart:
         recovery.mark_closed(self.folder)
 
     def abandon(self) -> None:
-        """Its disks are gone: what was submitted fails."""
+        """Its disks are gone: what was submitted fails, and its path may belong to another at once."""
         self.broken = "its disks are gone"
-        batch, self._queue = self._queue, []
-        self._fail(batch, None, OSError(self.broken))
+        self._freed_files.clear()
+        if self._compacting is not None:
+            self._compacting.cancel()
+        self._fail([], None, OSError(self.broken))
+        self.index.close()
 
     async def stop(self) -> None:
         """After `abandon`: nothing uses the folder any more."""
@@ -556,7 +570,6 @@ class ZonePart:
             self._tidy_timer.cancel()
             self._tidy_timer = None
         self.segments.close()
-        self.index.close()
 
 
 def _ignore(problem: BaseException | None) -> None:

@@ -133,10 +133,10 @@ class Log:
                 torn = None
                 while offset < len(data):
                     frame = self._reader.at(data, offset)
-                    if frame is None or (number >= check_from and not self._has_whole_blobs(data, frame)):
-                        if not self._was_synced(data, number, offset):
-                            torn = offset
-                            break
+                    good = frame is not None and (number < check_from or self._has_whole_blobs(data, frame))
+                    if not good and not self._was_synced(data, number, offset):
+                        torn = offset
+                        break
                     if frame is None:
                         self.damaged += 1
                         frame = self._reader.next(data, offset + 1)

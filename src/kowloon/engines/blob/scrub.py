@@ -64,7 +64,10 @@ class Scrub:
             found = self._part.slice(blob, 0, blob.size_bytes)
         except DamagedBlob:
             return False
-        return await asyncio.get_running_loop().run_in_executor(None, _matches, found, blob.crc64)
+        whole = await asyncio.get_running_loop().run_in_executor(None, _matches, found, blob.crc64)
+        if self._part.broken is not None:
+            raise ZoneUnavailable([self._zone], f"{self._zone}: {self._part.broken}")
+        return whole
 
     async def _repair(self, volume: int, zones: tuple[str, ...], entry: Entry, blob: Blob) -> bool:
         copies = self._groups.get(zones)

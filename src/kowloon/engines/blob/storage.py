@@ -113,6 +113,7 @@ class ZonedStorage:
         return found
 
     async def _stop_healing(self) -> None:
+        self._copies.clear()
         tasks = list(self._healing.values())
         for task in tasks:
             task.cancel()
@@ -139,7 +140,6 @@ class ZonedStorage:
         await asyncio.gather(*gone)
 
     def _forget_everything(self) -> None:
-        self._copies.clear()
         self._volumes.clear()
         self._modes.clear()
         self._delays_s.clear()

@@ -44,6 +44,9 @@ class CopiedVolume:
     def scan(self, start: bytes, end: bytes | None = None, *, reverse: bool = False) -> Iterator[Entry]:
         return self._copies.reader().scan(self.id, start, end, reverse)
 
+    def values(self, start: bytes, end: bytes) -> Iterator[tuple[bytes, bytes]]:
+        return self._copies.reader().values(self.id, start, end)
+
     def commit(self, changes: Sequence[Change]) -> asyncio.Future[None]:
         # Before anything is numbered: whether it can be written at all.
         self._copies.writers()
@@ -180,8 +183,7 @@ class CopiedVolume:
 
     def forget(self, blob: Blob) -> None:
         """A finished or duplicated blob that will not be committed."""
-        for part in self._copies.writing_parts():
-            part.forget(blob.id)
+        self._copies.forget([blob.id])
 
 
 def _range(blob: Blob, offset: int, size_bytes: int | None) -> int:
