@@ -85,24 +85,26 @@ def page_of(volume: Volume, asked: Asked, after: str) -> Page:
     start = stem
     if after and after.encode() >= prefix:
         start = max(stem, _behind(after.encode(), prefix, delimiter))
+    if not delimiter:
+        return _plain_page(volume, start, end, asked.most)
     found: list[tuple[str, Meta]] = []
     prefixes: list[str] = []
     last = ""
     cut = len(stem)
     while start < end:
         skip_to = b""
-        for entry in volume.scan(start, end):
-            meta = decode_meta(entry.value)
+        for key, value in volume.values(start, end):
+            meta = decode_meta(value)
             if meta.marker:
                 continue
-            at = entry.key.find(delimiter, cut) if delimiter else -1
+            at = key.find(delimiter, cut)
             if len(found) + len(prefixes) == asked.most:
                 return Page(found, prefixes, True, last)
             if at < 0:
-                last = entry.key[1:].decode()
+                last = key[1:].decode()
                 found.append((last, meta))
                 continue
-            common = entry.key[: at + len(delimiter)]
+            common = key[: at + len(delimiter)]
             last = common[1:].decode()
             prefixes.append(last)
             skip_to = keys.after_prefix(common)
@@ -111,6 +113,19 @@ def page_of(volume: Volume, asked: Asked, after: str) -> Page:
             break
         start = skip_to
     return Page(found, prefixes, False, last)
+
+
+def _plain_page(volume: Volume, start: bytes, end: bytes, most: int) -> Page:
+    """Without a delimiter: the commonest list, and the longest."""
+    found: list[tuple[str, Meta]] = []
+    for key, value in volume.values(start, end):
+        meta = decode_meta(value)
+        if meta.marker:
+            continue
+        if len(found) == most:
+            return Page(found, [], True, found[-1][0])
+        found.append((key[1:].decode(), meta))
+    return Page(found, [], False, "")
 
 
 def _behind(after: bytes, prefix: bytes, delimiter: bytes) -> bytes:
