@@ -44,6 +44,7 @@ from kowloon.services.oss.actions import oss
 from kowloon.services.oss.call import Parts as ObjectParts
 from kowloon.services.oss.chain import ObjectChain
 from kowloon.services.oss.space import Versions
+from kowloon.services.oss.zones import StorageZones
 from kowloon.services.ram.actions import ram
 from kowloon.services.ram.credentials import StoredCredentials
 from kowloon.services.ram.policies import AttachedPolicies
@@ -90,6 +91,7 @@ class Cloud:
         self.storage = open_storage(
             self.files.objects if self.files is not None else None, durable=settings.durable, clock=self.clock
         )
+        self.storage_zones = StorageZones(self.storage, self.board, self.clock)
         self.identity = self._bootstrap()
         self.faults = FaultManager(self.store, self.board, self.clock, self.bus, self.ids)
         self.drills = Drills(self.store, self.board, self.clock, self.bus, self.ids, self.faults)
@@ -252,8 +254,9 @@ class Cloud:
     async def start(self, *, listen: bool = True) -> None:
         """Claim addresses, bring the declared state back, serve; the real parts are taken over meanwhile."""
         self._claim_addresses()
-        await self.storage.open()
+        # Before the storage is opened: a zone that is down has nobody to heal it, or to be healed by.
         self.faults.restore()
+        await self.storage.open()
         await self.drills.restore()
         await self.commentary.ensure_robot()
         if listen:
@@ -313,6 +316,7 @@ class Cloud:
         self.parts.addresses.release()
         self.commentary.close()
         self.faults.close()
+        await self.storage_zones.close()
         await self.storage.close()
         self.clock.close()
         self.store.close()

@@ -23,6 +23,7 @@ ZONE = "cn-hongkong-c"
 HALL = "cn-hongkong-c/hall-4"
 HOST = "cn-hongkong-c/hall-4/host-1"
 API = "ecs@cn-hongkong"
+STORAGE = "oss-storage@cn-hongkong-c"
 TOPOLOGY = Topology.vendor()
 
 
@@ -31,7 +32,7 @@ def fault(kind_name: str, scope: str = ZONE, /, fault_id: str = "f", at_min: flo
     return Fault(
         id=fault_id,
         fault_kind=kind.name,
-        scope=check_scope(kind, [scope], TOPOLOGY, {API}),
+        scope=check_scope(kind, [scope], TOPOLOGY, {API, STORAGE}),
         parameters=check_parameters(kind, parameters),
         injected_at=START_S + 60 * at_min,
     )
@@ -39,7 +40,12 @@ def fault(kind_name: str, scope: str = ZONE, /, fault_id: str = "f", at_min: flo
 
 def paper(*faults: Fault) -> HealthBoard:
     board = HealthBoard(TOPOLOGY)
-    board.declare([ServiceNode(name=API, places=("cn-hongkong-b", ZONE), demand=0.7)])
+    board.declare(
+        [
+            ServiceNode(name=API, places=("cn-hongkong-b", ZONE), demand=0.7),
+            ServiceNode(name=STORAGE, places=TOPOLOGY.halls(ZONE), unit_class="storage"),
+        ]
+    )
     for one in faults:
         publish(board, one)
     return board

@@ -24,6 +24,7 @@ CASES: list[tuple[str, str, dict[str, Any]]] = [
     ("slow_recovery", ZONE, {}),
     ("zone_network_partition", ZONE, {}),
     ("zone_hang", ZONE, {}),
+    ("storage_fault", ZONE, {}),
     ("control_plane_brownout", API, {}),
     ("customer_surge", API, {}),
     ("service_stop", API, {}),

@@ -16,7 +16,10 @@ Points = tuple[tuple[float, float], ...]
 
 
 class Aspect(StrEnum):
-    """POWER_OFF, FROZEN and NETWORK_CUT are of places; the rest of service nodes, or policies of the provider."""
+    """POWER_OFF, FROZEN and NETWORK_CUT are of places; the rest of service nodes, or policies of the provider.
+
+    STORAGE is of the storage servers of a zone: `value` has the mode, and the delay of a slow one in seconds.
+    """
 
     POWER_OFF = "power_off"
     POWER_RESTORED = "power_restored"
@@ -25,6 +28,7 @@ class Aspect(StrEnum):
     TEMPERATURE = "temperature"
     NO_STOCK = "no_stock"
     SERVICE_STOPPED = "service_stopped"
+    STORAGE = "storage"
     DEMAND = "demand"
     ERROR_SHARE = "error_share"
     FAILOVER = "failover"

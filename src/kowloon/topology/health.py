@@ -84,6 +84,11 @@ class HealthBoard:
             self._by_node.setdefault(effect.node, []).append(effect)
         self.tick()
 
+    @property
+    def is_calm(self) -> bool:
+        """Nothing is declared broken, now or later."""
+        return not self._by_node and not self._overlays
+
     def effects(self) -> list[Effect]:
         """In order of fault id, so that nothing depends on the order of publishing."""
         return [effect for fault_id in sorted(self._effects) for effect in self._effects[fault_id]]
@@ -153,7 +158,7 @@ class HealthView:
         for node in self._nodes.values():
             if node.warmup_s and self._all:
                 for place in node.places:
-                    ready = self.host(self.host_of(node.name, place)).since + node.warmup_s
+                    ready = self.host(self.host_of(node.name, place), node.unit_class).since + node.warmup_s
                     if ready > self.now:
                         moments.append(ready)
         return min(moments, default=math.inf)
@@ -285,7 +290,7 @@ class HealthView:
             return len(node.places)
         up = 0
         for place in node.places:
-            state = self.host(self.host_of(node.name, place))
+            state = self.host(self.host_of(node.name, place), node.unit_class)
             if state.serving and self.now - state.since >= (node.warmup_s if state.since else 0.0):
                 up += 1
             because.update(state.because)

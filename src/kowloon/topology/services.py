@@ -12,7 +12,8 @@ class ServiceNode(msgspec.Struct, frozen=True, kw_only=True):
     """A part of the provider that hosts in `places` (zones, halls or hosts; each counts once).
 
     `capacity_per_place` and `demand` share a unit: the load that one place serves is 1.0. `warmup_s`: how long a
-    place must be back before it serves. `quorum`: places that must be up at all.
+    place must be back before it serves. `quorum`: places that must be up at all. `unit_class`: what its parts count as
+    where a host loses one class of units and keeps the rest (Effect.classes).
     """
 
     name: str
@@ -21,6 +22,7 @@ class ServiceNode(msgspec.Struct, frozen=True, kw_only=True):
     demand: float = 0.3
     warmup_s: float = 0.0
     quorum: int = 1
+    unit_class: str = ""
 
 
 class Edge(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-from kowloon.faults.kinds import control_plane, cooling, policies, power, reach
+from kowloon.faults.kinds import control_plane, cooling, policies, power, reach, storage
 from kowloon.faults.kinds.base import Kind
 
 KINDS: tuple[Kind, ...] = (
     *cooling.KINDS,
     *power.KINDS,
     *reach.KINDS,
+    *storage.KINDS,
     *control_plane.KINDS,
     *policies.KINDS,
 )

@@ -75,8 +75,8 @@ class LoadShed(Parameters, frozen=True, kw_only=True):
     """The operator switches clusters off, class by class, to keep heat or load down.
 
     Classes go in `order`; of each, share_per_step of the hosts' units go every interval_min until all are off. Hosts
-    stay up for other classes. Classes are unit classes (compute, balancer, database) and the provider's own words for
-    what has no units here (storage, network, bigdata).
+    stay up for other classes. Classes are unit classes (compute, balancer, database), storage (the servers of the
+    object store) and the provider's own words for what has no units here (network, bigdata).
     """
 
     order: tuple[str, ...] = ("compute", "storage", "network", "database", "bigdata")
@@ -97,6 +97,10 @@ class LoadShed(Parameters, frozen=True, kw_only=True):
 _UNIT_CLASSES = {"network": ("network", "balancer")}
 
 
+def _units(classes: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(unit for name in classes for unit in _UNIT_CLASSES.get(name, (name,)))
+
+
 def _load_shed(fault: Fault, held: LoadShed, topology: Topology) -> Iterator[Effect]:
     hosts = hosts_in(fault.scope, topology)
     per_class = math.ceil(1.0 / held.share_per_step)
@@ -108,7 +112,7 @@ def _load_shed(fault: Fault, held: LoadShed, topology: Topology) -> Iterator[Eff
             aspect=Aspect.POWER_OFF,
             start=moment(fault, step * held.interval_min),
             end=moment(fault, held.until_min),
-            classes=_UNIT_CLASSES.get(shed, (shed,)),
+            classes=_units((shed,)),
             cause=f"{held.reason}: {shed}",
         )
 
@@ -117,13 +121,15 @@ class SlowRecovery(Parameters, frozen=True, kw_only=True):
     """Hosts of the scope are powered on in batches, in the order of the scope.
 
     The first batch of restart_batch hosts starts at start_min, each next one interval_min later; within a batch hosts
-    are spread over jitter_min. What is still too hot, or not accessible, does not start.
+    are spread over jitter_min. What is still too hot, or not accessible, does not start. `classes`: only these classes
+    of units start (such as storage), the others wait for somebody else; empty: all.
     """
 
     start_min: float = 0.0
     restart_batch: int = 6
     interval_min: float = 10.0
     jitter_min: float = 0.0
+    classes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         require(self.restart_batch >= 1, "restart_batch is at least 1 host")
@@ -135,7 +141,9 @@ def _slow_recovery(fault: Fault, held: SlowRecovery, topology: Topology) -> Iter
         batch = index // held.restart_batch
         minutes = held.start_min + batch * held.interval_min + held.jitter_min * spread(f"restart/{host}")
         at = moment(fault, minutes)
-        yield Effect(fault_id=fault.id, node=host, aspect=Aspect.POWER_RESTORED, start=at, end=at)
+        yield Effect(
+            fault_id=fault.id, node=host, aspect=Aspect.POWER_RESTORED, start=at, end=at, classes=_units(held.classes)
+        )
 
 
 class FireOrWaterDamage(Parameters, frozen=True, kw_only=True):

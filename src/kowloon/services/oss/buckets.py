@@ -20,6 +20,7 @@ from kowloon.services.oss.resources import VERSIONING_ENABLED, VERSIONING_SUSPEN
 from kowloon.services.oss.writing import STORAGE_CLASSES
 from kowloon.store.resources import Counter
 from kowloon.store.store import Transaction
+from kowloon.topology.storage import redundant_storage_zones, single_storage_zone
 from kowloon.wire.http import HttpResponse
 from kowloon.wire.oss.dates import iso_milliseconds
 from kowloon.wire.oss.headers import parse_tagging
@@ -97,19 +98,16 @@ def _region(call: Call, location: str) -> str:
 
 
 def _zones(call: Call, region: str, redundancy: str) -> tuple[str, ...]:
-    """Where the vendor keeps LRS buckets is not published: here they are all in the middle zone of their region (in
-    Hong Kong that is C, the record's). ZRS takes three zones around it."""
     zones = call.parts.board.topology.zone_ids(region)
-    middle = len(zones) // 2
     if redundancy == "LRS":
-        return (zones[middle],)
-    if len(zones) < 3:
+        return (single_storage_zone(zones),)
+    chosen = redundant_storage_zones(zones)
+    if not chosen:
         raise INVALID_ARGUMENT.error(
             why="Zone-redundant storage is not offered in this region.",
             extra={"ArgumentName": "DataRedundancyType", "ArgumentValue": redundancy},
         )
-    first = max(0, min(middle - 1, len(zones) - 3))
-    return zones[first : first + 3]
+    return chosen
 
 
 @oss.operation("DeleteBucket", "bucket", "DELETE")
@@ -123,10 +121,15 @@ async def delete_bucket(call: Call) -> HttpResponse:
         current = tx.get(Bucket, bucket.id)
         if current is None or current.volume != bucket.volume:
             return
+        tx.delete(current)
         for kind in oss.resources:
             item = tx.get(kind, bucket.id)
-            if item is not None:
+            if isinstance(item, BucketSetting):
                 tx.delete(item)
+        # A domain must not lead to whoever takes the name next.
+        for owned in (*tx.list(Domain, account=bucket.account), *tx.list(DomainToken, account=bucket.account)):
+            if owned.bucket == bucket.id:
+                tx.delete(owned)
 
     await call.parts.store.run(body)
     await call.parts.storage.drop(bucket.volume, bucket.layout)

@@ -14,6 +14,7 @@ from kowloon.services.oss.published import OPERATIONS
 from kowloon.services.oss.resources import Bucket, Domain
 from kowloon.topology.map import HALLS_PER_ZONE
 from kowloon.topology.services import Edge, ServiceNode
+from kowloon.topology.storage import STORAGE_CLASS, storage_node
 from kowloon.wire.http import HttpResponse
 
 if TYPE_CHECKING:
@@ -138,6 +139,10 @@ class ObjectProduct(Product):
 
     def setting(self, kind: type) -> None:
         """Declare a kind of BucketSetting, so that it is stored and goes with its bucket."""
+        self.keeps(kind)
+
+    def keeps(self, kind: type) -> None:
+        """Declare another kind of resource that is stored."""
         self.resources = (*self.resources, kind)
 
     def operation(
@@ -199,18 +204,13 @@ class ObjectProduct(Product):
         return None
 
 
-def storage_node(zone: str) -> str:
-    """The storage servers of a zone in the health model: what keeps the bytes of its buckets."""
-    return f"oss-storage@{zone}"
-
-
 def _plane(region: str, zones: tuple[str, ...]) -> tuple[list[ServiceNode], list[Edge]]:
     """The region's front ends in all of its zones, and each zone's storage servers in its halls. A zone serves while
     one of its halls does: how the vendor spreads a zone's copies is not published."""
     nodes = [ServiceNode(name=f"oss@{region}", places=zones)]
     for zone in zones:
         halls = tuple(f"{zone}/hall-{number}" for number in range(1, HALLS_PER_ZONE + 1))
-        nodes.append(ServiceNode(name=storage_node(zone), places=halls))
+        nodes.append(ServiceNode(name=storage_node(zone), places=halls, unit_class=STORAGE_CLASS))
     return nodes, []
 
 
