@@ -121,15 +121,10 @@ async def delete_bucket(call: Call) -> HttpResponse:
         current = tx.get(Bucket, bucket.id)
         if current is None or current.volume != bucket.volume:
             return
-        tx.delete(current)
         for kind in oss.resources:
             item = tx.get(kind, bucket.id)
-            if isinstance(item, BucketSetting):
+            if item is not None:
                 tx.delete(item)
-        # A domain must not lead to whoever takes the name next.
-        for owned in (*tx.list(Domain, account=bucket.account), *tx.list(DomainToken, account=bucket.account)):
-            if owned.bucket == bucket.id:
-                tx.delete(owned)
 
     await call.parts.store.run(body)
     await call.parts.storage.drop(bucket.volume, bucket.layout)
