@@ -234,6 +234,7 @@ class Cloud:
             authorizer=AttachedPolicies(self.store),
             default_region=self.settings.region,
         )
+        hosts = Hosts(frozenset({self.settings.host}))
         self.objects = ObjectChain(
             ObjectParts(
                 store=self.store,
@@ -246,9 +247,9 @@ class Cloud:
                 authorizer=AttachedPolicies(self.store),
                 versions=Versions(self.clock, self.ids),
                 default_region=self.settings.region,
+                own_host=hosts.serves,
             )
         )
-        hosts = Hosts(frozenset({self.settings.host}))
         self.front = Front(self.chain, self.objects, self.routes, hosts, self.identity.admin_token)
 
     async def start(self, *, listen: bool = True) -> None:

@@ -16,7 +16,14 @@ from kowloon.services.oss.errors import (
     TOO_MANY_BUCKETS,
 )
 from kowloon.services.oss.product import Body, oss
-from kowloon.services.oss.resources import VERSIONING_ENABLED, VERSIONING_SUSPENDED, Bucket
+from kowloon.services.oss.resources import (
+    VERSIONING_ENABLED,
+    VERSIONING_SUSPENDED,
+    Bucket,
+    BucketSetting,
+    Domain,
+    DomainToken,
+)
 from kowloon.services.oss.writing import STORAGE_CLASSES
 from kowloon.store.resources import Counter
 from kowloon.store.store import Transaction
@@ -121,10 +128,18 @@ async def delete_bucket(call: Call) -> HttpResponse:
         current = tx.get(Bucket, bucket.id)
         if current is None or current.volume != bucket.volume:
             return
+        tx.delete(current)
         for kind in oss.resources:
             item = tx.get(kind, bucket.id)
-            if item is not None:
+            if isinstance(item, BucketSetting):
                 tx.delete(item)
+        # A domain must not lead to whoever takes the name next.
+        for domain in tx.list(Domain, account=bucket.account):
+            if domain.bucket == bucket.id:
+                tx.delete(domain)
+        for token in tx.list(DomainToken, account=bucket.account):
+            if token.bucket == bucket.id:
+                tx.delete(token)
 
     await call.parts.store.run(body)
     await call.parts.storage.drop(bucket.volume, bucket.layout)

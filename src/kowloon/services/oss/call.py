@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 import msgspec
 
 from kowloon.actions.ports import Authorizer, CredentialSource, Principal
@@ -19,6 +22,9 @@ from kowloon.wire.http import HttpRequest
 from kowloon.wire.oss.addressing import Address
 from kowloon.wire.oss.xml import Node, parse
 
+if TYPE_CHECKING:
+    from kowloon.services.oss.website import Website
+
 
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
     """What operations work with, given by app.py."""
@@ -33,6 +39,8 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     authorizer: Authorizer
     versions: Versions
     default_region: str
+    # Whether a host name is the cloud's own, and so nobody's custom domain.
+    own_host: Callable[[str], bool]
 
 
 class Call:
@@ -41,12 +49,14 @@ class Call:
 
     __slots__ = (
         "_space",
+        "access_key_id",
         "address",
         "anonymous",
         "body_hash",
         "fault",
         "found",
         "headers",
+        "more_headers",
         "now",
         "operation",
         "parts",
@@ -57,6 +67,8 @@ class Call:
         "request",
         "request_id",
         "share",
+        "signed_in_query",
+        "site",
         "wall",
     )
 
@@ -73,6 +85,8 @@ class Call:
         self.operation = UNIDENTIFIED
         self.found: Bucket | None = None
         self.principal: Principal | None = None
+        self.access_key_id = ""
+        self.signed_in_query = False
         self.anonymous = False
         self.region = parts.default_region
         # The SHA-256 that was signed for the body, if one was.
@@ -80,6 +94,9 @@ class Call:
         # Of the calls that arrive, how many are served.
         self.share = 1.0
         self._space: Space | None = None
+        # What the answer says besides, and the website that an anonymous reader is on.
+        self.more_headers: list[tuple[str, str]] = []
+        self.site: Website | None = None
         # For the record: why it was allowed or refused, and which fault acted.
         self.reason = ""
         self.fault = ""

@@ -17,7 +17,7 @@ from kowloon.core import limits
 from kowloon.core.errors import ApiError
 from kowloon.core.events import RequestEvent
 from kowloon.engines.blob.base import BlobError, ZoneReadOnly, ZoneUnavailable
-from kowloon.services.oss import access
+from kowloon.services.oss import access, cors, site
 from kowloon.services.oss.actions import oss
 from kowloon.services.oss.call import Call, Parts
 from kowloon.services.oss.content import check_body_hash, check_digest, content_of
@@ -46,6 +46,7 @@ from kowloon.services.oss.product import Answer, Body, Later, Level
 from kowloon.services.oss.published import not_built
 from kowloon.services.oss.receiver import UploadReceiver
 from kowloon.services.oss.resources import Bucket, Domain
+from kowloon.services.oss.transfer_acceleration import check_endpoint
 from kowloon.services.oss.zones import storage_share
 from kowloon.wire.http import BodyReceiver, HttpRequest, HttpResponse
 from kowloon.wire.oss.addressing import locate, parse_query, valid_bucket_name, valid_object_name
@@ -70,6 +71,7 @@ class ObjectChain:
             self._find_bucket,
             self._front_door,
             self._authenticate,
+            site.direct,
             access.authorise,
             self._throttle,
         )
@@ -81,6 +83,7 @@ class ObjectChain:
             self._enter(call)
             operation = call.operation
             if operation.body is not Body.OBJECT:
+                check_body_hash(call.body_hash, request.body)
                 answer = operation.handler(call)
             elif len(request.body) > self._parts.storage.small_bytes:
                 answer = self._write_held(call)
@@ -90,8 +93,16 @@ class ObjectChain:
                 check_digest(call.headers, content)
                 answer = operation.handler(call, content)
         except Exception as problem:
-            return self._failed(call, problem)
+            return self._instead(call, problem)
         return self._complete(call, answer)
+
+    def _instead(self, call: Call, problem: Exception) -> HttpResponse | Awaitable[HttpResponse]:
+        """A website's answer to what failed, where there is one."""
+        try:
+            answer = site.instead(call, problem)
+        except Exception as other:
+            return self._failed(call, other)
+        return self._failed(call, problem) if answer is None else self._complete(call, answer)
 
     def receive(self, request: HttpRequest) -> BodyReceiver | HttpResponse | None:
         """A request whose body is large or of unknown length, before the body. None: documents are gathered whole."""
@@ -160,6 +171,8 @@ class ObjectChain:
         if address.region and address.region != bucket.region and call.operation.name != "PutBucket":
             endpoint = f"{bucket.location}.aliyuncs.com"
             raise WRONG_ENDPOINT.error(extra={"Bucket": bucket.id, "Endpoint": endpoint})
+        if address.style == "virtual":
+            check_endpoint(self._parts.store, call.request.host, bucket)
         call.region = bucket.region
 
     def _front_door(self, call: Call) -> None:
@@ -171,7 +184,8 @@ class ObjectChain:
             raise SERVICE_UNAVAILABLE.error()
 
     def _authenticate(self, call: Call) -> None:
-        claim = identify(call.request, call.query)
+        # Who asks whether he may ask has not signed for that, whatever his address says.
+        claim = ANONYMOUS if call.operation.open_to_all else identify(call.request, call.query)
         if claim is ANONYMOUS:
             call.anonymous = True
         else:
@@ -186,6 +200,7 @@ class ObjectChain:
             _check_time(claim, call.wall)
             _check_token(key, claim.security_token, call.wall)
             call.principal = key.principal
+            call.access_key_id, call.signed_in_query = key.id, claim.in_query
             if call.operation.creates and not call.address.region and claim.region in self._regions:
                 call.region = claim.region
                 self._front_door(call)
@@ -245,8 +260,15 @@ class ObjectChain:
     def _finish(self, call: Call, response: HttpResponse) -> HttpResponse:
         taken_s = self._parts.clock.wall() - call.wall
         response.headers[:0] = common_headers(call.request_id, int(taken_s * 1000))
+        self._say_more(call, response)
         self._record(call, response.status, "", taken_s)
         return response
+
+    def _say_more(self, call: Call, response: HttpResponse) -> None:
+        """What steps of the chain have to say in the answer, and what scripts of other sites may do with it."""
+        response.headers += call.more_headers
+        if call.found is not None:
+            response.headers += cors.headers_for(call, call.found)
 
     def _failed(self, call: Call, problem: BaseException) -> HttpResponse:
         error = _as_error(call, problem)
@@ -258,6 +280,7 @@ class ObjectChain:
             host_id=call.request.host,
             server_time_ms=int(taken_s * 1000),
         )
+        self._say_more(call, response)
         self._record(call, response.status, error.code, taken_s)
         return response
 

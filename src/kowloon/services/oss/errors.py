@@ -35,10 +35,6 @@ TOKEN_MISSING = OssErrorSpec(
 )
 ACCESS_DENIED = OssErrorSpec("AccessDenied", 403, "{why}", "0003-00000001")
 NOT_YOURS = OssErrorSpec("AccessDenied", 403, "The bucket you access does not belong to you.", "0003-00000001")
-NOT_ALLOWED = OssErrorSpec(
-    "AccessDenied", 403, "You have no right to access this object because of bucket acl.", "0003-00000001"
-)
-DENIED_BY_RAM = OssErrorSpec("AccessDenied", 403, "The bucket you visit is not belong to you.", "0003-00000001")
 WRONG_ENDPOINT = OssErrorSpec(
     "AccessDenied",
     403,

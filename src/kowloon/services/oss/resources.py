@@ -8,6 +8,7 @@ import msgspec
 
 from kowloon.engines.blob.base import Layout
 from kowloon.store.resources import Resource
+from kowloon.wire.oss.xml import Content
 
 VERSIONING_ENABLED = "Enabled"
 VERSIONING_SUSPENDED = "Suspended"
@@ -51,9 +52,24 @@ class Domain(Resource, frozen=True, kw_only=True):
     certificate: str = ""
 
 
+class DomainToken(Resource, frozen=True, kw_only=True):
+    """Made to prove one domain for one bucket; `id` is both."""
+
+    kind: ClassVar[str] = "oss-domain-token"
+
+    bucket: str
+    domain: str
+    token: str
+    expires_at: float
+
+
 class BucketSetting(Resource, frozen=True, kw_only=True):
     """One configured thing of a bucket (its CORS rules, its policy ...); `id` is the bucket's name. Each kind of
     setting is a subclass in the module that reads it; all of them go with their bucket."""
+
+    def in_bucket_info(self) -> dict[str, Content]:
+        """What GetBucketInfo says of it, by element, in place of the default."""
+        return {}
 
 
 class Meta(msgspec.Struct, frozen=True, array_like=True, kw_only=True):

@@ -27,6 +27,8 @@ SYSTEM_POLICIES: dict[str, tuple[frozenset[str] | None, bool]] = {
     "AliyunSLBReadOnlyAccess": (frozenset({"slb"}), True),
     "AliyunRDSFullAccess": (frozenset({"rds"}), False),
     "AliyunRDSReadOnlyAccess": (frozenset({"rds"}), True),
+    "AliyunOSSFullAccess": (frozenset({"oss"}), False),
+    "AliyunOSSReadOnlyAccess": (frozenset({"oss"}), True),
     "AliyunRAMFullAccess": (frozenset({"ram"}), False),
     "AliyunSTSAssumeRoleAccess": (frozenset({"sts"}), False),
 }

@@ -9,17 +9,17 @@ from typing import Final
 from kowloon.core.errors import ApiError
 from kowloon.wire.http import HttpResponse
 from kowloon.wire.oss.errors import OssError
-from kowloon.wire.oss.xml import document, element
+from kowloon.wire.oss.xml import Content, document, elements
 
 XML_TYPE: Final = "application/xml"
 _TROUBLESHOOT: Final = "https://api.aliyun.com/troubleshoot?q="
 
 
 def error_document(
-    code: str, message: str, request_id: str, host_id: str, ec: str = "", extra: Mapping[str, str] | None = None
+    code: str, message: str, request_id: str, host_id: str, ec: str = "", extra: Mapping[str, Content] | None = None
 ) -> bytes:
     """The `Error` document. Elements of `extra` stand between HostId and EC."""
-    fields: dict[str, str] = {
+    fields: dict[str, Content] = {
         "Code": code,
         "Message": message,
         "RequestId": request_id,
@@ -28,7 +28,7 @@ def error_document(
     }
     if ec:
         fields |= {"EC": ec, "RecommendDoc": _TROUBLESHOOT + ec}
-    return document("Error", "".join([element(*field) for field in fields.items()]))
+    return document("Error", elements(fields))
 
 
 def error_response(

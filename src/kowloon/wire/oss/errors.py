@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from kowloon.core.errors import ApiError
+
+if TYPE_CHECKING:
+    from kowloon.wire.oss.xml import Content
 
 
 class OssError(ApiError):
@@ -19,7 +23,7 @@ class OssError(ApiError):
         message: str,
         *,
         ec: str = "",
-        extra: Mapping[str, str] | None = None,
+        extra: Mapping[str, Content] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(code, status, message, headers=headers)
@@ -36,7 +40,7 @@ class OssErrorSpec(msgspec.Struct, frozen=True):
     ec: str = ""
 
     def error(
-        self, *, extra: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None, **fields: object
+        self, *, extra: Mapping[str, Content] | None = None, headers: Mapping[str, str] | None = None, **fields: object
     ) -> OssError:
         message = self.message.format(**fields)
         return OssError(self.code, self.status, message, ec=self.ec, extra=extra, headers=headers)

@@ -138,7 +138,7 @@ def _verify_v1(claim: Claim, request: HttpRequest, query: Mapping[str, str], add
     if request.path == resource[:-1]:
         # OpenDAL lists `/bucket` and signs that as it stands.
         resources.append(request.path)
-    for resource, signed_names in itertools.product(resources, _signed_sets(query)):
+    for resource, signed_names in itertools.product(resources, _signed_sets(query, in_url=claim.in_query)):
         string_to_sign = head + resource + _subresources(signed_names, query)
         if _holds_base64(secret, string_to_sign, "sha1", claim.signature):
             return MATCHED
@@ -150,11 +150,13 @@ def _plain_resource(address: Address) -> str:
     return f"/{address.bucket}/{address.key}" if address.bucket else "/"
 
 
-def _signed_sets(query: Mapping[str, str]) -> Iterator[frozenset[str]]:
-    """Which parameters the client may have signed, the likeliest first."""
+def _signed_sets(query: Mapping[str, str], *, in_url: bool) -> Iterator[frozenset[str]]:
+    """Which parameters the client may have signed, the likeliest first. A signed URL must cover whatever any client
+    would sign: whoever is given one could otherwise add what it was not made for."""
     likely = frozenset([name for name in query if name in SIGNED or name.startswith(SIGNED_PREFIX)])
     yield likely
-    doubtful = [name for name in query if name not in COMMON and name not in NEVER_SIGNED][:_MOST_DOUBTFUL]
+    sure = COMMON | NEVER_SIGNED | likely if in_url else COMMON | NEVER_SIGNED
+    doubtful = [name for name in query if name not in sure][:_MOST_DOUBTFUL]
     for size in range(1, len(doubtful) + 1):
         for changed in itertools.combinations(doubtful, size):
             yield likely.symmetric_difference(changed)
