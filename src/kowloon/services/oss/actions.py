@@ -9,7 +9,6 @@ from kowloon.services.oss import (
     copying,
     cors,
     delete_many,
-    encryption,
     https_config,
     listing,
     multipart,
@@ -28,7 +27,6 @@ from kowloon.services.oss import (
     tagging,
     transfer_acceleration,
     website,
-    worm,
 )
 from kowloon.services.oss.product import oss
 
@@ -41,7 +39,6 @@ __all__ = [
     "copying",
     "cors",
     "delete_many",
-    "encryption",
     "https_config",
     "listing",
     "multipart",
@@ -61,5 +58,4 @@ __all__ = [
     "tagging",
     "transfer_acceleration",
     "website",
-    "worm",
 ]
