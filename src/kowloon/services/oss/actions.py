@@ -9,6 +9,7 @@ from kowloon.services.oss import (
     copying,
     cors,
     delete_many,
+    encryption,
     https_config,
     listing,
     multipart,
@@ -27,6 +28,7 @@ from kowloon.services.oss import (
     tagging,
     transfer_acceleration,
     website,
+    worm,
 )
 from kowloon.services.oss.product import oss
 
@@ -39,6 +41,7 @@ __all__ = [
     "copying",
     "cors",
     "delete_many",
+    "encryption",
     "https_config",
     "listing",
     "multipart",
@@ -58,4 +61,5 @@ __all__ = [
     "tagging",
     "transfer_acceleration",
     "website",
+    "worm",
 ]

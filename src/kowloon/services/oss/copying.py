@@ -12,6 +12,7 @@ from kowloon.engines.blob.base import Blob, BlobWriter, DamagedBlob, Volume
 from kowloon.services.oss import access, answers
 from kowloon.services.oss.call import Call
 from kowloon.services.oss.content import Content, content_of, content_of_blob
+from kowloon.services.oss.encryption import encryption_fields
 from kowloon.services.oss.errors import (
     ENTITY_TOO_LARGE,
     INVALID_ARGUMENT,
@@ -27,7 +28,7 @@ from kowloon.services.oss.reading import APPENDABLE, check_conditions, check_rea
 from kowloon.services.oss.receiver import MOST_OBJECT_BYTES
 from kowloon.services.oss.resources import Bucket, Meta
 from kowloon.services.oss.space import Space, Stored
-from kowloon.services.oss.writing import check_write, encryption_fields, meta_fields, storage_class
+from kowloon.services.oss.writing import check_write, meta_fields, storage_class
 from kowloon.wire.http import HttpResponse
 from kowloon.wire.oss.dates import iso_milliseconds
 from kowloon.wire.oss.headers import COPY_SOURCE_PREFIX, CopySource, parse_copy_source, parse_range
@@ -157,7 +158,7 @@ def _copied(call: Call, source: Source) -> Meta:
             "user": old.user,
             "acl": headers.get("x-oss-object-acl") or "default",
             "storage_class": storage_class(call),
-            **encryption_fields(headers),
+            **encryption_fields(call),
         }
     return Meta(
         etag=old.etag,

@@ -1,4 +1,4 @@
-"""What may not be removed or replaced: versions under retention or legal hold."""
+"""What may not be removed or replaced: versions under retention or legal hold, or kept by their bucket's policy."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from kowloon.services.oss.errors import FILE_IMMUTABLE
 from kowloon.services.oss.product import oss
 from kowloon.services.oss.resources import Bucket, BucketSetting, Meta
 from kowloon.services.oss.space import Stored
+from kowloon.services.oss.worm import Worm, is_retained
 from kowloon.store.store import Store
 
 GOVERNANCE = "GOVERNANCE"
@@ -30,7 +31,7 @@ oss.setting(Retention)
 def is_immutable(store: Store, bucket: Bucket, meta: Meta, now: float, *, bypass: bool = False) -> bool:
     """Whether that version must stay as it is at cloud time `now`. `bypass`: retention of mode GOVERNANCE does not
     count."""
-    if meta.legal_hold:
+    if meta.legal_hold or is_retained(store, bucket, meta, now):
         return True
     return now < meta.retain_until and not (bypass and meta.retention_mode == GOVERNANCE)
 
@@ -42,7 +43,8 @@ def check_removable(call: Call, key: str, stored: Stored) -> None:
 
 def check_replaceable(call: Call, key: str) -> None:
     """409 FileImmutable where a write, or a delete without a version id, would end what may not be replaced."""
-    if call.parts.store.get(Retention, call.bucket.id) is None:
+    store, name = call.parts.store, call.bucket.id
+    if store.get(Retention, name) is None and store.get(Worm, name) is None:
         return
     stored = call.space.overwritten(key)
     if stored is not None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from kowloon.services.oss import answers
 from kowloon.services.oss.call import Call
 from kowloon.services.oss.content import Content
-from kowloon.services.oss.errors import FILE_EXISTS, INVALID_ARGUMENT, INVALID_ENCRYPTION
+from kowloon.services.oss.encryption import encryption_fields
+from kowloon.services.oss.errors import FILE_EXISTS, INVALID_ARGUMENT
 from kowloon.services.oss.guards import check_replaceable
 from kowloon.services.oss.resources import DEFAULT_ACL, Meta
 from kowloon.wire.oss.headers import parse_tagging
@@ -16,7 +16,6 @@ from kowloon.wire.oss.headers import parse_tagging
 STORAGE_CLASSES = ("Standard", "IA", "Archive", "ColdArchive", "DeepColdArchive")
 ARCHIVED = ("Archive", "ColdArchive", "DeepColdArchive")
 OBJECT_ACLS = (DEFAULT_ACL, "private", "public-read", "public-read-write")
-_ENCRYPTIONS = ("AES256", "KMS", "SM4")
 
 
 def check_write(call: Call) -> None:
@@ -69,7 +68,7 @@ def meta_fields(call: Call) -> dict[str, Any]:
     tagging = headers.get("x-oss-tagging")
     if tagging:
         fields["tags"] = parse_tagging(tagging)
-    fields.update(encryption_fields(headers))
+    fields.update(encryption_fields(call))
     return fields
 
 
@@ -88,17 +87,6 @@ def storage_class(call: Call) -> str:
     if wanted not in STORAGE_CLASSES:
         raise _invalid("x-oss-storage-class", wanted)
     return wanted
-
-
-def encryption_fields(headers: Mapping[str, str]) -> dict[str, str]:
-    """Server-side encryption as the writer asks for it."""
-    algorithm = headers.get("x-oss-server-side-encryption", "")
-    key = headers.get("x-oss-server-side-encryption-key-id", "")
-    if not algorithm and not key:
-        return {}
-    if algorithm not in _ENCRYPTIONS or (key and algorithm != "KMS"):
-        raise INVALID_ENCRYPTION.error()
-    return {"encryption": algorithm, "encryption_key": key}
 
 
 def _invalid(name: str, value: str) -> Exception:
