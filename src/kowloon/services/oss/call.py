@@ -54,6 +54,7 @@ class Call:
         "anonymous",
         "body_hash",
         "fault",
+        "form",
         "found",
         "headers",
         "more_headers",
@@ -82,6 +83,8 @@ class Call:
         self.now = self.wall + parts.clock.offset_s
         self.headers = request.fields
         self.query: dict[str, str] = {}
+        # The fields of a posted form by lower-case name; its `headers` are those that an upload would have had.
+        self.form: dict[str, str] = {}
         self.operation = UNIDENTIFIED
         self.found: Bucket | None = None
         self.principal: Principal | None = None

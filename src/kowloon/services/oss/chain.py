@@ -53,7 +53,7 @@ from kowloon.wire.oss.addressing import locate, parse_query, valid_bucket_name, 
 from kowloon.wire.oss.answers import common_headers, error_response
 from kowloon.wire.oss.claims import ANONYMOUS, UNSIGNED_PAYLOAD, Claim, identify
 from kowloon.wire.oss.dates import iso_milliseconds
-from kowloon.wire.oss.signatures import KeyCache, verify
+from kowloon.wire.oss.signatures import KeyCache, verify, verify_policy
 
 log = logging.getLogger("kowloon.oss")
 
@@ -72,7 +72,7 @@ class ObjectChain:
             self._front_door,
             self._authenticate,
             site.direct,
-            access.authorise,
+            self._authorise,
             self._throttle,
         )
 
@@ -82,6 +82,10 @@ class ObjectChain:
         try:
             self._enter(call)
             operation = call.operation
+            if operation.receives is not None:
+                receiver = operation.receives(call, self)
+                receiver.write(request.body)
+                return receiver.finish()
             if operation.body is not Body.OBJECT:
                 check_body_hash(call.body_hash, request.body)
                 answer = operation.handler(call)
@@ -94,7 +98,7 @@ class ObjectChain:
                 answer = operation.handler(call, content)
         except Exception as problem:
             return self._instead(call, problem)
-        return self._complete(call, answer)
+        return self.complete(call, answer)
 
     def _instead(self, call: Call, problem: Exception) -> HttpResponse | Awaitable[HttpResponse]:
         """A website's answer to what failed, where there is one."""
@@ -102,7 +106,7 @@ class ObjectChain:
             answer = site.instead(call, problem)
         except Exception as other:
             return self._failed(call, other)
-        return self._failed(call, problem) if answer is None else self._complete(call, answer)
+        return self._failed(call, problem) if answer is None else self.complete(call, answer)
 
     def receive(self, request: HttpRequest) -> BodyReceiver | HttpResponse | None:
         """A request whose body is large or of unknown length, before the body. None: documents are gathered whole."""
@@ -112,7 +116,8 @@ class ObjectChain:
             if call.operation.body is not Body.OBJECT:
                 return None
             self._enter(call)
-            return UploadReceiver(call, self._complete)
+            receives = call.operation.receives
+            return UploadReceiver(call, self.complete) if receives is None else receives(call, self)
         except Exception as problem:
             return self._failed(call, problem)
 
@@ -132,7 +137,7 @@ class ObjectChain:
 
     async def _write_held(self, call: Call) -> HttpResponse:
         """A held body that is too large to go with its entry."""
-        receiver = UploadReceiver(call, self._complete)
+        receiver = UploadReceiver(call, self.complete)
         receiver.write(call.request.body)
         return await receiver.stored()
 
@@ -184,16 +189,15 @@ class ObjectChain:
             raise SERVICE_UNAVAILABLE.error()
 
     def _authenticate(self, call: Call) -> None:
+        if call.operation.receives is not None:
+            # The body says it.
+            return
         # Who asks whether he may ask has not signed for that, whatever his address says.
         claim = ANONYMOUS if call.operation.open_to_all else identify(call.request, call.query)
         if claim is ANONYMOUS:
             call.anonymous = True
         else:
-            key = self._parts.credentials.find(claim.access_key_id)
-            if key is None:
-                raise ACCESS_KEY_UNKNOWN.error(extra={"OSSAccessKeyId": claim.access_key_id})
-            if not key.active:
-                raise ACCESS_KEY_DISABLED.error(extra={"OSSAccessKeyId": claim.access_key_id})
+            key = self._key_of(claim)
             verdict = verify(claim, call.request, call.query, call.address, key.secret, self._keys)
             if not verdict.matched:
                 raise verdict.error(claim)
@@ -205,9 +209,33 @@ class ObjectChain:
                 call.region = claim.region
                 self._front_door(call)
             call.body_hash = "" if claim.payload_hash == UNSIGNED_PAYLOAD else claim.payload_hash
-        # Not before: who may not know a bucket's name learns nothing about it. A new bucket has none yet.
-        if call.found is None and call.address.bucket and not call.operation.creates:
-            raise NO_SUCH_BUCKET.error(extra={"BucketName": call.address.bucket})
+        _check_found(call)
+
+    def _key_of(self, claim: Claim) -> AccessKey:
+        key = self._parts.credentials.find(claim.access_key_id)
+        if key is None:
+            raise ACCESS_KEY_UNKNOWN.error(extra={"OSSAccessKeyId": claim.access_key_id})
+        if not key.active:
+            raise ACCESS_KEY_DISABLED.error(extra={"OSSAccessKeyId": claim.access_key_id})
+        return key
+
+    def _authorise(self, call: Call) -> None:
+        if call.operation.receives is None:
+            access.authorise(call)
+
+    def admit(self, call: Call, claim: Claim, policy: str) -> None:
+        """The two steps above for a posted form. Until when it may be used, its policy says."""
+        if claim is ANONYMOUS:
+            call.anonymous = True
+        else:
+            key = self._key_of(claim)
+            verdict = verify_policy(claim, policy, key.secret, self._keys)
+            if not verdict.matched:
+                raise verdict.error(claim)
+            _check_token(key, claim.security_token, call.wall)
+            call.principal, call.access_key_id = key.principal, key.id
+        _check_found(call)
+        access.authorise(call)
 
     def _throttle(self, call: Call) -> None:
         """Front ends, and the storage behind them, with less capacity than demand serve their share of the calls and
@@ -221,7 +249,7 @@ class ObjectChain:
 
     # --- the end ---
 
-    def _complete(self, call: Call, answer: Answer) -> HttpResponse | Awaitable[HttpResponse]:
+    def complete(self, call: Call, answer: Answer) -> HttpResponse | Awaitable[HttpResponse]:
         found = call.found
         delay_s = self._parts.storage.delay_s(found.layout) if found is not None else 0.0
         if delay_s > 0.0:
@@ -305,6 +333,13 @@ class ObjectChain:
                 latency_ms=taken_s * 1000.0,
             )
         )
+
+
+def _check_found(call: Call) -> None:
+    """Not before it is known who asks: who may not know a bucket's name learns nothing about it. A new bucket has none
+    yet."""
+    if call.found is None and call.address.bucket and not call.operation.creates:
+        raise NO_SUCH_BUCKET.error(extra={"BucketName": call.address.bucket})
 
 
 def _check_time(claim: Claim, wall: float) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from kowloon.actions.declare import Product
 from kowloon.actions.errors import FORBIDDEN
@@ -15,7 +15,8 @@ from kowloon.services.oss.resources import Bucket, Domain
 from kowloon.topology.map import HALLS_PER_ZONE
 from kowloon.topology.services import Edge, ServiceNode
 from kowloon.topology.storage import STORAGE_CLASS, storage_node
-from kowloon.wire.http import HttpResponse
+from kowloon.wire.http import BodyReceiver, HttpResponse
+from kowloon.wire.oss.claims import Claim
 
 if TYPE_CHECKING:
     from kowloon.services.oss.call import Call
@@ -31,6 +32,18 @@ class Later(NamedTuple):
 
 
 Answer = HttpResponse | Later | Coroutine[Any, Any, HttpResponse]
+
+
+class Gate(Protocol):
+    """What the chain does for a body that says itself who sends it."""
+
+    def admit(self, call: Call, claim: Claim, policy: str) -> None:
+        """Whose claim that is, and whether he may do it. `policy` is what he signed."""
+        ...
+
+    def complete(self, call: Call, answer: Answer) -> HttpResponse | Awaitable[HttpResponse]:
+        """The end of the chain."""
+        ...
 
 
 class Body(Enum):
@@ -60,7 +73,9 @@ class Operation:
         acl: Literal["", "read", "write"],
         open_to_all: bool,
         creates: bool,
+        asks_itself: bool,
         also: tuple[str, ...],
+        receives: Callable[[Call, Gate], BodyReceiver] | None,
     ) -> None:
         self.name = name
         self.level = level
@@ -75,7 +90,9 @@ class Operation:
         self.acl = acl
         self.open_to_all = open_to_all
         self.creates = creates
+        self.asks_itself = asks_itself
         self.also = also
+        self.receives = receives
 
     @property
     def weight(self) -> int:
@@ -112,7 +129,9 @@ UNIDENTIFIED = Operation(
     acl="",
     open_to_all=False,
     creates=False,
+    asks_itself=False,
     also=(),
+    receives=None,
 )
 
 
@@ -160,12 +179,16 @@ class ObjectProduct(Product):
         acl: Literal["", "read", "write"] = "",
         open_to_all: bool = False,
         creates: bool = False,
+        asks_itself: bool = False,
         also: tuple[str, ...] = (),
+        receives: Callable[[Call, Gate], BodyReceiver] | None = None,
     ) -> Callable[[Callable[..., Answer]], Callable[..., Answer]]:
         """Declare an operation. `markers` as in a URL: `acl`, `cname&comp=add`, `list-type=2`. `check` looks at an
         upload before its body is accepted. `acl`: what a public ACL must allow for it. `open_to_all`: anyone may ask
-        (a CORS preflight). `creates`: the bucket need not be there. `also`: names that tell
-        operations apart elsewhere and are plain parameters here."""
+        (a CORS preflight). `creates`: the bucket need not be there. `asks_itself`: the handler checks who may
+        do it, for everything that its document names. `also`: names that tell
+        operations apart elsewhere and are plain parameters here. `receives` takes the body, where it says itself who
+        sends it."""
 
         def declare(handler: Callable[..., Answer]) -> Callable[..., Answer]:
             wanted: dict[str, str | None] = {}
@@ -187,7 +210,9 @@ class ObjectProduct(Product):
                 acl,
                 open_to_all,
                 creates,
+                asks_itself,
                 also,
+                receives,
             )
             self.operations.append(operation)
             place = self._by_place.setdefault((level, method), [])

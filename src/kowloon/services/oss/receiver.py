@@ -61,9 +61,14 @@ class UploadReceiver:
         except BaseException:
             self._writer.abort()
             raise
-        if isinstance(answer, HttpResponse):
-            return answer
-        if isinstance(answer, Later):
-            await answer.done
-            return answer.response
-        return await answer
+        return await answered(answer)
+
+
+async def answered(answer: Answer) -> HttpResponse:
+    """An operation's answer once what it changed is acknowledged."""
+    if isinstance(answer, HttpResponse):
+        return answer
+    if isinstance(answer, Later):
+        await answer.done
+        return answer.response
+    return await answer
