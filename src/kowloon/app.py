@@ -220,6 +220,7 @@ class Cloud:
             registry=self.registry,
             faults=self.faults,
             engines=self.parts.engines,
+            storage=self.storage,
             reset=self.reset,
         ).register(self.routes)
         DrillRoutes(self.drills).register(self.routes)

@@ -16,6 +16,7 @@ from kowloon.core.clock import Clock
 from kowloon.core.errors import ApiError
 from kowloon.core.events import EventBus, RequestEvent, to_plain
 from kowloon.engines.base import UnitEngine
+from kowloon.engines.blob.base import ObjectStorage
 from kowloon.faults.kinds import KINDS
 from kowloon.faults.manager import FaultManager
 from kowloon.faults.resources import Fault
@@ -57,6 +58,7 @@ class AdminRoutes:
         registry: Registry,
         faults: FaultManager,
         engines: Mapping[str, UnitEngine],
+        storage: ObjectStorage,
         reset: Callable[[], Awaitable[None]],
     ) -> None:
         self._store = store
@@ -66,6 +68,7 @@ class AdminRoutes:
         self._registry = registry
         self._faults = faults
         self._engines = engines
+        self._storage = storage
         self._reset = reset
         self._live = LiveEvents(bus)
 
@@ -101,6 +104,7 @@ class AdminRoutes:
                 "resources": self._store.kinds(),
                 "capabilities": {kind: engine.capabilities() for kind, engine in self._engines.items()},
                 "units": [self._unit(unit) for unit in self._store.list(Unit)],
+                "storage": self._storage.report(),
                 "impaired": self._board.view(now).summary(),
             }
         )

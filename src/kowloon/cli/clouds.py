@@ -110,7 +110,17 @@ def status(as_json: bool = typer.Option(False, "--json", help="For machines.")) 
                 f"[{colour}]{unit['observed']}[/] {unit['message']}",
             )
         console.print(table)
+    for zone in answer["storage"]:
+        console.print(_storage_line(zone))
     _print_impaired(console, answer["impaired"])
+
+
+def _storage_line(zone: dict[str, Any]) -> str:
+    colour = "green" if zone["mode"] == "serving" else "red"
+    mode = zone["mode"].replace("_", " ") + (f" by {zone['delay_s']:g} s" if zone["delay_s"] else "")
+    behind = f", {zone['behind']} to be healed" if zone["behind"] else ""
+    held = f"{zone['entries']} entries, {zone['stored_bytes'] / 1e6:.1f} MB"
+    return f"objects in {zone['zone']}: [{colour}]{mode}[/], {held}{behind}"
 
 
 def _print_impaired(console: Any, impaired: dict[str, Any]) -> None:
