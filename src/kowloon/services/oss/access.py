@@ -53,6 +53,8 @@ def authorise(call: Call) -> None:
     if bucket is not None:
         check_referer(call, bucket)
         check_payer(call, bucket)
+    if operation.asks_itself:
+        return
     check(call, operation.action, bucket, call.key, operation.acl)
     if operation.level == "object":
         for action, acl in _also(call):

@@ -34,7 +34,7 @@ class Target(NamedTuple):
     version_id: str
 
 
-@oss.operation("DeleteMultipleObjects", "bucket", "POST", "delete", body=Body.DOCUMENT, open_to_all=True)
+@oss.operation("DeleteMultipleObjects", "bucket", "POST", "delete", body=Body.DOCUMENT, asks_itself=True)
 async def delete_multiple_objects(call: Call) -> HttpResponse:
     """Who may delete is asked for every object; one that the caller may not delete refuses the call."""
     _check_digest(call)

@@ -207,12 +207,7 @@ def _contents(call: Call, asked: Asked, page: Page, *, with_owner: bool) -> str:
 def _restore_info(meta: Meta, now: float) -> str:
     if not meta.restore_ready_at:
         return ""
-    if now < meta.restore_ready_at:
-        return '<RestoreInfo>ongoing-request="true"</RestoreInfo>'
-    if now < meta.restore_until:
-        expiry = iso_milliseconds(meta.restore_until)
-        return f'<RestoreInfo>ongoing-request="false", expiry-date="{expiry}"</RestoreInfo>'
-    return ""
+    return "".join([f"<RestoreInfo>{state}</RestoreInfo>" for _, state in answers.restored(meta, now)])
 
 
 def _owner(account: str) -> str:
