@@ -168,25 +168,26 @@ class Copies:
         if files:
             able = [zone for zone in able if zones.part(zone).unowned.issuperset(files)]
             if len(able) < self.layout.quorum:
-                if any(self.reader().index.place(id) is not None for id in files):
+                if any(map(self.reader().is_owned, files)):
                     raise ValueError("a blob of this change belongs to another entry")
                 raise self.unavailable("too few zones have the bytes of this change")
         commit = Commit(self.layout.quorum, len(able), entries, done)
         encoded = encode_records(records)
         if self._single:
-            report = functools.partial(self._report, commit, able[0], files) if files else commit.report
-            submission = Submission(Kind.CHANGE, stamp, volume, records, encoded, data, entries, report)
+            submission = Submission(Kind.CHANGE, stamp, volume, records, encoded, data, entries, commit.report)
             zones.part(able[0]).submit(submission)
             return commit
         if len(able) < len(self.in_sync):
             self._leave([zone for zone in self.in_sync if zone not in able])
         self.watermark = stamp
         for zone in able:
-            report = functools.partial(self._report, commit, zone, files)
+            report = functools.partial(self._report, commit, zone)
             zones.part(zone).submit(Submission(Kind.CHANGE, stamp, volume, records, encoded, data, entries, report))
         for zone in self.layout.zones:
             if zone not in able:
                 self._submit_behind(zone, volume, stamp, records, encoded, data, entries)
+                # What it did not take with the change is of no use to it.
+                self.forget(files, [zone])
         return commit
 
     def _submit_behind(
@@ -207,10 +208,9 @@ class Copies:
         else:
             self.missed[zone] = self.missed.get(zone, 0) + len(entries)
 
-    def _report(self, commit: Commit, zone: str, files: Sequence[int], problem: BaseException | None) -> None:
+    def _report(self, commit: Commit, zone: str, problem: BaseException | None) -> None:
         if problem is not None:
             self._report_missed(zone)
-            self.forget(files, [zone])
         commit.report(problem)
 
     def _report_behind(self, zone: str, problem: BaseException | None) -> None:
@@ -248,6 +248,7 @@ class Copies:
     def restore(self, states: Mapping[str, GroupState | None]) -> None:
         """After a start, from what each zone knows of the group."""
         self.epoch, self.in_sync = where_history_is_longest(states)
+        self.missed.clear()
         known = [state for state in states.values() if state is not None]
         self.watermark = max((state.watermark for state in known), default=0)
         if any(state.in_sync != tuple(self.in_sync) for state in known if state.epoch == self.epoch):

@@ -100,6 +100,8 @@ class Healing:
             # It may have changed meanwhile; then the next pass looks at what it is now.
             if self._copies.reader().sequence_of(volume, entry.key) == entry.sequence:
                 self._copy_entry(volume, entry)
+            for blob in entry.blobs:
+                self._part.forget(blob.id)
             if self._part.waiting_bytes() > _BYTES_AT_ONCE:
                 await self._part.settled()
                 self._check()

@@ -55,9 +55,10 @@ class Counter:
 
 
 class Submission:
-    """A frame on its way. `entries`: what is seen of it at once; `report` hears how it ended."""
+    """A frame on its way. `entries`: what is seen of it at once; `files`: whose blobs it gives to them; `report` hears
+    how it ended."""
 
-    __slots__ = ("blobs", "encoded", "entries", "kind", "payload", "place", "report", "stamp", "volume")
+    __slots__ = ("blobs", "encoded", "entries", "files", "kind", "payload", "place", "report", "stamp", "volume")
 
     def __init__(
         self,
@@ -79,6 +80,7 @@ class Submission:
         self.entries = entries
         self.report = report
         self.place = 0
+        self.files: list[int] = []
 
 
 class _Pending(NamedTuple):
@@ -95,6 +97,8 @@ class ZonePart:
         self.broken: str | None = None
         #: Files of finished writers and duplicates that no entry has yet.
         self.unowned: set[int] = set()
+        #: Those of them that a submitted change gives to an entry.
+        self._claimed: set[int] = set()
         self.failures = 0
         self._counter = counter
         self._durable = durable
@@ -191,7 +195,13 @@ class ZonePart:
         return max(sum(self.segments.size_bytes.values()) - sum(self.index.needed_bytes.values()), 0)
 
     def has_blob(self, blob_id: int) -> bool:
-        return blob_id in self._fresh or blob_id in self.unowned or self.index.place(blob_id) is not None
+        if blob_id in self._fresh or blob_id in self.unowned or blob_id in self._claimed:
+            return True
+        return self.index.place(blob_id) is not None
+
+    def is_owned(self, blob_id: int) -> bool:
+        """Whether an entry has it, or is going to."""
+        return blob_id not in self.unowned and self.has_blob(blob_id)
 
     def read(self, blob: Blob, offset: int, size_bytes: int) -> bytes:
         """DamagedBlob: not all there, or, of a whole small blob, not as it was written."""
@@ -232,7 +242,7 @@ class ZonePart:
     def _place(self, blob: Blob) -> int:
         place = self.index.place(blob.id)
         if place is None:
-            if blob.id not in self.unowned:
+            if blob.id not in self.unowned and blob.id not in self._claimed:
                 raise DamagedBlob(f"blob {blob.id} is not here")
             return FILE_PLACE
         return place
@@ -272,6 +282,11 @@ class ZonePart:
             assert isinstance(payload, Records)
             for inlined, data in zip(payload.inlined, submission.blobs, strict=True):
                 self._fresh[inlined.id] = data
+        if self.unowned and isinstance(submission.payload, Records):
+            given = {blob.id for put in submission.payload.puts for blob in put.blobs}
+            submission.files = sorted(given & self.unowned)
+            self.unowned.difference_update(submission.files)
+            self._claimed.update(submission.files)
         self._enqueue(submission)
 
     def _enqueue(self, submission: Submission) -> None:
@@ -344,8 +359,7 @@ class ZonePart:
             return
         for item in batch:
             self._forget(item)
-            if self.unowned:
-                self._own(item)
+            self._claimed.difference_update(item.files)
         for item in batch:
             item.report(None)
         self._wake(len(batch))
@@ -399,12 +413,6 @@ class ZonePart:
             for inlined in item.payload.inlined:
                 self._fresh.pop(inlined.id, None)
 
-    def _own(self, item: Submission) -> None:
-        if isinstance(item.payload, Records):
-            for put in item.payload.puts:
-                for blob in put.blobs:
-                    self.unowned.discard(blob.id)
-
     def _fail(self, batch: list[Submission], start: int | None, problem: BaseException) -> None:
         """Neither the batch nor what was built on it: all of it is gone from the log, the index and from sight."""
         self.failures += 1
@@ -420,6 +428,8 @@ class ZonePart:
         error.__cause__ = problem
         for item in batch:
             self._forget(item)
+            self._claimed.difference_update(item.files)
+            self._freed_files += item.files
         for item in batch:
             item.report(error)
         self._wake(len(batch))

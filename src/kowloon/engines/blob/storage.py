@@ -47,6 +47,7 @@ class ZonedStorage:
         self._copies: dict[Layout, Copies] = {}
         self._volumes: dict[int, CopiedVolume] = {}
         self._threads = ThreadPoolExecutor(_HASHING_THREADS, thread_name_prefix="blob")
+        self._healing_stopped = False
         self._healing: dict[tuple[Layout, str], asyncio.Task[None]] = {}
         self._lock: int | None = None
 
@@ -113,7 +114,7 @@ class ZonedStorage:
         return found
 
     async def _stop_healing(self) -> None:
-        self._copies.clear()
+        self._healing_stopped = True
         tasks = list(self._healing.values())
         for task in tasks:
             task.cancel()
@@ -124,7 +125,6 @@ class ZonedStorage:
         for part in self._parts.values():
             await part.close()
         self._parts.clear()
-        self._forget_everything()
         await asyncio.get_running_loop().run_in_executor(None, self._threads.shutdown)
         if self._lock is not None:
             os.close(self._lock)
@@ -135,14 +135,15 @@ class ZonedStorage:
 
     async def wipe(self) -> None:
         await self._stop_healing()
+        for part in list(self._parts.values()):
+            await part.settled()
         gone = [self._remove_part(zone, part) for zone, part in list(self._parts.items())]
-        self._forget_everything()
-        await asyncio.gather(*gone)
-
-    def _forget_everything(self) -> None:
-        self._volumes.clear()
+        for copies in self._copies.values():
+            copies.restore(dict.fromkeys(copies.layout.zones))
         self._modes.clear()
         self._delays_s.clear()
+        self._healing_stopped = False
+        await asyncio.gather(*gone)
 
     # Volumes
 
@@ -236,6 +237,8 @@ class ZonedStorage:
         self._heal_where_needed()
 
     def _heal_where_needed(self) -> None:
+        if self._healing_stopped:
+            return
         for copies in self._copies.values():
             for zone in copies.behind():
                 if self.mode(zone) in WRITING and (copies.layout, zone) not in self._healing:
