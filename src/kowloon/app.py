@@ -43,6 +43,7 @@ from kowloon.services.ecs.reconcile import InstanceStatus
 from kowloon.services.oss.actions import oss
 from kowloon.services.oss.call import Parts as ObjectParts
 from kowloon.services.oss.chain import ObjectChain
+from kowloon.services.oss.lifecycle_run import LifecycleRuns
 from kowloon.services.oss.space import Versions
 from kowloon.services.oss.zones import StorageZones
 from kowloon.services.ram.actions import ram
@@ -236,21 +237,21 @@ class Cloud:
             default_region=self.settings.region,
         )
         hosts = Hosts(frozenset({self.settings.host}))
-        self.objects = ObjectChain(
-            ObjectParts(
-                store=self.store,
-                storage=self.storage,
-                board=self.board,
-                clock=self.clock,
-                ids=self.ids,
-                bus=self.bus,
-                credentials=StoredCredentials(self.store),
-                authorizer=AttachedPolicies(self.store),
-                versions=Versions(self.clock, self.ids),
-                default_region=self.settings.region,
-                own_host=hosts.serves,
-            )
+        object_parts = ObjectParts(
+            store=self.store,
+            storage=self.storage,
+            board=self.board,
+            clock=self.clock,
+            ids=self.ids,
+            bus=self.bus,
+            credentials=StoredCredentials(self.store),
+            authorizer=AttachedPolicies(self.store),
+            versions=Versions(self.clock, self.ids),
+            default_region=self.settings.region,
+            own_host=hosts.serves,
         )
+        self.objects = ObjectChain(object_parts)
+        self.runtime.add(LifecycleRuns(object_parts))
         self.front = Front(self.chain, self.objects, self.routes, hosts, self.identity.admin_token)
 
     async def start(self, *, listen: bool = True) -> None:

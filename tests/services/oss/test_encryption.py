@@ -21,8 +21,8 @@ def _rule(algorithm: str, key_id: str = "", data: str = "") -> Rule:
 
 
 @pytest.mark.parametrize("signature", ["v1", "v4"])
-def test_it_is_kept_until_it_is_deleted(owner: Owner, signature: str) -> None:
-    bucket = owner.bucket(signature=signature)
+def test_it_is_kept_until_it_is_deleted(moving: Owner, signature: str) -> None:
+    bucket = moving.bucket(signature=signature)
     details = refused(bucket.get_bucket_encryption, 404, "NoSuchServerSideEncryptionRule", "does not exist")
     assert details["BucketName"] == bucket.bucket_name
     bucket.put_bucket_encryption(_rule("KMS", "key-1", "SM4"))
@@ -35,8 +35,8 @@ def test_it_is_kept_until_it_is_deleted(owner: Owner, signature: str) -> None:
     refused(bucket.get_bucket_encryption, 404, "NoSuchServerSideEncryptionRule")
 
 
-def test_through_the_second_client(owner: Owner) -> None:
-    name, client = owner.bucket().bucket_name, owner.v2()
+def test_through_the_second_client(moving: Owner) -> None:
+    name, client = moving.bucket().bucket_name, moving.v2()
     rule = oss_v2.ServerSideEncryptionRule(
         apply_server_side_encryption_by_default=oss_v2.ApplyServerSideEncryptionByDefault(sse_algorithm="SM4")
     )
@@ -54,8 +54,8 @@ def test_through_the_second_client(owner: Owner) -> None:
     )
 
 
-def test_every_way_to_write_an_object_takes_it(owner: Owner) -> None:
-    bucket = owner.bucket()
+def test_every_way_to_write_an_object_takes_it(moving: Owner) -> None:
+    bucket = moving.bucket()
     bucket.put_object("before", b"1")
     bucket.put_bucket_encryption(_rule("KMS"))
     key_ids = set()
@@ -74,8 +74,8 @@ def test_every_way_to_write_an_object_takes_it(owner: Owner) -> None:
     assert "x-oss-server-side-encryption" not in bucket.head_object("before").headers
 
 
-def test_what_a_writer_asks_for_comes_first(owner: Owner) -> None:
-    bucket = owner.bucket()
+def test_what_a_writer_asks_for_comes_first(moving: Owner) -> None:
+    bucket = moving.bucket()
     bucket.put_bucket_encryption(_rule("KMS", "key-1"))
     bucket.put_object("own", b"1", headers={"x-oss-server-side-encryption": "AES256"})
     headers = bucket.head_object("own").headers
@@ -94,18 +94,18 @@ def test_what_a_writer_asks_for_comes_first(owner: Owner) -> None:
         ),
     ],
 )
-def test_what_no_object_can_be_encrypted_with(owner: Owner, headers: dict[str, str], code: str) -> None:
-    bucket = owner.bucket()
+def test_what_no_object_can_be_encrypted_with(moving: Owner, headers: dict[str, str], code: str) -> None:
+    bucket = moving.bucket()
     refused(lambda: bucket.put_object("a", b"1", headers=headers), 400, code)
     assert not bucket.object_exists("a")
 
 
-def test_what_no_bucket_can_have(owner: Owner) -> None:
-    bucket = owner.bucket()
+def test_what_no_bucket_can_have(moving: Owner) -> None:
+    bucket = moving.bucket()
     refused(lambda: bucket.put_bucket_encryption(_rule("DES")), 400, "InvalidEncryptionAlgorithmError", "not valid")
     refused(lambda: bucket.put_bucket_encryption(_rule("AES256", "key")), 400, "InvalidEncryptionRequest", "KMS")
-    stranger = other_account(owner.cloud).config
-    theirs = Owner(owner.cloud, stranger["access_key_id"], stranger["access_key_secret"])
+    stranger = other_account(moving.cloud).config
+    theirs = Owner(moving.cloud, stranger["access_key_id"], stranger["access_key_secret"])
     foreign = theirs.bucket(bucket.bucket_name, create=False)
     refused(foreign.get_bucket_encryption, 403, "AccessDenied")
     refused(lambda: foreign.put_bucket_encryption(_rule("AES256")), 403, "AccessDenied")

@@ -14,8 +14,8 @@ def _skip(owner: Owner, days: float) -> None:
     owner.cloud.run(owner.cloud.cloud.clock.skip(days * _DAY_S))
 
 
-def test_begun_given_up_and_begun_again(owner: Owner) -> None:
-    bucket = owner.bucket()
+def test_begun_given_up_and_begun_again(moving: Owner) -> None:
+    bucket = moving.bucket()
     refused(bucket.get_bucket_worm, 404, "NoSuchWORMConfiguration", "The WORM Configuration does not exist.")
     worm_id = bucket.init_bucket_worm(1).worm_id
     found = bucket.get_bucket_worm()
@@ -27,8 +27,8 @@ def test_begun_given_up_and_begun_again(owner: Owner) -> None:
     assert bucket.init_bucket_worm(3).worm_id != worm_id
 
 
-def test_locked_it_can_only_be_made_longer(owner: Owner) -> None:
-    name, client = owner.bucket().bucket_name, owner.v2()
+def test_locked_it_can_only_be_made_longer(moving: Owner) -> None:
+    name, client = moving.bucket().bucket_name, moving.v2()
     begin = oss_v2.InitiateWormConfiguration(retention_period_in_days=2)
     begun = client.initiate_bucket_worm(
         oss_v2.InitiateBucketWormRequest(bucket=name, initiate_worm_configuration=begin)
@@ -59,8 +59,8 @@ def test_locked_it_can_only_be_made_longer(owner: Owner) -> None:
     )
 
 
-def test_what_is_locked_stays_for_its_days(alone: Owner) -> None:
-    bucket = alone.bucket()
+def test_what_is_locked_stays_for_its_days(moving: Owner) -> None:
+    bucket = moving.bucket()
     bucket.put_object("old", b"1")
     bucket.complete_bucket_worm(bucket.init_bucket_worm(2).worm_id)
     bucket.put_object("new", b"1")
@@ -68,33 +68,33 @@ def test_what_is_locked_stays_for_its_days(alone: Owner) -> None:
         refused(lambda key=key: bucket.delete_object(key), 409, "FileImmutable", "immutable")  # type: ignore[misc]
         refused(lambda key=key: bucket.put_object(key, b"2"), 409, "FileImmutable")  # type: ignore[misc]
     refused(bucket.delete_bucket, 409, "BucketNotEmpty")
-    _skip(alone, 2.5)
+    _skip(moving, 2.5)
     bucket.put_object("old", b"2")
     bucket.delete_object("new")
     refused(lambda: bucket.delete_object("old"), 409, "FileImmutable")
     assert bucket.get_object("old").read() == b"2"
 
 
-def test_what_is_not_locked_ends_after_a_day(alone: Owner) -> None:
-    bucket = alone.bucket()
+def test_what_is_not_locked_ends_after_a_day(moving: Owner) -> None:
+    bucket = moving.bucket()
     bucket.put_object("a", b"1")
     worm_id = bucket.init_bucket_worm(30).worm_id
     refused(lambda: bucket.delete_object("a"), 409, "FileImmutable")
-    _skip(alone, 1.1)
+    _skip(moving, 1.1)
     assert bucket.get_bucket_worm().state == "Expired"
     refused(lambda: bucket.complete_bucket_worm(worm_id), 404, "NoSuchWORMConfiguration")
     bucket.delete_object("a")
     assert bucket.init_bucket_worm(1).worm_id != worm_id
 
 
-def test_days_that_there_are_not(owner: Owner) -> None:
-    bucket = owner.bucket()
+def test_days_that_there_are_not(moving: Owner) -> None:
+    bucket = moving.bucket()
     for days in (0, 25551):
         refused(lambda days=days: bucket.init_bucket_worm(days), 400, "InvalidWORMConfiguration", "between")  # type: ignore[misc]
     refused(lambda: bucket.init_bucket_worm("many"), 400, "MalformedXML")
 
 
-def test_it_does_not_go_with_versioning(owner: Owner) -> None:
-    bucket = owner.bucket()
+def test_it_does_not_go_with_versioning(moving: Owner) -> None:
+    bucket = moving.bucket()
     bucket.put_bucket_versioning(oss2.models.BucketVersioningConfig("Enabled"))
     refused(lambda: bucket.init_bucket_worm(1), 400, "InvalidArgument", "versioning")

@@ -1,6 +1,7 @@
 """All operations of the product, declared by importing the modules that hold them."""
 
 from kowloon.services.oss import (
+    access_monitor,
     append,
     bucket_info,
     bucket_tags,
@@ -11,6 +12,7 @@ from kowloon.services.oss import (
     delete_many,
     encryption,
     https_config,
+    lifecycle,
     listing,
     multipart,
     multipart_listing,
@@ -34,6 +36,7 @@ from kowloon.services.oss import (
 from kowloon.services.oss.product import oss
 
 __all__ = [
+    "access_monitor",
     "append",
     "bucket_info",
     "bucket_tags",
@@ -44,6 +47,7 @@ __all__ = [
     "delete_many",
     "encryption",
     "https_config",
+    "lifecycle",
     "listing",
     "multipart",
     "multipart_listing",

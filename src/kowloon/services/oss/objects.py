@@ -6,6 +6,7 @@ from kowloon.services.oss import answers
 from kowloon.services.oss.call import Call
 from kowloon.services.oss.content import Content
 from kowloon.services.oss.guards import check_removable, check_replaceable
+from kowloon.services.oss.lifecycle import note_access
 from kowloon.services.oss.product import Answer, Body, Later, oss
 from kowloon.services.oss.reading import (
     answered,
@@ -44,7 +45,9 @@ def get_object(call: Call) -> Answer:
     check_readable(call, stored.meta, call.key)
     meta = seen(link, stored)
     check_conditions(call.headers, meta)
-    return answered(call, send(call, meta, stored.entry), link, stored)
+    answer = answered(call, send(call, meta, stored.entry), link, stored)
+    note_access(call, stored)
+    return answer
 
 
 @oss.operation("HeadObject", "object", "HEAD", action="GetObject", acl="read")

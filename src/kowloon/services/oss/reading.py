@@ -23,6 +23,7 @@ from kowloon.services.oss.errors import (
     PRECONDITION_FAILED,
     SYMLINK_TARGET_MISSING,
 )
+from kowloon.services.oss.lifecycle import lifecycle_headers
 from kowloon.services.oss.product import Answer, Later
 from kowloon.services.oss.resources import NULL_VERSION, Meta
 from kowloon.services.oss.space import Stored
@@ -123,6 +124,7 @@ def described(call: Call, meta: Meta) -> list[tuple[str, str]]:
         headers.append(("x-oss-version-id", NULL_VERSION))
     if meta.restore_ready_at:
         headers += answers.restored(meta, call.now)
+    headers += lifecycle_headers(call, call.key, meta)
     return headers
 
 
