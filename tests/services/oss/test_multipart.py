@@ -72,8 +72,10 @@ def test_the_second_generation_uploads_in_parts(owner: Owner) -> None:
     uploader = client.uploader(part_size=128 * 1024, parallel_num=3)
     uploader.upload_from(oss_v2.PutObjectRequest(bucket=bucket, key="up"), io.BytesIO(body))
     found = client.get_object(oss_v2.GetObjectRequest(bucket=bucket, key="up"))
-    assert found.body is not None and found.body.content == body
-    assert found.etag is not None and found.etag.strip('"').endswith("-4")
+    assert found.body is not None
+    assert found.body.content == body
+    assert found.etag is not None
+    assert found.etag.strip('"').endswith("-4")
 
 
 def test_all_parts_without_a_list(owner: Owner) -> None:
@@ -207,7 +209,8 @@ def test_parts_are_listed_in_pages(owner: Owner) -> None:
     listed = owner.v2().list_parts(
         oss_v2.ListPartsRequest(bucket=bucket.bucket_name, key="p", upload_id=upload_id, encoding_type="url")
     )
-    assert listed.parts is not None and [part.part_number for part in listed.parts] == [1, 3, 5, 9]
+    assert listed.parts is not None
+    assert [part.part_number for part in listed.parts] == [1, 3, 5, 9]
     assert listed.key == "p"
 
 
