@@ -77,7 +77,7 @@ async def test_a_page_of_another_origin_is_refused_even_with_the_token(origin: s
         assert (await answer(caller.cloud, own)).status == 200
 
 
-@pytest.mark.parametrize("host", ["rebound.localhost", "ecs.aliyuncs.com", ""])
+@pytest.mark.parametrize("host", ["rebound.dingtalk.com", "ecs.aliyuncs.com", ""])
 async def test_a_name_that_somebody_elses_dns_can_point_here_opens_no_admin_door(host: str) -> None:
     async with paper_cloud() as caller:
         assert told(await answer(caller.cloud, admin(caller, host=host))) == (
@@ -85,6 +85,15 @@ async def test_a_name_that_somebody_elses_dns_can_point_here_opens_no_admin_door
             "HostNotLocal",
             "Admin routes answer to localhost and loopback addresses only.",
         )
+
+
+@pytest.mark.parametrize("host", ["rebound.localhost", "rebound.oss-cn-hongkong.aliyuncs.com"])
+async def test_the_host_of_a_bucket_has_no_door_of_ours_at_all(host: str) -> None:
+    async with paper_cloud() as caller:
+        for target in ("/_kowloon/status", "/_kowloon/health", "/robot/send"):
+            response = await answer(caller.cloud, admin(caller, target=target, host=host))
+            assert response.status == 400
+            assert b"<Code>InvalidArgument</Code><Message>Authorization header is invalid.</Message>" in response.body
 
 
 async def test_a_wrong_method_is_405_and_an_unknown_path_is_an_api_call() -> None:

@@ -18,6 +18,7 @@ from kowloon.gateway.hosts import Hosts, is_local
 from kowloon.wire.encode import JSON_TYPE, encode_error
 from kowloon.wire.http import BodyReceiver, HttpRequest, HttpResponse
 from kowloon.wire.identify import Format, is_object_call
+from kowloon.wire.oss.addressing import names_bucket
 
 log = logging.getLogger("kowloon.gateway")
 
@@ -60,9 +61,9 @@ class Front:
     def _is_object_call(self, request: HttpRequest) -> bool:
         if request.fields.get("authorization", "").startswith("OSS"):
             return True
-        # Our own routes come before what anonymous callers may mean by the same path.
+        # Our own routes come before what anonymous callers may mean by the same path, but a bucket's own host has none.
         if self._routes.candidates(request.path):
-            return False
+            return names_bucket(request.host) or self._objects.serves(request.host)
         return is_object_call(request) or self._objects.serves(request.host)
 
     async def _run(self, route: Route, request: HttpRequest) -> HttpResponse:

@@ -56,6 +56,11 @@ def locate(request: HttpRequest, *, bucket_of_cname: Callable[[str], str | None]
     return Address(_decoded(raw_bucket), _decoded(raw_key), "path", region)
 
 
+def names_bucket(host: str) -> bool:
+    """Whether a host name is a bucket's own, as it stands: without asking for custom domains."""
+    return _read_host(host).bucket != ""
+
+
 class _Host(msgspec.Struct, frozen=True):
     """What a host name says by itself. `custom`: it may as well be somebody's domain."""
 
