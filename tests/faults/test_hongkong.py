@@ -17,6 +17,7 @@ from .parts import START_S, TOPOLOGY
 
 ZONE = "cn-hongkong-c"
 API = "ecs@cn-hongkong"
+STORAGE = "oss-storage@cn-hongkong-c"
 LAST_MIN = 934
 
 
@@ -56,7 +57,9 @@ def test_it_is_shipped_and_complete(scenario: Scenario) -> None:
     published = [0, 5, 13, 21, 27, 81, 94, 101, 111, 113, 124, 131, 145, 214, 229, 291, 351, 353, 384]
     published += [570, 599, 606, 651, 710, 754, 760, 834, 855, 934, 1074, 1624]
     assert sorted({event.at_min for event in scenario.events}) == published
-    assert {product for event in scenario.events for product in event.needs} >= {"oss", "nat", "redis", "dataworks"}
+    needed = {product for event in scenario.events for product in event.needs}
+    assert needed >= {"nat", "redis", "dataworks"}
+    assert "oss" not in needed
     assert scenario.length_min == LAST_MIN
     assert msgspec.json.encode(scenario.plain())
 
@@ -121,6 +124,28 @@ def test_custom_images_do_not_boot_from_131_to_934(recorded: list[HealthView]) -
     assert failing.index(True) == 131
     assert all(failing[131:934])
     assert not failing[934]
+
+
+def test_object_storage_of_zone_c_serves_until_it_is_stopped_on_purpose(
+    scenario: Scenario, recorded: list[HealthView]
+) -> None:
+    def up(minute: int) -> int:
+        return len(recorded[minute].hosts_up(ZONE, "storage"))
+
+    shares = [view.service(STORAGE).share for view in recorded]
+    # 10:37: servers are caught by the shutdown, customers notice nothing; 11:07: stopped; 00:30: the last part is back.
+    assert up(100) > up(130) > 0
+    assert all(share == 1.0 for share in shares[:131])
+    assert all(share == 0.0 for share in shares[131:934])
+    assert shares[934] == 1.0
+    # 18:26: the servers start before any other host does, in batches.
+    assert up(569) == 0
+    assert 0 < up(601) < up(640) < up(735)
+    assert not any(len(recorded[minute].hosts_up(ZONE, "compute")) for minute in range(214, 606))
+    assert up(934) == 24
+    stopped = next(event for event in scenario.events if event.at_min == 131 and event.action is not None)
+    assert (stopped.truth, stopped.track) == ("R", "storage")
+    assert [event.truth for event in scenario.events if event.track == "storage"] == ["R", "R", "R", "R"]
 
 
 def test_temperatures_tell_the_same_story(recorded: list[HealthView]) -> None:

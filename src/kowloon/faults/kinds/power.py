@@ -74,12 +74,13 @@ def _forced_power_off(fault: Fault, held: ForcedPowerOff, topology: Topology) ->
 class LoadShed(Parameters, frozen=True, kw_only=True):
     """The operator switches clusters off, class by class, to keep heat or load down.
 
-    Classes go in `order`; of each, share_per_step of the hosts' units go every interval_min until all are off. Hosts
-    stay up for other classes. Classes are unit classes (compute, balancer, database), storage (the servers of the
+    Classes go in `order` from start_min on; of each, share_per_step of the hosts' units go every interval_min until all
+    are off. Hosts stay up for other classes. Classes are unit classes (compute, balancer, database), storage (the servers of the
     object store) and the provider's own words for what has no units here (network, bigdata).
     """
 
     order: tuple[str, ...] = ("compute", "storage", "network", "database", "bigdata")
+    start_min: float = 0.0
     share_per_step: float = 0.25
     interval_min: float = 5.0
     reason: str = "load shedding"
@@ -89,7 +90,7 @@ class LoadShed(Parameters, frozen=True, kw_only=True):
         require(len(self.order) > 0, "order names at least one class")
         require(len(set(self.order)) == len(self.order), "order names each class once")
         require(0.01 <= self.share_per_step <= 1.0, "share_per_step is between 0.01 and 1")
-        require(self.interval_min >= 0, "interval_min cannot be negative")
+        require(self.start_min >= 0 and self.interval_min >= 0, "start_min and interval_min cannot be negative")
         require_until(self.until_min)
 
 
@@ -110,7 +111,7 @@ def _load_shed(fault: Fault, held: LoadShed, topology: Topology) -> Iterator[Eff
             fault_id=fault.id,
             node=host,
             aspect=Aspect.POWER_OFF,
-            start=moment(fault, step * held.interval_min),
+            start=moment(fault, held.start_min + step * held.interval_min),
             end=moment(fault, held.until_min),
             classes=_units((shed,)),
             cause=f"{held.reason}: {shed}",
