@@ -1,0 +1,240 @@
+"""The way out: HTTP requests to addresses that users of the cloud name, such as where an upload calls back.
+
+A name is resolved first, each of its addresses is checked, and the connection is made to an address that was checked,
+so that a name cannot mean one thing to the check and another to the connection. Redirects are not followed, proxies
+of the environment are not used, and answers are bounded in size and time.
+
+What may be reached: the Internet; this machine's loopback, where users run what they test, but not the ports that
+this cloud itself listens on; and the private networks that the user has allowed. Never the metadata service.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import socket
+import ssl
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    import httpcore
+
+IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+_METADATA = ipaddress.ip_address("100.100.100.200")
+# Of IPv6: what is translated to an IPv4 address that the check would not see.
+_TRANSLATED = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("64:ff9b:1::/48"))
+
+
+class DialError(Exception):
+    """No answer came; the message is for people."""
+
+
+class AddressForbidden(DialError):
+    """All that the name means is out of bounds."""
+
+
+class DialTimeout(DialError):
+    """No whole answer within the time."""
+
+
+class AnswerTooLarge(DialError):
+    """More bytes than the caller takes."""
+
+
+class Reply(NamedTuple):
+    """`headers` by lower-case name."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+class Dialler:
+    """`own_ports`: those that this cloud listens on now. `networks`: private ones that may be reached, besides loopback
+    and the Internet. `trust` makes what certificates are checked with, the public roots by default."""
+
+    def __init__(
+        self,
+        own_ports: Callable[[], Collection[int]],
+        networks: Iterable[IpNetwork] = (),
+        trust: Callable[[], ssl.SSLContext] | None = None,
+    ) -> None:
+        self._own_ports = own_ports
+        self._networks = tuple(networks)
+        self._trust = trust or _public_roots
+        self._contexts: dict[bool, ssl.SSLContext] = {}
+
+    async def post(
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        *,
+        timeout_s: float,
+        most_bytes: int,
+        send_sni: bool = True,
+    ) -> Reply:
+        """`timeout_s`: for all of it. A `host` header may be given; it changes nothing about where is connected to.
+        Without `send_sni` the handshake does not say which name is meant, and so the certificate's is not compared.
+        Raises DialError."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await self._exchange(url, headers, body, timeout_s, most_bytes, send_sni)
+        except TimeoutError:
+            raise DialTimeout(f"no answer within {timeout_s:g} s") from None
+
+    async def _exchange(
+        self, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float, most_bytes: int, send_sni: bool
+    ) -> Reply:
+        import httpcore
+
+        check_url(url)
+        extensions = {"timeout": dict.fromkeys(("connect", "read", "write", "pool"), timeout_s)}
+        context = await self._context(send_sni)
+        try:
+            backend = _guarded(self, send_sni)
+            async with httpcore.AsyncConnectionPool(ssl_context=context, network_backend=backend) as pool:
+                asked = [("content-length", str(len(body))), *headers.items()]
+                async with pool.stream("POST", url, headers=asked, content=body, extensions=extensions) as answer:
+                    return await _read(answer, most_bytes)
+        except httpcore.TimeoutException:
+            raise DialTimeout(f"no answer within {timeout_s:g} s") from None
+        except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.UnsupportedProtocol, OSError) as problem:
+            raise DialError(f"no answer: {problem}") from problem
+
+    async def _context(self, send_sni: bool) -> ssl.SSLContext:
+        context = self._contexts.get(send_sni)
+        if context is None:
+            # Reading the public roots takes some 20 ms.
+            context = await asyncio.to_thread(self._trust)
+            context.check_hostname = send_sni
+            self._contexts[send_sni] = context
+        return context
+
+    async def resolve(self, host: str, port: int) -> str:
+        """An address of `host` that may be connected to. Raises DialError, AddressForbidden when it has none."""
+        try:
+            found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError):
+            raise DialError(f"{host} is not known") from None
+        addresses = [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
+        allowed = [address for address in addresses if self.allows(address, port)]
+        if not allowed:
+            raise AddressForbidden(f"{host} is not an address that may be called")
+        return str(allowed[0])
+
+    def allows(self, address: IpAddress, port: int) -> bool:
+        meant = _meant(address)
+        if meant is None or meant == _METADATA or meant.is_unspecified or meant.is_multicast or meant.is_link_local:
+            return False
+        if port in self._own_ports() and _is_of_this_machine(meant):
+            return False
+        if meant.is_loopback or any(meant in network for network in self._networks):
+            return True
+        return meant.is_global and not meant.is_reserved
+
+
+def check_url(url: str) -> None:
+    """ValueError for what is no URL of HTTP: another scheme, no host, a port that is none, a user name."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
+        raise ValueError("not a URL of http or https")
+    if parts.port == 0 or not url.isascii() or not url.isprintable() or " " in url:
+        raise ValueError("not a URL")
+
+
+def _meant(address: IpAddress) -> IpAddress | None:
+    """The address that is reached by it; None where that cannot be told."""
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is not None:
+            return address.ipv4_mapped
+        if address.sixtofour is not None or address.teredo is not None:
+            return None
+        if any(address in network for network in _TRANSLATED):
+            return None
+    return address
+
+
+def _is_of_this_machine(address: IpAddress) -> bool:
+    """Whether packets to it stay here: only then can it be bound."""
+    if address.is_loopback:
+        return True
+    family = socket.AF_INET6 if address.version == 6 else socket.AF_INET
+    with contextlib.closing(socket.socket(family, socket.SOCK_DGRAM)) as probe:
+        try:
+            probe.bind((str(address), 0))
+        except OSError:
+            return False
+    return True
+
+
+def _public_roots() -> ssl.SSLContext:
+    import certifi
+
+    return ssl.create_default_context(cafile=certifi.where())
+
+
+def _guarded(dialler: Dialler, send_sni: bool) -> httpcore.AsyncNetworkBackend:
+    """What httpcore connects with: to addresses that were checked."""
+    import httpcore
+
+    class Nameless(httpcore.AsyncNetworkStream):
+        """A connection whose handshake says no name."""
+
+        def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
+            self._stream = stream
+
+        async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
+            return await self._stream.read(max_bytes, timeout)
+
+        async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
+            await self._stream.write(buffer, timeout)
+
+        async def aclose(self) -> None:
+            await self._stream.aclose()
+
+        async def start_tls(
+            self,
+            ssl_context: ssl.SSLContext,
+            server_hostname: str | None = None,
+            timeout: float | None = None,  # noqa: ASYNC109
+        ) -> httpcore.AsyncNetworkStream:
+            return await self._stream.start_tls(ssl_context, None, timeout)
+
+        def get_extra_info(self, info: str) -> Any:
+            return self._stream.get_extra_info(info)
+
+    class Guarded(httpcore.AsyncNetworkBackend):
+        def __init__(self) -> None:
+            self._plain = httpcore.AnyIOBackend()
+
+        async def connect_tcp(
+            self,
+            host: str,
+            port: int,
+            timeout: float | None = None,  # noqa: ASYNC109
+            local_address: str | None = None,
+            socket_options: Iterable[Any] | None = None,
+        ) -> httpcore.AsyncNetworkStream:
+            address = await dialler.resolve(host, port)
+            stream = await self._plain.connect_tcp(address, port, timeout, local_address, socket_options)
+            return stream if send_sni else Nameless(stream)
+
+    return Guarded()
+
+
+async def _read(answer: httpcore.Response, most_bytes: int) -> Reply:
+    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in answer.headers}
+    pieces: list[bytes] = []
+    size_bytes = 0
+    async for piece in answer.aiter_stream():
+        size_bytes += len(piece)
+        if size_bytes > most_bytes:
+            raise AnswerTooLarge(f"the answer is longer than {most_bytes} bytes")
+        pieces.append(piece)
+    return Reply(answer.status, headers, b"".join(pieces))
