@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import Final
@@ -16,7 +17,7 @@ LAST_CHUNK: Final = b"0\r\n\r\n"
 
 _REASONS: Final = {status.value: status.phrase for status in HTTPStatus}
 # The connection is the transport's business, whatever a handler says.
-_OWN_HEADERS: Final = frozenset({"connection", "keep-alive", "transfer-encoding", "date"})
+_OWN_HEADERS: Final = frozenset({"connection", "keep-alive", "transfer-encoding", "date", "content-length"})
 _NO_BODY: Final = frozenset({204, 304})
 
 
@@ -43,28 +44,35 @@ def small_error(status: int, code: str, message: str) -> HttpResponse:
 
 def head_of(response: HttpResponse, *, date: str, method: str, keep_alive: bool, http_1_0: bool) -> bytes:
     """Status line and headers. Says how the body ends: a length, chunks, or for streams to HTTP/1.0 the connection."""
-    status = response.status
+    status, headers = response.status, response.headers
+    if not "".join([value for _, value in headers]).isprintable():
+        headers = [(name, _one_line(value)) for name, value in headers]
     lines = [f"HTTP/1.1 {status} {_REASONS.get(status, 'Status')}\r\nDate: {date}\r\n"]
-    declared_length = ""
-    for name, value in response.headers:
-        lower = name.lower()
-        if lower == "content-length":
-            declared_length = value
-        elif lower not in _OWN_HEADERS:
-            line = f"{name}: {value}"
-            lines.append(f"{line if line.isprintable() else _one_line(line)}\r\n")
+    lines += [f"{name}: {value}\r\n" for name, value in headers if _is_sent(name)]
     if response.stream is not None:
         if not http_1_0:
             lines.append("Transfer-Encoding: chunked\r\n")
     elif status not in _NO_BODY:
         # Only an answer to HEAD may announce another length than that of its body.
-        length = declared_length if method == "HEAD" and declared_length.isdigit() else response.size_bytes
+        declared = _declared_length(headers) if method == "HEAD" else ""
+        length = declared or response.size_bytes
         lines.append(f"Content-Length: {length}\r\n")
     if not keep_alive:
         lines.append("Connection: close\r\n\r\n")
     else:
         lines.append("Connection: keep-alive\r\n\r\n" if http_1_0 else "\r\n")
     return "".join(lines).encode("utf-8", "replace")
+
+
+@functools.lru_cache(maxsize=4096)
+def _is_sent(name: str) -> bool:
+    """Whether a handler's header goes out; a name that is none does not."""
+    return name.isprintable() and name.lower() not in _OWN_HEADERS
+
+
+def _declared_length(headers: list[tuple[str, str]]) -> str:
+    """The length that a handler announces of a body it does not send; empty when it announces none."""
+    return next((value for name, value in headers if name.lower() == "content-length" and value.isdigit()), "")
 
 
 def may_have_body(response: HttpResponse, method: str) -> bool:

@@ -223,7 +223,11 @@ class ObjectProduct(Product):
         return declare
 
     def find(self, level: Level, method: str, query: Mapping[str, str], headers: Mapping[str, str]) -> Operation | None:
-        for operation in self._by_place.get((level, method), ()):
+        candidates = self._by_place.get((level, method), [])
+        if not query and candidates and "x-oss-copy-source" not in headers:
+            # Most calls: the one that asks for nothing comes last.
+            candidates = candidates[-1:]
+        for operation in candidates:
             if operation.matches(query, headers):
                 return operation
         return None

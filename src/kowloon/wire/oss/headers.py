@@ -43,6 +43,9 @@ _MOST_DIGITS: Final = 19
 # Conditions and ranges ------------------------------------------------------------------------------------------------
 
 
+_CONDITIONAL: Final = frozenset({"if-match", "if-none-match", "if-modified-since", "if-unmodified-since"})
+
+
 def etag_value(text: str) -> str:
     """An ETag as it is compared: no quotes, no weakness mark, upper case."""
     return text.strip().removeprefix("W/").strip('"').upper()
@@ -60,6 +63,8 @@ def evaluate_conditions(headers: Mapping[str, str], etag: str, last_modified: fl
     `prefix` is COPY_SOURCE_PREFIX for those about the source of a copy. As HTTP has it: a date is not asked where an
     ETag was, dates count in whole seconds, and a date that is none is as if it were absent.
     """
+    if not prefix and _CONDITIONAL.isdisjoint(headers):
+        return Outcome.PROCEED
     if_match, if_none_match = headers.get(f"{prefix}if-match"), headers.get(f"{prefix}if-none-match")
     if if_match is not None:
         if not _lists(if_match, etag):
