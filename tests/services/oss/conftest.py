@@ -7,17 +7,20 @@ from collections.abc import Iterator
 import oss2
 import pytest
 
-from kowloon.services.oss.actions import oss
-from kowloon.services.oss.resources import Bucket, BucketSetting
-from kowloon.store.store import Transaction
+from kowloon.services.oss.resources import Bucket
 from kowloon.testing.cloud import LocalCloud
-from tests.services.oss.parts import Owner
+from tests.services.oss.parts import Owner, discard
 
 
 @pytest.fixture
-def owner(shared_cloud: LocalCloud) -> Owner:
-    """For tests that make what they need and look only at that."""
-    return Owner(shared_cloud)
+def owner(shared_cloud: LocalCloud) -> Iterator[Owner]:
+    """For tests that make what they need and look only at that. Their buckets go afterwards, with everything in them:
+    an account has room for so many."""
+    before = {bucket.id for bucket in shared_cloud.cloud.store.list(Bucket)}
+    yield Owner(shared_cloud)
+    for bucket in shared_cloud.cloud.store.list(Bucket):
+        if bucket.id not in before:
+            shared_cloud.run(discard(shared_cloud, bucket.id))
 
 
 @pytest.fixture
@@ -27,28 +30,8 @@ def alone(cloud: LocalCloud) -> Owner:
 
 
 @pytest.fixture
-def bucket(owner: Owner) -> Iterator[oss2.Bucket]:
-    """A fresh bucket that goes afterwards with everything in it: an account has room for so many."""
-    bucket = owner.bucket()
-    yield bucket
-    owner.cloud.run(discard(owner.cloud, bucket.bucket_name))
-
-
-async def discard(cloud: LocalCloud, name: str) -> None:
-    """Whatever forbids it to its owner by now."""
-    store = cloud.cloud.store
-    found = store.get(Bucket, name)
-    if found is None:
-        return
-
-    def body(tx: Transaction) -> None:
-        for kind in oss.resources:
-            item = tx.get(kind, name)
-            if isinstance(item, Bucket | BucketSetting):
-                tx.delete(item)
-
-    await store.run(body)
-    await cloud.cloud.storage.drop(found.volume, found.layout)
+def bucket(owner: Owner) -> oss2.Bucket:
+    return owner.bucket()
 
 
 @pytest.fixture(scope="session")

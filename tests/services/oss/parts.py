@@ -10,6 +10,9 @@ import alibabacloud_oss_v2 as oss_v2
 import oss2
 import pytest
 
+from kowloon.services.oss.actions import oss
+from kowloon.services.oss.resources import Bucket, BucketSetting
+from kowloon.store.store import Transaction
 from kowloon.testing.cloud import LocalCloud
 from tests.conftest import REGION
 
@@ -59,6 +62,23 @@ class Owner:
         for name, value in settings.items():
             setattr(config, name, value)
         return oss_v2.Client(config)
+
+
+async def discard(cloud: LocalCloud, name: str) -> None:
+    """A bucket with everything in it, whatever forbids that to its owner by now."""
+    store = cloud.cloud.store
+    found = store.get(Bucket, name)
+    if found is None:
+        return
+
+    def body(tx: Transaction) -> None:
+        for kind in oss.resources:
+            item = tx.get(kind, name)
+            if isinstance(item, Bucket | BucketSetting):
+                tx.delete(item)
+
+    await store.run(body)
+    await cloud.cloud.storage.drop(found.volume, found.layout)
 
 
 def refused(call: Callable[[], Any], status: int, code: str, message: str = "") -> dict[str, str]:

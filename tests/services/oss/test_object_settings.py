@@ -163,8 +163,8 @@ class Keeper:
         )
 
 
-def test_what_is_retained_stays_until_its_day(alone: Owner) -> None:
-    kept = Keeper(alone)
+def test_what_is_retained_stays_until_its_day(moving: Owner) -> None:
+    kept = Keeper(moving)
     bucket = kept.bucket
     bucket.put_object("o", b"1")
     asked = oss_v2.GetObjectRetentionRequest(bucket=bucket.bucket_name, key="o")
@@ -189,7 +189,7 @@ def test_what_is_retained_stays_until_its_day(alone: Owner) -> None:
         refused(call, 409, "FileImmutable", immutable)
     refused_v2(lambda: kept.retain(5), 403, "AccessDenied", "neither shortened nor weakened")
     kept.retain(11)
-    alone.cloud.run(alone.cloud.cloud.clock.skip(11 * 86400.0))
+    moving.cloud.run(moving.cloud.cloud.clock.skip(11 * 86400.0))
     bucket.put_object("o", b"2")
     assert bucket.get_object("o").read() == b"2"
 

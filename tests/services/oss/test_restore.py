@@ -37,8 +37,8 @@ def state_of(bucket: oss2.Bucket, key: str = "a") -> str:
     return bucket.head_object(key).headers.get("x-oss-restore", "")
 
 
-def test_an_archived_object_is_restored_for_a_day(alone: Owner) -> None:
-    bucket = alone.bucket()
+def test_an_archived_object_is_restored_for_a_day(moving: Owner) -> None:
+    bucket = moving.bucket()
     archived(bucket, "Archive")
     refused(lambda: bucket.get_object("a"), 403, "InvalidObjectState", STATE)
     # What is known of it can be read.
@@ -50,12 +50,12 @@ def test_an_archived_object_is_restored_for_a_day(alone: Owner) -> None:
         lambda: bucket.restore_object("a"), 409, "RestoreAlreadyInProgress", "The restore operation is in progress."
     )
     assert details["EC"] == "0016-00000701"
-    skip(alone, 60.0)
+    skip(moving, 60.0)
     found = bucket.get_object("a")
     assert found.read() == b"frozen"
     assert found.headers["x-oss-restore"].startswith('ongoing-request="false", expiry-date="')
     assert bucket.restore_object("a").status == 200
-    skip(alone, DAY_S)
+    skip(moving, DAY_S)
     refused(lambda: bucket.get_object("a"), 403, "InvalidObjectState", STATE)
     assert state_of(bucket) == ""
 
@@ -71,22 +71,22 @@ def test_an_archived_object_is_restored_for_a_day(alone: Owner) -> None:
         ("DeepColdArchive", RESTORE_TIER_STANDARD, 48),
     ],
 )
-def test_colder_objects_take_hours(alone: Owner, storage_class: str, tier: str | None, hours: int) -> None:
-    bucket = alone.bucket()
+def test_colder_objects_take_hours(moving: Owner, storage_class: str, tier: str | None, hours: int) -> None:
+    bucket = moving.bucket()
     archived(bucket, storage_class)
     done = bucket.restore_object("a", input=configured(2, tier))
     assert done.status == 202
     assert done.headers["x-oss-object-restore-priority"] == (tier or "Standard")
-    skip(alone, hours * HOUR_S - 30)
+    skip(moving, hours * HOUR_S - 30)
     assert state_of(bucket) == 'ongoing-request="true"'
-    skip(alone, 31)
+    skip(moving, 31)
     assert bucket.get_object("a").read() == b"frozen"
-    skip(alone, 2 * DAY_S)
+    skip(moving, 2 * DAY_S)
     refused(lambda: bucket.get_object("a"), 403, "InvalidObjectState", STATE)
 
 
-def test_a_restore_can_be_made_faster_only(alone: Owner) -> None:
-    bucket = alone.bucket()
+def test_a_restore_can_be_made_faster_only(moving: Owner) -> None:
+    bucket = moving.bucket()
     archived(bucket, "ColdArchive")
     bucket.restore_object("a", input=configured(1, RESTORE_TIER_STANDARD))
     details = refused(
@@ -97,18 +97,18 @@ def test_a_restore_can_be_made_faster_only(alone: Owner) -> None:
     )
     assert details["EC"] == "0016-00000715"
     assert bucket.restore_object("a", input=configured(1, RESTORE_TIER_EXPEDITED)).status == 202
-    skip(alone, HOUR_S)
+    skip(moving, HOUR_S)
     assert bucket.get_object("a").read() == b"frozen"
 
 
-def test_a_restored_object_is_frozen_early(alone: Owner) -> None:
-    bucket, client = alone.bucket(), alone.v2()
+def test_a_restored_object_is_frozen_early(moving: Owner) -> None:
+    bucket, client = moving.bucket(), moving.v2()
     archived(bucket, "ColdArchive")
     request = oss_v2.CleanRestoredObjectRequest(bucket=bucket.bucket_name, key="a")
     refused_v2(lambda: client.clean_restored_object(request), 409, "ArchiveRestoreFileStale", "info stale")
     client.restore_object(oss_v2.RestoreObjectRequest(bucket=bucket.bucket_name, key="a"))
     refused_v2(lambda: client.clean_restored_object(request), 409, "ArchiveRestoreNotFinished", "is not finished")
-    skip(alone, 5 * HOUR_S)
+    skip(moving, 5 * HOUR_S)
     assert bucket.get_object("a").read() == b"frozen"
     client.clean_restored_object(request)
     refused(lambda: bucket.get_object("a"), 403, "InvalidObjectState", STATE)
@@ -138,24 +138,24 @@ def test_what_cannot_be_restored(owner: Owner) -> None:
     assert state_of(bucket, "c") == ""
 
 
-def test_a_version_is_restored_by_its_id(alone: Owner) -> None:
-    bucket = alone.bucket()
+def test_a_version_is_restored_by_its_id(moving: Owner) -> None:
+    bucket = moving.bucket()
     bucket.put_bucket_versioning(BucketVersioningConfig("Enabled"))
     archived(bucket, "Archive")
     old = bucket.head_object("a").versionid
     archived(bucket, "Archive")
     assert bucket.restore_object("a", params={"versionId": old}).status == 202
-    skip(alone, 60.0)
+    skip(moving, 60.0)
     assert bucket.get_object("a", params={"versionId": old}).read() == b"frozen"
     refused(lambda: bucket.get_object("a"), 403, "InvalidObjectState", STATE)
 
 
-def test_lists_say_how_far_a_restore_is(alone: Owner) -> None:
-    bucket = alone.bucket()
+def test_lists_say_how_far_a_restore_is(moving: Owner) -> None:
+    bucket = moving.bucket()
     archived(bucket, "Archive")
     assert [each.restore_info for each in bucket.list_objects_v2().object_list] == [None]
     bucket.restore_object("a")
     assert [each.restore_info for each in bucket.list_objects_v2().object_list] == ['ongoing-request="true"']
-    skip(alone, 61.0)
+    skip(moving, 61.0)
     info = bucket.list_objects_v2().object_list[0].restore_info
     assert info == bucket.head_object("a").headers["x-oss-restore"]
