@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,6 +30,7 @@ from kowloon.drill.routes import DrillRoutes
 from kowloon.drill.service import Drills
 from kowloon.engines.base import EngineError, UnitEngine
 from kowloon.engines.blob.storage import open_storage
+from kowloon.engines.dialler import Dialler
 from kowloon.engines.parts import PaperParts, Parts, ProcessParts
 from kowloon.faults.manager import FaultManager
 from kowloon.faults.resources import Fault
@@ -42,6 +44,7 @@ from kowloon.services.ecs.command_runs import CommandRuns
 from kowloon.services.ecs.reconcile import InstanceStatus
 from kowloon.services.oss.actions import oss
 from kowloon.services.oss.call import Parts as ObjectParts
+from kowloon.services.oss.callback_sender import CallbackSender
 from kowloon.services.oss.chain import ObjectChain
 from kowloon.services.oss.lifecycle_run import LifecycleRuns
 from kowloon.services.oss.space import Versions
@@ -236,6 +239,8 @@ class Cloud:
             authorizer=AttachedPolicies(self.store),
             default_region=self.settings.region,
         )
+        self.callbacks = CallbackSender(self.store, self.clock, self._new_dialler())
+        self.callbacks.register(self.routes)
         hosts = Hosts(frozenset({self.settings.host}))
         object_parts = ObjectParts(
             store=self.store,
@@ -249,10 +254,18 @@ class Cloud:
             versions=Versions(self.clock, self.ids),
             default_region=self.settings.region,
             own_host=hosts.serves,
+            callbacks=self.callbacks,
         )
         self.objects = ObjectChain(object_parts)
         self.runtime.add(LifecycleRuns(object_parts))
         self.front = Front(self.chain, self.objects, self.routes, hosts, self.identity.admin_token)
+
+    def _new_dialler(self) -> Dialler:
+        try:
+            networks = [ipaddress.ip_network(text) for text in self.settings.reach]
+        except ValueError as problem:
+            raise ConfigurationError(f"a network that callbacks may reach is none: {problem}") from None
+        return Dialler(lambda: (self.port,), networks)
 
     async def start(self, *, listen: bool = True) -> None:
         """Claim addresses, bring the declared state back, serve; the real parts are taken over meanwhile."""

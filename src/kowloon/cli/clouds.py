@@ -29,6 +29,9 @@ def up(
     durable: bool = typer.Option(
         False, "--durable", help="Objects survive the loss of power: every write waits for the disk."
     ),
+    reach: list[str] = typer.Option(
+        [], "--reach", metavar="CIDR", help="A private network that callbacks of uploads may go to; repeat for more."
+    ),
     quiet: bool = typer.Option(False, "--quiet", help="Print nothing but errors."),
 ) -> None:
     """Run the cloud in the foreground until Ctrl-C. Its parts outlive a crash of this process for 30 s."""
@@ -42,6 +45,7 @@ def up(
         seed=seed,
         unsandboxed_user_data=unsandboxed_user_data,
         durable=durable,
+        reach=tuple(reach),
     )
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     import uvloop

@@ -13,7 +13,8 @@ DEFAULT_REGION = "cn-hangzhou"
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """`home` keeps everything that outlives the process; None keeps nothing. `port` 0 takes a free one. `seed` makes
-    ids and choices repeat. `durable`: objects survive the loss of power, not only of the process."""
+    ids and choices repeat. `durable`: objects survive the loss of power, not only of the process.
+    `reach`: private networks (CIDR) that callbacks may go to, besides loopback and the Internet."""
 
     home: Path | None = None
     host: str = "127.0.0.1"
@@ -25,6 +26,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     takeover_s: float = 2.0
     lease_s: float = 30.0
     durable: bool = False
+    reach: tuple[str, ...] = ()
 
 
 class HomeFiles(msgspec.Struct, frozen=True):

@@ -12,6 +12,7 @@ from kowloon.core.clock import Clock
 from kowloon.core.events import EventBus
 from kowloon.core.ids import Ids
 from kowloon.engines.blob.base import ObjectStorage
+from kowloon.services.oss.callback_sender import CallbackSender
 from kowloon.services.oss.errors import MALFORMED_XML, NO_SUCH_BUCKET
 from kowloon.services.oss.product import UNIDENTIFIED
 from kowloon.services.oss.resources import Bucket
@@ -41,6 +42,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     default_region: str
     # Whether a host name is the cloud's own, and so nobody's custom domain.
     own_host: Callable[[str], bool]
+    callbacks: CallbackSender
 
 
 class Call:

@@ -16,6 +16,7 @@ import msgspec
 from kowloon.engines.blob.base import Blob, Change, Delete, Entry, Put
 from kowloon.services.oss import answers, keys
 from kowloon.services.oss.call import Call
+from kowloon.services.oss.callback import called_back, check_callback
 from kowloon.services.oss.content import Content
 from kowloon.services.oss.errors import (
     ENTITY_TOO_LARGE,
@@ -29,6 +30,7 @@ from kowloon.services.oss.errors import (
 )
 from kowloon.services.oss.listing import encoding_of
 from kowloon.services.oss.product import Answer, Body, Later, oss
+from kowloon.services.oss.receiver import answered
 from kowloon.services.oss.resources import Meta, Part, Upload
 from kowloon.services.oss.writing import check_overwrite, check_write, meta_fields, object_acl
 from kowloon.wire.http import HttpResponse
@@ -174,9 +176,7 @@ def complete_multipart_upload(call: Call) -> Answer:
 
 async def _complete_long(call: Call) -> HttpResponse:
     listed = await asyncio.get_running_loop().run_in_executor(None, lambda: _listed(parse(call.request.body)))
-    later = complete(call, listed)
-    await later.done
-    return later.response
+    return await answered(complete(call, listed))
 
 
 def _listed(node: Node) -> list[tuple[int, str]]:
@@ -196,11 +196,12 @@ def _listed(node: Node) -> list[tuple[int, str]]:
     return listed
 
 
-def complete(call: Call, listed: list[tuple[int, str]] | None) -> Later:
+def complete(call: Call, listed: list[tuple[int, str]] | None) -> Answer:
     """The object of these parts, or of all that are there, in one commit that ends the upload."""
     upload = upload_of(call)
     encoding = encoding_of(call)
     check_overwrite(call)
+    check_callback(call)
     there = {part.number: (part, entry) for part, entry in parts_of(call, upload)}
     chosen = _chosen(upload, listed, there)
     meta = _whole(call, upload, [part for part, _ in chosen])
@@ -210,7 +211,7 @@ def complete(call: Call, listed: list[tuple[int, str]] | None) -> Later:
     changes, meta = call.space.write(call.key, meta, blobs)
     changes.append(Delete(keys.upload(upload.key, upload.upload_id)))
     changes += [Delete(entry.key) for _, entry in there.values()]
-    return Later(call.space.volume.commit(changes), _completed(call, meta, encoding))
+    return called_back(call, meta, Later(call.space.volume.commit(changes), _completed(call, meta, encoding)))
 
 
 def _chosen(

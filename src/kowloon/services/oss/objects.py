@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kowloon.services.oss import answers
 from kowloon.services.oss.call import Call
+from kowloon.services.oss.callback import called_back, check_callback
 from kowloon.services.oss.content import Content
 from kowloon.services.oss.guards import check_removable, check_replaceable
 from kowloon.services.oss.lifecycle import note_access
@@ -25,7 +26,12 @@ from kowloon.wire.http import HttpResponse
 from kowloon.wire.oss.dates import http_date
 
 
-@oss.operation("PutObject", "object", "PUT", body=Body.OBJECT, check=check_write, acl="write")
+def check_put(call: Call) -> None:
+    check_write(call)
+    check_callback(call)
+
+
+@oss.operation("PutObject", "object", "PUT", body=Body.OBJECT, check=check_put, acl="write")
 def put_object(call: Call, content: Content) -> Answer:
     changes, meta = call.space.write(call.key, new_meta(call, content), content.blobs)
     headers = [
@@ -35,7 +41,7 @@ def put_object(call: Call, content: Content) -> Answer:
         *answers.version_headers(call.bucket, meta),
         *answers.encrypted(meta),
     ]
-    return Later(call.space.volume.commit(changes), HttpResponse(200, headers=headers))
+    return called_back(call, meta, Later(call.space.volume.commit(changes), HttpResponse(200, headers=headers)))
 
 
 @oss.operation("GetObject", "object", "GET", acl="read")

@@ -11,6 +11,7 @@ import msgspec
 from kowloon.engines.blob.base import BlobWriter
 from kowloon.services.oss import answers
 from kowloon.services.oss.call import Call
+from kowloon.services.oss.callback import called_back, check_callback
 from kowloon.services.oss.content import Content, check_digest, content_of, content_of_blob
 from kowloon.services.oss.errors import ENTITY_TOO_LARGE, INVALID_OBJECT_NAME
 from kowloon.services.oss.forms import FileHead, Form
@@ -114,6 +115,7 @@ class FormReceiver:
             self._policy = parse_policy(policy)
             self._policy.check({**fields, "key": key, "bucket": call.bucket.id}, call.wall)
         check_write(call)
+        check_callback(call)
 
     def _take(self, piece: bytes) -> None:
         self._size_bytes += len(piece)
@@ -141,7 +143,8 @@ def post_object(call: Call, content: Content) -> Answer:
         *answers.version_headers(call.bucket, meta),
         *answers.encrypted(meta),
     ]
-    return Later(call.space.volume.commit(changes), _success(call, f'"{meta.etag}"', headers))
+    later = Later(call.space.volume.commit(changes), _success(call, f'"{meta.etag}"', headers))
+    return called_back(call, meta, later)
 
 
 def _success(call: Call, etag: str, headers: list[tuple[str, str]]) -> HttpResponse:
