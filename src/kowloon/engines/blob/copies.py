@@ -13,8 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from kowloon.engines.blob.base import Entry, Layout, ZoneMode, ZoneReadOnly, ZoneUnavailable
+from kowloon.engines.blob.contents import Submission
 from kowloon.engines.blob.frames import GroupState, Kind, Records, encode_records
-from kowloon.engines.blob.part import Counter, Submission, ZonePart
+from kowloon.engines.blob.part import Counter, ZonePart
 
 READING = frozenset({ZoneMode.SERVING, ZoneMode.SLOW, ZoneMode.READ_ONLY})
 WRITING = frozenset({ZoneMode.SERVING, ZoneMode.SLOW})

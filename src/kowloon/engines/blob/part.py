@@ -10,21 +10,17 @@ index/            LMDB, derived from the two
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
-import tempfile
 from collections import deque
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import lmdb
-from fastcrc import crc64
 
 from kowloon.engines.blob import recovery
 from kowloon.engines.blob.applying import Applying
-from kowloon.engines.blob.base import Blob, BlobError, DamagedBlob, Entry
+from kowloon.engines.blob.base import Blob, BlobError
 from kowloon.engines.blob.compaction import Compaction, most_dead
+from kowloon.engines.blob.contents import Contents, Submission
 from kowloon.engines.blob.frames import (
     HEAD_BYTES,
     GroupState,
@@ -32,10 +28,7 @@ from kowloon.engines.blob.frames import (
     Records,
     encode_records,
     head,
-    offset_of,
-    segment_of,
 )
-from kowloon.engines.blob.index import FILE_PLACE, origin_of, unpack_entry, value_of
 from kowloon.engines.blob.segments import SEGMENT_BYTES, flush
 from kowloon.wire.http import FileSlice
 
@@ -54,57 +47,16 @@ class Counter:
         return self.value
 
 
-class Submission:
-    """A frame on its way. `entries`: what is seen of it at once; `files`: whose blobs it gives to them; `report` hears
-    how it ended."""
-
-    __slots__ = ("blobs", "encoded", "entries", "files", "kind", "payload", "place", "report", "stamp", "volume")
-
-    def __init__(
-        self,
-        kind: Kind,
-        stamp: int,
-        volume: int,
-        payload: Records | GroupState,
-        encoded: bytes,
-        blobs: list[bytes],
-        entries: dict[bytes, Entry | None],
-        report: Callable[[BaseException | None], None],
-    ) -> None:
-        self.kind = kind
-        self.stamp = stamp
-        self.volume = volume
-        self.payload = payload
-        self.encoded = encoded
-        self.blobs = blobs
-        self.entries = entries
-        self.report = report
-        self.place = 0
-        self.files: list[int] = []
-
-
-class _Pending(NamedTuple):
-    stamp: int
-    entry: Entry | None
-
-
-class ZonePart:
+class ZonePart(Contents):
     """Belongs to one event loop. `broken`: why nothing can be done here until it is opened again."""
 
     def __init__(self, folder: Path, counter: Counter, *, durable: bool, segment_bytes: int = SEGMENT_BYTES) -> None:
-        self.folder = folder
-        self.files = folder / "files"
+        super().__init__(folder, segment_bytes)
         self.broken: str | None = None
-        #: Files of finished writers and duplicates that no entry has yet.
-        self.unowned: set[int] = set()
-        #: Those of them that a submitted change gives to an entry.
-        self._claimed: set[int] = set()
         self.failures = 0
         self._counter = counter
         self._durable = durable
         self._queue: list[Submission] = []
-        self._pending: dict[int, dict[bytes, _Pending]] = {}
-        self._fresh: dict[int, bytes] = {}
         self._scheduled = False
         self._submitted = self._ended = 0
         self._waiters: deque[tuple[int, asyncio.Future[None]]] = deque()
@@ -115,178 +67,18 @@ class ZonePart:
         #: Segments that could not be compacted: they have damage in them.
         self._stuck: set[int] = set()
         self._background: set[asyncio.Future[None]] = set()
-        self.secret, self.segments, self.index, self.damaged_frames = recovery.recover(folder, segment_bytes)
         counter.value = max(counter.value, self.index.state.counter)
 
-    # Reading: what was submitted is seen at once.
-
-    def get(self, volume: int, key: bytes) -> Entry | None:
-        pending = self._pending.get(volume)
-        if pending is not None:
-            found = pending.get(key)
-            if found is not None:
-                return found.entry
-        return self.index.get(volume, key)
-
-    def scan(self, volume: int, start: bytes, end: bytes | None, reverse: bool) -> Iterator[Entry]:
-        stored = self.index.scan(volume, start, end, reverse)
-        pending = self._pending.get(volume)
-        if pending is not None:
-            names = sorted((key for key in pending if start <= key and (end is None or key < end)), reverse=reverse)
-            if names:
-                return self._merged(stored, pending, names, reverse)
-        return (unpack_entry(key, raw) for key, raw in stored)
-
-    def values(self, volume: int, start: bytes, end: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """What `scan` gives, without blobs."""
-        if self._pending.get(volume):
-            return ((entry.key, entry.value) for entry in self.scan(volume, start, end, False))
-        return ((key, value_of(raw)) for key, raw in self.index.scan(volume, start, end))
-
-    def _merged(
-        self, stored: Iterator[tuple[bytes, bytes]], pending: dict[bytes, _Pending], names: list[bytes], reverse: bool
-    ) -> Iterator[Entry]:
-        names.reverse()
-        for key, raw in stored:
-            while names and (names[-1] > key if reverse else names[-1] < key):
-                entry = pending[names.pop()].entry
-                if entry is not None:
-                    yield entry
-            if names and names[-1] == key:
-                entry = pending[names.pop()].entry
-                if entry is not None:
-                    yield entry
-            else:
-                yield unpack_entry(key, raw)
-        while names:
-            entry = pending[names.pop()].entry
-            if entry is not None:
-                yield entry
-
-    def sequence_of(self, volume: int, key: bytes) -> int | None:
-        pending = self._pending.get(volume)
-        if pending is not None:
-            found = pending.get(key)
-            if found is not None:
-                return found.entry.sequence if found.entry is not None else None
-        raw = self.index.raw(volume, key)
-        return origin_of(raw)[0] if raw is not None else None
-
-    def volumes(self, zones: tuple[str, ...]) -> set[int]:
-        """Those of a layout that something was kept in."""
-        return {id for id, state in self.index.volumes.items() if state.zones == zones}
-
-    def entries_of(self, zones: tuple[str, ...]) -> int:
-        return sum(state.entries for state in self.index.volumes.values() if state.zones == zones)
-
-    def group(self, zones: tuple[str, ...]) -> GroupState | None:
-        """What it knew of its group when it was opened; None where something of its history is missing."""
-        return None if self.damaged_frames else self.index.groups.get(zones)
-
-    def file_of(self, blob: Blob) -> FileSlice | None:
-        """The open file of a blob that has one of its own."""
-        place = self._place(blob)
-        return self.slice(blob, 0, blob.size_bytes) if place == FILE_PLACE else None
-
-    def entries(self) -> int:
-        return sum(volume.entries for volume in self.index.volumes.values())
-
-    def dead_bytes(self) -> int:
-        return max(sum(self.segments.size_bytes.values()) - sum(self.index.needed_bytes.values()), 0)
-
-    def has_blob(self, blob_id: int) -> bool:
-        if blob_id in self._fresh or blob_id in self.unowned or blob_id in self._claimed:
-            return True
-        return self.index.place(blob_id) is not None
-
-    def is_owned(self, blob_id: int) -> bool:
-        """Whether an entry has it, or is going to."""
-        return blob_id not in self.unowned and self.has_blob(blob_id)
-
-    def read(self, blob: Blob, offset: int, size_bytes: int) -> bytes:
-        """DamagedBlob: not all there, or, of a whole small blob, not as it was written."""
-        fresh = self._fresh.get(blob.id)
-        if fresh is not None:
-            return fresh[offset : offset + size_bytes]
-        place = self._place(blob)
-        try:
-            if place == FILE_PLACE:
-                with self._open_file(blob) as descriptor:
-                    data = os.pread(descriptor, size_bytes, offset)
-            else:
-                data = self.segments.read(place + offset, size_bytes)
-        except OSError as problem:
-            raise DamagedBlob(f"blob {blob.id} cannot be read: {problem}") from problem
-        if len(data) != size_bytes:
-            raise DamagedBlob(f"blob {blob.id} ends early")
-        if place != FILE_PLACE and size_bytes == blob.size_bytes and crc64.xz(data) != blob.crc64:
-            raise DamagedBlob(f"blob {blob.id} is not as it was written")
-        return data
-
-    def slice(self, blob: Blob, offset: int, size_bytes: int) -> FileSlice:
-        fresh = self._fresh.get(blob.id)
-        if fresh is not None:
-            with tempfile.TemporaryFile(dir=self.files) as file:
-                file.write(fresh)
-                file.flush()
-                return FileSlice(os.dup(file.fileno()), offset, size_bytes)
-        place = self._place(blob)
-        try:
-            if place == FILE_PLACE:
-                descriptor = os.open(self.file_path(blob.id), os.O_RDONLY | os.O_CLOEXEC)
-                return FileSlice(descriptor, offset, size_bytes)
-            return FileSlice(os.dup(self.segments.descriptor(segment_of(place))), offset_of(place) + offset, size_bytes)
-        except FileNotFoundError as problem:
-            raise DamagedBlob(f"blob {blob.id} is gone") from problem
-
-    def _place(self, blob: Blob) -> int:
-        place = self.index.place(blob.id)
-        if place is None:
-            if blob.id not in self.unowned and blob.id not in self._claimed:
-                raise DamagedBlob(f"blob {blob.id} is not here")
-            return FILE_PLACE
-        return place
-
-    @contextlib.contextmanager
-    def _open_file(self, blob: Blob) -> Iterator[int]:
-        descriptor = os.open(self.file_path(blob.id), os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            yield descriptor
-        finally:
-            os.close(descriptor)
-
-    def file_path(self, blob_id: int) -> Path:
-        return self.files / f"{blob_id:016x}"
-
     def duplicate_file(self, blob: Blob, id: int, original: FileSlice) -> None:
-        """In a thread: another name for the file of a blob where it lies here, else its bytes from `original`."""
-        path = self.file_path(id)
-        try:
-            os.link(self.file_path(blob.id), path)
-        except OSError:
-            copy_file(original, path)
+        super().duplicate_file(blob, id, original)
         if self._durable:
-            flush([path, self.files])
+            flush([self.file_path(id), self.files])
 
     # Writing
 
     def submit(self, submission: Submission) -> None:
         """Seen at once; written at the end of this turn of the loop, together with everything else of it."""
-        if submission.entries:
-            pending = self._pending.setdefault(submission.volume, {})
-            stamp = submission.stamp
-            for key, entry in submission.entries.items():
-                pending[key] = _Pending(stamp, entry)
-        if submission.blobs:
-            payload = submission.payload
-            assert isinstance(payload, Records)
-            for inlined, data in zip(payload.inlined, submission.blobs, strict=True):
-                self._fresh[inlined.id] = data
-        if self.unowned and isinstance(submission.payload, Records):
-            given = {blob.id for put in submission.payload.puts for blob in put.blobs}
-            submission.files = sorted(given & self.unowned)
-            self.unowned.difference_update(submission.files)
-            self._claimed.update(submission.files)
+        self.show(submission)
         self._enqueue(submission)
 
     def _enqueue(self, submission: Submission) -> None:
@@ -358,8 +150,8 @@ class ZonePart:
             self._fail(batch, start, problem)
             return
         for item in batch:
-            self._forget(item)
-            self._claimed.difference_update(item.files)
+            self.forget_submission(item)
+            self.claimed.difference_update(item.files)
         for item in batch:
             item.report(None)
         self._wake(len(batch))
@@ -380,10 +172,6 @@ class ZonePart:
             self._waiters.append((self._submitted, waiter))
         return waiter
 
-    def waiting_bytes(self) -> int:
-        """Of small blobs that are on their way."""
-        return sum(map(len, self._fresh.values()))
-
     def _apply(self, batch: list[Submission]) -> None:
         def run(transaction: Any) -> list[int]:
             applying = Applying(self.index, transaction)
@@ -399,20 +187,6 @@ class ZonePart:
 
         self._freed_files += self.index.write_all(run)
 
-    def _forget(self, item: Submission) -> None:
-        """What was submitted is in the index, or never will be."""
-        if item.entries:
-            pending = self._pending[item.volume]
-            for key in item.entries:
-                found = pending.get(key)
-                if found is not None and found.stamp <= item.stamp:
-                    del pending[key]
-            if not pending:
-                del self._pending[item.volume]
-        if isinstance(item.payload, Records):
-            for inlined in item.payload.inlined:
-                self._fresh.pop(inlined.id, None)
-
     def _fail(self, batch: list[Submission], start: int | None, problem: BaseException) -> None:
         """Neither the batch nor what was built on it: all of it is gone from the log, the index and from sight."""
         self.failures += 1
@@ -427,8 +201,8 @@ class ZonePart:
         error = BlobError(f"the change could not be written: {problem}")
         error.__cause__ = problem
         for item in batch:
-            self._forget(item)
-            self._claimed.difference_update(item.files)
+            self.forget_submission(item)
+            self.claimed.difference_update(item.files)
             self._freed_files += item.files
         for item in batch:
             item.report(error)
@@ -441,9 +215,6 @@ class ZonePart:
 
     def append_group(self, state: GroupState) -> None:
         self._enqueue(Submission(Kind.GROUP, self._counter.next(), 0, state, encode_records(state), [], {}, _ignore))
-
-    def is_pending(self, volume: int, key: bytes) -> bool:
-        return key in self._pending.get(volume, ())
 
     def forget_segment(self, number: int) -> None:
         self.index.needed_bytes.pop(number, None)
@@ -594,25 +365,3 @@ def unlink(paths: list[Path]) -> None:
 def _flush_and_unlink(paths: list[Path], freed: list[Path]) -> None:
     flush(paths)
     unlink(freed)
-
-
-def copy_file(original: FileSlice, path: Path) -> int:
-    """A new file with the bytes of an open one; their CRC-64. OSError leaves none."""
-    check = 0
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        offset, end = original.offset, original.offset + original.size_bytes
-        while offset < end:
-            data = os.pread(original.descriptor, min(_COPY_BYTES, end - offset), offset)
-            if not data:
-                raise OSError("the original ends early")
-            check = crc64.xz(data, check)
-            offset += len(data)
-            while data:
-                data = data[os.write(descriptor, data) :]
-    except OSError:
-        path.unlink(missing_ok=True)
-        raise
-    finally:
-        os.close(descriptor)
-    return check
