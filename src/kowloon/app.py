@@ -47,6 +47,7 @@ from kowloon.services.oss.call import Parts as ObjectParts
 from kowloon.services.oss.callback_sender import CallbackSender
 from kowloon.services.oss.chain import ObjectChain
 from kowloon.services.oss.lifecycle_run import LifecycleRuns
+from kowloon.services.oss.replication_run import ReplicationRuns
 from kowloon.services.oss.space import Versions
 from kowloon.services.oss.zones import StorageZones
 from kowloon.services.ram.actions import ram
@@ -258,6 +259,7 @@ class Cloud:
         )
         self.objects = ObjectChain(object_parts)
         self.runtime.add(LifecycleRuns(object_parts))
+        self.runtime.add(ReplicationRuns(object_parts))
         self.front = Front(self.chain, self.objects, self.routes, hosts, self.identity.admin_token)
 
     def _new_dialler(self) -> Dialler:

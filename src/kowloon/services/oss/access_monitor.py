@@ -15,7 +15,7 @@ from kowloon.services.oss.product import Body, oss
 from kowloon.services.oss.resources import BucketSetting
 from kowloon.services.oss.settings import forget, keep, new_setting, setting_of
 from kowloon.wire.http import HttpResponse
-from kowloon.wire.oss.xml import document, elements
+from kowloon.wire.oss.xml import Content, document, elements
 
 _ENABLED: Final = "Enabled"
 _DISABLED: Final = "Disabled"
@@ -25,6 +25,9 @@ class AccessMonitor(BucketSetting, frozen=True, kw_only=True):
     """There while accesses are noted; what was not read since then counts from `created_at`."""
 
     kind: ClassVar[str] = "oss-access-monitor"
+
+    def in_bucket_info(self) -> dict[str, Content]:
+        return {"AccessMonitor": _ENABLED}
 
 
 oss.setting(AccessMonitor)

@@ -118,7 +118,7 @@ def append_object(call: Call, content: Content) -> Answer:
         *answers.version_headers(call.bucket, meta),
         *answers.encrypted(meta),
     ]
-    later = Later(call.space.volume.commit(changes), HttpResponse(200, headers=headers))
+    later = Later(call.space.commit(changes), HttpResponse(200, headers=headers))
     return _merged(call, later) if stored is not None and len(stored.entry.blobs) >= _MOST_SMALL_BLOBS else later
 
 
@@ -187,4 +187,4 @@ def seal_append_object(call: Call) -> Answer:
     sealed_at = stored.meta.sealed_at or call.now
     meta = msgspec.structs.replace(stored.meta, sealed_at=sealed_at)
     headers = [("x-oss-sealed-time", http_date(int(sealed_at)))]
-    return Later(call.space.volume.commit(call.space.replace(stored, meta)), HttpResponse(200, headers=headers))
+    return Later(call.space.commit(call.space.replace(stored, meta)), HttpResponse(200, headers=headers))

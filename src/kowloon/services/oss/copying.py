@@ -126,7 +126,7 @@ async def _duplicated(call: Call, source: Source) -> tuple[Source, list[Blob]]:
 async def _write(call: Call, source: Source, blobs: Sequence[Blob]) -> HttpResponse:
     """Called without a wait since the last look at the bucket."""
     changes, meta = call.space.write(call.key, _copied(call, source), blobs)
-    await call.space.volume.commit(changes)
+    await call.space.commit(changes)
     content = elements({"ETag": f'"{meta.etag}"', "LastModified": iso_milliseconds(meta.modified)})
     response = answers.document(document("CopyObjectResult", content))
     response.headers += [

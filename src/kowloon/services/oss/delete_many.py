@@ -93,17 +93,16 @@ async def _delete(call: Call, targets: list[Target]) -> list[Removal]:
     commits: list[asyncio.Future[None]] = []
     changes: list[Change] = []
     together: set[str] = set()
-    volume = call.space.volume
     for target in targets:
         if target.key in together:
-            commits.append(volume.commit(changes))
+            commits.append(call.space.commit(changes))
             changes, together = [], set()
         removal = deletion(call, target.key, target.version_id)
         removals.append(removal)
         changes += removal.changes
         together.add(target.key)
     if changes:
-        commits.append(volume.commit(changes))
+        commits.append(call.space.commit(changes))
     await asyncio.gather(*commits)
     return removals
 

@@ -46,6 +46,9 @@ NO_SUCH_REPLICATION_RULE = OssErrorSpec(
 REPLICATION_EXISTS = OssErrorSpec("BucketReplicationAlreadyExist", 400, "Bucket replication already exists.")
 BAD_LOCATION = OssErrorSpec("BadReplicationLocation", 400, "The replication location you choose is invalid.")
 INVALID_REPLICATION_TARGET = OssErrorSpec("InvalidTargetBucket", 400, "The target bucket you specified is not valid.")
+WRONG_TARGET_LOCATION = OssErrorSpec(
+    "InvalidTargetLocation", 400, "The target bucket is not in the location you specified."
+)
 TOO_MANY_REPLICATION_RULES = OssErrorSpec(
     "TooManyReplicationRules", 400, "The number of replication rules is beyond the limit of {most}."
 )

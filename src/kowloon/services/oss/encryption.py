@@ -36,6 +36,14 @@ class Encryption(BucketSetting, frozen=True, kw_only=True):
     key_id: str = ""
     data_algorithm: str = ""
 
+    def in_bucket_info(self) -> dict[str, Content]:
+        rule: Content = {
+            "SSEAlgorithm": self.algorithm,
+            "KMSMasterKeyID": self.key_id or None,
+            "KMSDataEncryption": self.data_algorithm or None,
+        }
+        return {"ServerSideEncryptionRule": rule}
+
 
 oss.setting(Encryption)
 

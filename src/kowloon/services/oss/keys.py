@@ -1,8 +1,9 @@
 """Where things are in a bucket's volume. One letter says what an entry is; keys of objects keep their byte order.
 
 `o` + key: the current version. `v` + key + end + order, newest first: older versions. `u` + key + end + upload id:
-unfinished uploads. `p` + upload id + number: their parts. The end mark sorts before anything that could continue a
-key, so that an object's versions come before those of any longer key.
+unfinished uploads. `p` + upload id + number: their parts. `r` + rule id + end + order: keys that are still to be
+replicated. The end mark sorts before anything that could continue a key, so that an object's versions come before
+those of any longer key.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ CURRENT: Final = b"o"
 OLDER: Final = b"v"
 UPLOAD: Final = b"u"
 PART: Final = b"p"
+NOTE: Final = b"r"
 
 _END: Final = b"\x00\x01"
 _MOST: Final = (1 << 64) - 1
@@ -78,3 +80,25 @@ def after_prefix(prefix: bytes) -> bytes:
     """The first key after everything that starts with `prefix`; one exists, because each starts with a letter."""
     stem = prefix.rstrip(b"\xff")
     return stem[:-1] + bytes([stem[-1] + 1])
+
+
+def is_version(entry_key: bytes) -> bool:
+    """Whether it is the entry of a version, current or older."""
+    return entry_key[:1] in (CURRENT, OLDER)
+
+
+def key_of_version(entry_key: bytes) -> str:
+    return key_of_current(entry_key) if entry_key[:1] == CURRENT else key_of_older(entry_key)
+
+
+def note(rule_id: str, order: int) -> bytes:
+    return NOTE + _closed(rule_id) + order.to_bytes(8, "big")
+
+
+def order_of_note(entry_key: bytes) -> int:
+    return int.from_bytes(entry_key[-8:], "big")
+
+
+def notes_of(rule_id: str) -> tuple[bytes, bytes]:
+    """The range of all notes for a rule, oldest first."""
+    return span(NOTE + _closed(rule_id))

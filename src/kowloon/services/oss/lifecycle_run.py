@@ -131,7 +131,7 @@ class Day:
             for entry in entries:
                 changes = decide(space, entry)
                 if changes:
-                    commits.append(space.volume.commit(changes))
+                    commits.append(space.commit(changes))
             if commits:
                 await asyncio.gather(*commits)
             if len(entries) < _SLICE:

@@ -211,7 +211,7 @@ def complete(call: Call, listed: list[tuple[int, str]] | None) -> Answer:
     changes, meta = call.space.write(call.key, meta, blobs)
     changes.append(Delete(keys.upload(upload.key, upload.upload_id)))
     changes += [Delete(entry.key) for _, entry in there.values()]
-    return called_back(call, meta, Later(call.space.volume.commit(changes), _completed(call, meta, encoding)))
+    return called_back(call, meta, Later(call.space.commit(changes), _completed(call, meta, encoding)))
 
 
 def _chosen(

@@ -22,7 +22,7 @@ def put_object_acl(call: Call) -> Answer:
     stored = wanted(call)
     meta = msgspec.structs.replace(stored.meta, acl=acl)
     response = HttpResponse(200, headers=answers.version_of(call.bucket, stored))
-    return Later(call.space.volume.commit(call.space.replace(stored, meta)), response)
+    return Later(call.space.commit(call.space.replace(stored, meta)), response)
 
 
 @oss.operation("GetObjectAcl", "object", "GET", "acl")

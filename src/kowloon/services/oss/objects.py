@@ -41,7 +41,7 @@ def put_object(call: Call, content: Content) -> Answer:
         *answers.version_headers(call.bucket, meta),
         *answers.encrypted(meta),
     ]
-    return called_back(call, meta, Later(call.space.volume.commit(changes), HttpResponse(200, headers=headers)))
+    return called_back(call, meta, Later(call.space.commit(changes), HttpResponse(200, headers=headers)))
 
 
 @oss.operation("GetObject", "object", "GET", acl="read")
@@ -97,7 +97,7 @@ def delete_object(call: Call) -> Answer:
     if removal.made_marker or removal.was_marker:
         headers.append(("x-oss-delete-marker", "true"))
     response = HttpResponse(204, headers=headers)
-    return Later(call.space.volume.commit(removal.changes), response) if removal.changes else response
+    return Later(call.space.commit(removal.changes), response) if removal.changes else response
 
 
 def deletion(call: Call, key: str, version_id: str) -> Removal:

@@ -143,7 +143,7 @@ def post_object(call: Call, content: Content) -> Answer:
         *answers.version_headers(call.bucket, meta),
         *answers.encrypted(meta),
     ]
-    later = Later(call.space.volume.commit(changes), _success(call, f'"{meta.etag}"', headers))
+    later = Later(call.space.commit(changes), _success(call, f'"{meta.etag}"', headers))
     return called_back(call, meta, later)
 
 

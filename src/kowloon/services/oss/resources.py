@@ -18,7 +18,8 @@ DEFAULT_ACL = "default"
 
 class Bucket(Resource, frozen=True, kw_only=True):
     """`id` is the bucket's name, unique over all accounts. `volume` names its space in the object store, and is
-    never used again. `zones`: one for LRS, three for ZRS. `versioning` is empty until it is first set."""
+    never used again. `zones`: one for LRS, three for ZRS. `versioning` is empty until it is first set. `noted_for`:
+    the replication rules that must know of every change."""
 
     kind: ClassVar[str] = "oss-bucket"
 
@@ -28,6 +29,7 @@ class Bucket(Resource, frozen=True, kw_only=True):
     acl: str = "private"
     versioning: str = ""
     resource_group: str = ""
+    noted_for: tuple[str, ...] = ()
 
     @property
     def layout(self) -> Layout:

@@ -62,7 +62,7 @@ def restore_object(call: Call) -> Answer:
         )
         if meta.storage_class != "Archive":
             headers.append(("x-oss-object-restore-priority", priority))
-    return Later(call.space.volume.commit(call.space.replace(stored, meta)), HttpResponse(status, headers=headers))
+    return Later(call.space.commit(call.space.replace(stored, meta)), HttpResponse(status, headers=headers))
 
 
 def _asked(call: Call) -> tuple[int, str]:
@@ -102,4 +102,4 @@ def clean_restored_object(call: Call) -> Answer:
         raise RESTORE_STALE.error()
     meta = msgspec.structs.replace(meta, restore_ready_at=0.0, restore_until=0.0, restore_priority="")
     response = HttpResponse(200, headers=answers.version_of(call.bucket, stored))
-    return Later(call.space.volume.commit(call.space.replace(stored, meta)), response)
+    return Later(call.space.commit(call.space.replace(stored, meta)), response)

@@ -88,7 +88,7 @@ async def _change(call: Call, changed: Callable[[Meta], Meta]) -> HttpResponse:
     changed(wanted(call).meta)
     await call.parts.store.run(lambda tx: _mark(call, tx))
     stored = wanted(call)
-    await call.space.volume.commit(call.space.replace(stored, changed(stored.meta)))
+    await call.space.commit(call.space.replace(stored, changed(stored.meta)))
     return HttpResponse(200)
 
 

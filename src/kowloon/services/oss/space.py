@@ -5,6 +5,7 @@ Decisions and their commit are made without an await between them, so nothing ca
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -162,6 +163,18 @@ class Space:
                 changes = [Put(stored.entry.key, heir.entry.value, heir.entry.blobs), Delete(heir.entry.key)]
         return Removal(changes, stored.version_id, was_marker=stored.meta.marker)
 
+    def commit(self, changes: Sequence[Change]) -> asyncio.Future[None]:
+        """As the volume does; where changes are replicated, with a note of it in the same commit. The way for all
+        that changes objects."""
+        return self.volume.commit([*changes, *self._notes(changes)] if self.bucket.noted_for else changes)
+
+    def _notes(self, changes: Sequence[Change]) -> Iterator[Change]:
+        touched = {keys.key_of_version(change.key): None for change in changes if keys.is_version(change.key)}
+        for key in touched:
+            for rule_id in self.bucket.noted_for:
+                yield Put(keys.note(rule_id, self.next_order()), key.encode())
+
     def is_empty(self) -> bool:
         """No object, no version, no unfinished upload."""
-        return next(self.volume.scan(b""), None) is None
+        kinds = (keys.CURRENT, keys.OLDER, keys.UPLOAD)
+        return all(next(self.volume.scan(*keys.span(kind)), None) is None for kind in kinds)

@@ -29,7 +29,7 @@ def put_symlink(call: Call) -> Answer:
     meta = new_meta(call, content, type=SYMLINK, symlink_target=target, md5="", crc64=None)
     changes, meta = call.space.write(call.key, meta, ())
     headers = [("ETag", f'"{meta.etag}"'), *answers.version_headers(call.bucket, meta)]
-    return Later(call.space.volume.commit(changes), HttpResponse(200, headers=headers))
+    return Later(call.space.commit(changes), HttpResponse(200, headers=headers))
 
 
 def _target(call: Call) -> str:

@@ -32,7 +32,7 @@ def _change(call: Call, tags: dict[str, str], status: int) -> Later:
     stored = wanted(call)
     meta = msgspec.structs.replace(stored.meta, tags=tags)
     response = HttpResponse(status, headers=answers.version_of(call.bucket, stored))
-    return Later(call.space.volume.commit(call.space.replace(stored, meta)), response)
+    return Later(call.space.commit(call.space.replace(stored, meta)), response)
 
 
 @oss.operation("GetObjectTagging", "object", "GET", "tagging")
