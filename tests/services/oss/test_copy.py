@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from typing import Any
 
 import alibabacloud_oss_v2 as oss_v2
@@ -208,3 +209,35 @@ def test_nothing_is_replaced_that_must_not_be(owner: Owner) -> None:
     )
     refused_v2(lambda: owner.v2().copy_object(request), 409, "FileAlreadyExists", "already exists")
     assert bucket.get_object("t").read() == b"2"
+
+
+def test_copies_while_the_source_changes(owner: Owner) -> None:
+    """A copy is one of the values that were there, whole, or it is refused because nothing was."""
+    bucket = owner.bucket()
+    values = [letter * 200_000 for letter in (b"a", b"b")]
+    bucket.put_object("s", values[0])
+    stop = threading.Event()
+
+    def change() -> None:
+        other = owner.bucket(bucket.bucket_name, create=False)
+        while not stop.is_set():
+            for value in values:
+                other.put_object("s", value)
+            other.delete_object("s")
+
+    changing = threading.Thread(target=change)
+    changing.start()
+    try:
+        outcomes = set()
+        for _ in range(60):
+            try:
+                bucket.copy_object(bucket.bucket_name, "s", "t")
+                content = bucket.get_object("t").read()
+                assert content in values
+                outcomes.add(content[:1])
+            except oss2.exceptions.NoSuchKey:
+                outcomes.add(b"")
+    finally:
+        stop.set()
+        changing.join()
+    assert outcomes & {b"a", b"b"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import alibabacloud_oss_v2 as oss_v2
@@ -345,3 +346,68 @@ def test_of_many_who_may_be_first_one_is(owner: Owner) -> None:
     for thread in threads:
         thread.join()
     assert sorted(outcomes) == ["FileAlreadyExists"] * 7 + ["written"]
+
+
+# What changes while a body arrives ------------------------------------------------------------------------------------
+
+
+class Interrupted:
+    """A body of 600,000 bytes; `then` happens in the middle of it."""
+
+    def __init__(self, then: Callable[[], Any]) -> None:
+        self.then = then
+        self.pieces = [b"x" * 300_000, b"y" * 300_000]
+
+    def __len__(self) -> int:
+        return 600_000
+
+    def read(self, size_bytes: int = -1) -> bytes:
+        if len(self.pieces) == 1:
+            self.then()
+        return self.pieces.pop(0) if self.pieces else b""
+
+
+def test_a_bucket_that_goes_while_an_object_arrives(owner: Owner) -> None:
+    bucket = owner.bucket()
+    details = refused(
+        lambda: bucket.put_object("o", Interrupted(bucket.delete_bucket)), 404, "NoSuchBucket", "does not exist"
+    )
+    assert details["BucketName"] == bucket.bucket_name
+    # Made anew it has none of it.
+    bucket.create_bucket()
+    assert bucket.list_objects().object_list == []
+
+
+def test_versioning_that_begins_while_an_object_arrives(owner: Owner) -> None:
+    bucket = owner.bucket()
+    bucket.put_object("o", b"before")
+    enabled = BucketVersioningConfig("Enabled")
+    made = bucket.put_object("o", Interrupted(lambda: bucket.put_bucket_versioning(enabled)))
+    assert made.versionid not in (None, "null")
+    assert bucket.get_object("o", params={"versionId": "null"}).read() == b"before"
+
+
+def test_an_object_that_must_stay_by_the_time_its_successor_is_there(owner: Owner) -> None:
+    bucket = owner.bucket()
+    keep = {"x-oss-forbid-overwrite": "true"}
+    arriving = Interrupted(lambda: bucket.put_object("o", b"first"))
+    refused(lambda: bucket.put_object("o", arriving, headers=keep), 409, "FileAlreadyExists", "already exists")
+    assert bucket.get_object("o").read() == b"first"
+
+
+def test_an_upload_given_up_while_a_part_arrives(owner: Owner) -> None:
+    bucket = owner.bucket()
+    upload_id = bucket.init_multipart_upload("o").upload_id
+    arriving = Interrupted(lambda: bucket.abort_multipart_upload("o", upload_id))
+    refused(lambda: bucket.upload_part("o", upload_id, 1, arriving), 404, "NoSuchUpload", "does not exist")
+    bucket.delete_bucket()
+
+
+def test_an_object_that_grew_while_an_append_arrived(owner: Owner) -> None:
+    bucket = owner.bucket()
+    bucket.append_object("log", 0, b"abc")
+    arriving = Interrupted(lambda: bucket.append_object("log", 3, b"def"))
+    with pytest.raises(oss2.exceptions.PositionNotEqualToLength) as caught:
+        bucket.append_object("log", 3, arriving)
+    assert caught.value.next_position == 6
+    assert bucket.get_object("log").read() == b"abcdef"
