@@ -42,6 +42,7 @@ from kowloon.gateway.transport import Server
 from kowloon.services.ecs.actions import ecs
 from kowloon.services.ecs.command_runs import CommandRuns
 from kowloon.services.ecs.reconcile import InstanceStatus
+from kowloon.services.oss.access_logs import AccessLogs
 from kowloon.services.oss.actions import oss
 from kowloon.services.oss.call import Parts as ObjectParts
 from kowloon.services.oss.callback_sender import CallbackSender
@@ -257,7 +258,9 @@ class Cloud:
             own_host=hosts.serves,
             callbacks=self.callbacks,
         )
-        self.objects = ObjectChain(object_parts)
+        self.access_logs = AccessLogs(object_parts)
+        self.objects = ObjectChain(object_parts, self.access_logs)
+        self.runtime.add(self.access_logs)
         self.runtime.add(LifecycleRuns(object_parts))
         self.runtime.add(ReplicationRuns(object_parts))
         self.front = Front(self.chain, self.objects, self.routes, hosts, self.identity.admin_token)
@@ -330,6 +333,7 @@ class Cloud:
             self._opening.cancel()
             await asyncio.gather(self._opening, return_exceptions=True)
         await self.runtime.stop()
+        await self.access_logs.flush()
         await self.parts.close(end_units=end_units)
         self.parts.addresses.release()
         self.commentary.close()
@@ -345,6 +349,7 @@ class Cloud:
         """Everything gone but the account, its keys and the claimed addresses."""
         self.drills.forget()
         self.runtime.forget()
+        self.access_logs.forget()
         units = self.store.list(Unit)
         cidr = str(_pool(self.store).cidr)
         self.store.clear()

@@ -1,6 +1,7 @@
 """All operations of the product, declared by importing the modules that hold them."""
 
 from kowloon.services.oss import (
+    access_logs,
     access_monitor,
     append,
     bucket_info,
@@ -37,6 +38,7 @@ from kowloon.services.oss import (
 from kowloon.services.oss.product import oss
 
 __all__ = [
+    "access_logs",
     "access_monitor",
     "append",
     "bucket_info",

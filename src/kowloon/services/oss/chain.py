@@ -18,6 +18,7 @@ from kowloon.core.errors import ApiError
 from kowloon.core.events import RequestEvent
 from kowloon.engines.blob.base import BlobError, ZoneReadOnly, ZoneUnavailable
 from kowloon.services.oss import access, cors, site
+from kowloon.services.oss.access_logs import AccessLogs
 from kowloon.services.oss.actions import oss
 from kowloon.services.oss.call import Call, Parts
 from kowloon.services.oss.content import check_body_hash, check_digest, content_of
@@ -61,8 +62,9 @@ log = logging.getLogger("kowloon.oss")
 class ObjectChain:
     """Answers object calls. A call that needs nothing to be waited for is answered at once, without a task."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, access_logs: AccessLogs) -> None:
         self._parts = parts
+        self._access_logs = access_logs
         self._keys = KeyCache()
         self._regions = parts.board.topology.regions
         # The chain, in order. Each step adds to the call or raises ApiError.
@@ -289,7 +291,7 @@ class ObjectChain:
         taken_s = self._parts.clock.wall() - call.wall
         response.headers[:0] = common_headers(call.request_id, int(taken_s * 1000))
         self._say_more(call, response)
-        self._record(call, response.status, "", taken_s)
+        self._record(call, response, "", taken_s)
         return response
 
     def _say_more(self, call: Call, response: HttpResponse) -> None:
@@ -309,11 +311,12 @@ class ObjectChain:
             server_time_ms=int(taken_s * 1000),
         )
         self._say_more(call, response)
-        self._record(call, response.status, error.code, taken_s)
+        self._record(call, response, error.code, taken_s)
         return response
 
-    def _record(self, call: Call, status: int, code: str, taken_s: float) -> None:
+    def _record(self, call: Call, response: HttpResponse, code: str, taken_s: float) -> None:
         principal = call.principal
+        self._access_logs.note(call, response, code, taken_s)
         self._parts.bus.emit(
             RequestEvent(
                 at=call.now,
@@ -326,7 +329,7 @@ class ObjectChain:
                 version=oss.version,
                 action=call.operation.name,
                 region=call.region,
-                status=status,
+                status=response.status,
                 code=code,
                 decision=call.reason,
                 fault=call.fault,

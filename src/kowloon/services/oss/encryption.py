@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from kowloon.services.oss import answers
 from kowloon.services.oss.call import Call
@@ -17,6 +17,7 @@ from kowloon.services.oss.errors import INVALID_ENCRYPTION, MALFORMED_XML
 from kowloon.services.oss.product import Body, oss
 from kowloon.services.oss.resources import Bucket, BucketSetting
 from kowloon.services.oss.settings import forget, keep, new_setting, setting_of
+from kowloon.store.store import Store
 from kowloon.wire.http import HttpResponse
 from kowloon.wire.oss.xml import Content, document, elements
 
@@ -60,8 +61,13 @@ def encryption_fields(call: Call) -> dict[str, str]:
     headers = call.headers
     if _HEADER in headers or _KEY_HEADER in headers or _DATA_HEADER in headers:
         return _asked(headers, call.bucket)
-    setting = setting_of(call, Encryption, call.bucket)
-    return _fields(call.bucket, setting.algorithm, setting.key_id) if setting is not None else {}
+    return default_encryption(call.parts.store, call.bucket)
+
+
+def default_encryption(store: Store, bucket: Bucket) -> dict[str, Any]:
+    """The same of a writer that asks for nothing."""
+    setting = store.get(Encryption, bucket.id)
+    return _fields(bucket, setting.algorithm, setting.key_id) if setting is not None else {}
 
 
 def _asked(headers: Mapping[str, str], bucket: Bucket) -> dict[str, str]:
