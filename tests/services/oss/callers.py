@@ -68,7 +68,7 @@ class Anyone:
         headers = dict(headers or {})
         if self.host:
             headers["Host"] = self.host
-        return httpx.request(method, self.url + path, headers=headers, content=body, timeout=15.0)
+        return httpx.request(method, self.url + path, headers=headers, content=body, timeout=15.0, verify=False)
 
     def get(self, path: str, **headers: str) -> httpx.Response:
         return self.call("GET", path, {name.replace("_", "-"): value for name, value in headers.items()})

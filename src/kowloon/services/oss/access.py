@@ -64,11 +64,12 @@ def authorise(call: Call) -> None:
 
 def check(call: Call, action: str, bucket: Bucket | None, key: str, acl: str, version_id: str | None = None) -> None:
     """The same for something else that the call needs, such as reading the source of a copy. `version_id`: of what is
-    asked for, the call's own unless given."""
+    asked for; unless given, the call's own where it is about the call's own object."""
     owner = bucket.account if bucket is not None else call.account
     name = bucket.id if bucket is not None else call.address.bucket
     path = f"{name}/{key}" if key else name
-    version = call.version_id if version_id is None else version_id
+    if version_id is None:
+        version_id = call.version_id if key == call.key else ""
     reason, detail = "", {}
     if call.principal is not None:
         resource = f"acs:oss:*:{owner}:{path or '*'}"
@@ -80,12 +81,12 @@ def check(call: Call, action: str, bucket: Bucket | None, key: str, acl: str, ve
     if bucket is not None:
         setting = call.parts.store.get(BucketPolicy, bucket.id)
         if setting is not None:
-            reason = reason_of_policy(call, setting, f"oss:{action}", bucket, path, version) or reason
+            reason = reason_of_policy(call, setting, f"oss:{action}", bucket, path, version_id) or reason
         if not reason and acl:
-            reason = _reason_of_acl(call, bucket, key, acl, version)
+            reason = _reason_of_acl(call, bucket, key, acl, version_id)
     call.reason = reason or f"nothing allows oss:{action}"
     if not reason:
-        raise _denial(call, action, bucket, key, acl, version, detail)
+        raise _denial(call, action, bucket, key, acl, version_id, detail)
 
 
 def reason_of_policy(call: Call, setting: BucketPolicy, action: str, bucket: Bucket, path: str, version: str) -> str:
