@@ -93,8 +93,8 @@ def reason_of_policy(call: Call, setting: BucketPolicy, action: str, bucket: Buc
     """Why the bucket's policy allows it; empty when it says nothing. 403 AccessDenied when it denies."""
     policy = setting.policy
     asked = Asked(action, bucket.region, bucket.account, path, call.principal, _values(call, bucket, path, version))
-    ignored = policy.is_public and is_blocked(call.parts.store, bucket.account, bucket)
-    stance, number = policy.stance(asked, ignore_public=ignored)
+    blocked = is_blocked(call.parts.store, bucket.account, bucket)
+    stance, number = policy.stance(asked, ignore_public=blocked)
     if stance is Stance.SILENT:
         return ""
     reason = f"statement {number} of the policy of {bucket.id}"
