@@ -25,9 +25,6 @@ NO_SUCH_OBJECT_WORM = OssErrorSpec(
 INVALID_BUCKET_STATE = OssErrorSpec("InvalidBucketState", 409, "{why}")
 
 # Writes -------------------------------------------------------------------------------------------------------------
-OVERWRITE_FORBIDDEN = OssErrorSpec(
-    "FileAlreadyExists", 409, "The object you specified already exists and can not be overwritten."
-)
 NO_SUCH_OVERWRITE = OssErrorSpec(
     "NoSuchBucketOverwriteConfig", 404, "The bucket does not have an overwrite configuration."
 )

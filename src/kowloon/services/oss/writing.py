@@ -10,6 +10,7 @@ from kowloon.services.oss.content import Content
 from kowloon.services.oss.encryption import encryption_fields
 from kowloon.services.oss.errors import FILE_EXISTS, INVALID_ARGUMENT
 from kowloon.services.oss.guards import check_replaceable
+from kowloon.services.oss.overwrite_config import check_rules
 from kowloon.services.oss.resources import DEFAULT_ACL, Meta
 from kowloon.wire.oss.headers import parse_tagging
 
@@ -27,6 +28,7 @@ def check_write(call: Call) -> None:
 def check_overwrite(call: Call) -> None:
     """409 FileAlreadyExists where the client forbids to replace what is there, FileImmutable where it must stay."""
     check_replaceable(call, call.key)
+    check_rules(call)
     forbid = call.headers.get("x-oss-forbid-overwrite", "").lower()
     if not forbid:
         return
