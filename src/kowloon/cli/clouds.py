@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
+import resource
 import signal
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -14,6 +16,8 @@ from kowloon.cli.home import RunningCloud, fail, home_files, show_json
 from kowloon.core.config import DEFAULT_PORT, DEFAULT_REGION, Settings
 from kowloon.core.errors import ConfigurationError
 from kowloon.engines.base import EngineError
+
+_OPEN_FILES = 65_536
 
 
 def up(
@@ -50,12 +54,21 @@ def up(
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     import uvloop
 
+    _prepare_process()
     try:
         uvloop.run(_serve(settings, quiet))
     except (ConfigurationError, EngineError) as problem:
         fail(str(problem), 2)
     except OSError as problem:
         fail(f"cannot serve on port {port}: {problem.strerror}; another cloud? try `kowloon up --port 0`", 2)
+
+
+def _prepare_process() -> None:
+    """Room for many connections and open files, and no time spent on looking for garbage among what always stays."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
+    gc.set_threshold(10_000, 50, 100)
 
 
 async def _serve(settings: Settings, quiet: bool) -> None:
@@ -67,6 +80,8 @@ async def _serve(settings: Settings, quiet: bool) -> None:
         loop.add_signal_handler(number, ended.set)
     cloud = Cloud(settings)
     await cloud.start()
+    gc.collect()
+    gc.freeze()
     if not quiet:
         typer.echo(
             f"kowloon serves http and https on {cloud.endpoint} (engine {settings.engine}, home {settings.home})"

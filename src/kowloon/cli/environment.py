@@ -85,7 +85,8 @@ def _cli(cloud: RunningCloud, region: str, https: bool) -> Exports:
 
 def _terraform(cloud: RunningCloud, region: str, https: bool) -> Exports:
     endpoints = {
-        f"{name}_ENDPOINT": cloud.server.endpoint for name in ("ECS", "VPC", "SLB", "RDS", "RAM", "STS", "OSS", "LOCATION")
+        f"{name}_ENDPOINT": cloud.server.endpoint
+        for name in ("ECS", "VPC", "SLB", "RDS", "RAM", "STS", "OSS", "LOCATION")
     }
     return {
         "ALICLOUD_ACCESS_KEY": cloud.identity.access_key_id,
