@@ -17,7 +17,7 @@ from kowloon.core import limits
 from kowloon.core.errors import ApiError
 from kowloon.core.events import RequestEvent
 from kowloon.engines.blob.base import BlobError, ZoneReadOnly, ZoneUnavailable
-from kowloon.services.oss import access, cors, site
+from kowloon.services.oss import access, cors, keys, site
 from kowloon.services.oss.access_logs import AccessLogs
 from kowloon.services.oss.actions import oss
 from kowloon.services.oss.call import Call, Parts
@@ -108,7 +108,16 @@ class ObjectChain:
             answer = site.instead(call, problem)
         except Exception as other:
             return self._failed(call, other)
-        return self._failed(call, problem) if answer is None else self.complete(call, answer)
+        if answer is not None:
+            return self.complete(call, answer)
+        if isinstance(problem, ApiError) and problem.status == 404 and _is_unsettled(call):
+            return self._fail_settled(call, problem)
+        return self._failed(call, problem)
+
+    async def _fail_settled(self, call: Call, problem: ApiError) -> HttpResponse:
+        """An absence that a crash could take back is not shown before it cannot."""
+        await call.space.volume.settled()
+        return self._failed(call, problem)
 
     def receive(self, request: HttpRequest) -> BodyReceiver | HttpResponse | None:
         """A request whose body is large or of unknown length, before the body. None: documents are gathered whole."""
@@ -336,6 +345,10 @@ class ObjectChain:
                 latency_ms=taken_s * 1000.0,
             )
         )
+
+
+def _is_unsettled(call: Call) -> bool:
+    return call.found is not None and bool(call.key) and call.space.volume.pending(keys.current(call.key))
 
 
 def _check_found(call: Call) -> None:
