@@ -183,6 +183,8 @@ class ZonedStorage:
         return self._modes.get(zone, ZoneMode.SERVING)
 
     def delay_s(self, layout: Layout) -> float:
+        if not any(self._delays_s.values()):
+            return 0.0
         delays = [self._delays_s.get(zone, 0.0) for zone in layout.zones if self.mode(zone) in READING]
         # A quorum answers as soon as its slowest zone does.
         return sorted(delays)[: layout.quorum][-1] if delays else 0.0
