@@ -31,6 +31,7 @@ from kowloon.drill.service import Drills
 from kowloon.engines.base import EngineError, UnitEngine
 from kowloon.engines.blob.storage import open_storage
 from kowloon.engines.dialler import Dialler
+from kowloon.engines.jobs import Jobs
 from kowloon.engines.parts import PaperParts, Parts, ProcessParts
 from kowloon.faults.manager import FaultManager
 from kowloon.faults.resources import Fault
@@ -47,6 +48,7 @@ from kowloon.services.oss.actions import oss
 from kowloon.services.oss.call import Parts as ObjectParts
 from kowloon.services.oss.callback_sender import CallbackSender
 from kowloon.services.oss.chain import ObjectChain
+from kowloon.services.oss.inventory_run import InventoryRuns
 from kowloon.services.oss.lifecycle_run import LifecycleRuns
 from kowloon.services.oss.replication_run import ReplicationRuns
 from kowloon.services.oss.space import Versions
@@ -243,6 +245,8 @@ class Cloud:
         )
         self.callbacks = CallbackSender(self.store, self.clock, self._new_dialler())
         self.callbacks.register(self.routes)
+        self.image_jobs = Jobs(most=2)
+        self.select_jobs = Jobs(most=2)
         hosts = Hosts(frozenset({self.settings.host}))
         object_parts = ObjectParts(
             store=self.store,
@@ -257,10 +261,13 @@ class Cloud:
             default_region=self.settings.region,
             own_host=hosts.serves,
             callbacks=self.callbacks,
+            image_jobs=self.image_jobs,
+            select_jobs=self.select_jobs,
         )
         self.access_logs = AccessLogs(object_parts)
         self.objects = ObjectChain(object_parts, self.access_logs)
         self.runtime.add(self.access_logs)
+        self.runtime.add(InventoryRuns(object_parts))
         self.runtime.add(LifecycleRuns(object_parts))
         self.runtime.add(ReplicationRuns(object_parts))
         self.front = Front(self.chain, self.objects, self.routes, hosts, self.identity.admin_token)
@@ -339,6 +346,8 @@ class Cloud:
         self.commentary.close()
         self.faults.close()
         await self.storage_zones.close()
+        await self.image_jobs.close()
+        await self.select_jobs.close()
         await self.storage.close()
         self.clock.close()
         self.store.close()

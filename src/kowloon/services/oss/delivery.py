@@ -6,15 +6,18 @@ from typing import Final
 
 from kowloon.services.oss.call import Parts
 from kowloon.services.oss.content import content_of, content_of_blob
-from kowloon.services.oss.encryption import default_encryption
+from kowloon.services.oss.encryption import default_encryption, encrypted
 from kowloon.services.oss.resources import Bucket, Meta
 from kowloon.services.oss.space import Space
 
 _PIECE_BYTES: Final = 1024 * 1024
 
 
-async def deliver(parts: Parts, bucket_name: str, key: str, body: bytes, content_type: str) -> bool:
-    """Write an object as any other; False when the bucket is gone. Raises ZoneUnavailable."""
+async def deliver(
+    parts: Parts, bucket_name: str, key: str, body: bytes, content_type: str, algorithm: str = "", key_id: str = ""
+) -> bool:
+    """Write an object as any other, encrypted as asked or as its bucket says; False when the bucket is gone. Raises
+    ZoneUnavailable."""
     bucket = parts.store.get(Bucket, bucket_name)
     if bucket is None:
         return False
@@ -48,7 +51,7 @@ async def deliver(parts: Parts, bucket_name: str, key: str, body: bytes, content
         order=space.next_order(),
         storage_class=space.bucket.storage_class,
         content_type=content_type,
-        **default_encryption(parts.store, space.bucket),
+        **(encrypted(space.bucket, algorithm, key_id) if algorithm else default_encryption(parts.store, space.bucket)),
     )
     await space.commit(space.write(key, meta, content.blobs)[0])
     return True

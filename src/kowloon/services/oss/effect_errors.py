@@ -59,6 +59,9 @@ NO_SUCH_LOG_FIELDS = OssErrorSpec(
 )
 NO_SUCH_INVENTORY = OssErrorSpec("NoSuchInventory", 404, "The inventory configuration does not exist.")
 INVENTORY_EXISTS = OssErrorSpec("InventoryAlreadyExist", 409, "An inventory configuration of that id exists already.")
+INVALID_INVENTORY_TARGET = OssErrorSpec(
+    "InvalidArgument", 400, "The destination bucket does not exist, is in another region, or does not belong to you."
+)
 TOO_MANY_INVENTORIES = OssErrorSpec(
     "InventoryExceedLimit", 400, "The number of inventory configurations is beyond the limit of {most}."
 )

@@ -67,7 +67,7 @@ def encryption_fields(call: Call) -> dict[str, str]:
 def default_encryption(store: Store, bucket: Bucket) -> dict[str, Any]:
     """The same of a writer that asks for nothing."""
     setting = store.get(Encryption, bucket.id)
-    return _fields(bucket, setting.algorithm, setting.key_id) if setting is not None else {}
+    return encrypted(bucket, setting.algorithm, setting.key_id) if setting is not None else {}
 
 
 def _asked(headers: Mapping[str, str], bucket: Bucket) -> dict[str, str]:
@@ -77,10 +77,11 @@ def _asked(headers: Mapping[str, str], bucket: Bucket) -> dict[str, str]:
         raise INVALID_ENCRYPTION.error()
     if (key_id or data_algorithm) and algorithm != _KMS:
         raise INVALID_ENCRYPTION_REQUEST.error()
-    return _fields(bucket, algorithm, key_id)
+    return encrypted(bucket, algorithm, key_id)
 
 
-def _fields(bucket: Bucket, algorithm: str, key_id: str) -> dict[str, str]:
+def encrypted(bucket: Bucket, algorithm: str, key_id: str) -> dict[str, Any]:
+    """The fields of Meta for an object that is encrypted so."""
     if algorithm == _KMS:
         key_id = key_id or default_key_id(bucket.account)
     return {"encryption": algorithm, "encryption_key": key_id}
