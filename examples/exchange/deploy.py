@@ -7,6 +7,9 @@ single-zone: two instances, the load balancer's master and a database without a 
 multi-zone: an instance each in cn-hongkong-b and -c, the load balancer with its slave in b, and a database whose
 primary in c has a standby in b, so that losing zone c forces everything over at once.
 
+Statements are kept in object storage, in one zone (LRS) or in three (ZRS). Instances write them, and customers fetch
+them, by signed URLs that are good for seven days.
+
 From the environment: ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET, and ALIBABA_CLOUD_ENDPOINT
 (host:port for every product; on the real cloud leave it out and each SDK finds its own).
 
@@ -25,6 +28,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import oss2
 from alibabacloud_ecs20140526 import models as ecs
 from alibabacloud_ecs20140526.client import Client as Ecs
 from alibabacloud_rds20140815 import models as rds
@@ -38,6 +42,9 @@ from alibabacloud_vpc20160428.client import Client as Vpc
 REGION = "cn-hongkong"
 B, C = "cn-hongkong-b", "cn-hongkong-c"
 VARIANTS = {"single-zone": (C, C), "multi-zone": (C, B)}
+REDUNDANCY = {"single-zone": "LRS", "multi-zone": "ZRS"}
+STATEMENT = "statements/alice.json"
+SIGNED_S = 7 * 24 * 3600
 IMAGE = "debian_12_6_x64_20G_alibase_20240711.vhd"
 PORT = 8080
 DATABASE, USER = "exchange", "exchange"
@@ -54,6 +61,7 @@ END
 cat > /var/lib/cloud/scripts/per-boot/exchange <<'END'
 #!/bin/sh
 export EXCHANGE_DSN='{dsn}'
+export EXCHANGE_STATEMENT_PUT_URL='{statement_url}'
 cd /var/lib/exchange
 setsid "${{KOWLOON_PYTHON:-python3}}" app.py >> app.log 2>&1 < /dev/null &
 END
@@ -92,18 +100,34 @@ class Deployment:
         self.password = f"Aa1!{secrets.token_hex(10)}"
 
     def deploy(self) -> dict[str, str]:
+        statements = self._create_bucket()
         vswitches = self._network()
         database = self._create_database(vswitches)
         dsn = self._dsn(database)
-        instances = [self._instance(vswitches[zone], dsn) for zone in self.zones]
+        put_url = statements.sign_url("PUT", STATEMENT, SIGNED_S, headers={"Content-Type": "application/json"})
+        instances = [self._instance(vswitches[zone], dsn, put_url) for zone in self.zones]
         url = f"http://{self._balancer(instances)}:{PORT}"
+        until("the first statement", lambda: statements.object_exists(STATEMENT))
         return {
             "variant": self.variant,
             "EXCHANGE_URL": url,
             "EXCHANGE_DSN": dsn,
+            "EXCHANGE_STATEMENT_URL": statements.sign_url("GET", STATEMENT, SIGNED_S),
             "instances": ",".join(instances),
             "database": database,
         }
+
+    def _create_bucket(self) -> oss2.Bucket:
+        endpoint = os.environ.get("ALIBABA_CLOUD_ENDPOINT")
+        keys = (os.environ["ALIBABA_CLOUD_ACCESS_KEY_ID"], os.environ["ALIBABA_CLOUD_ACCESS_KEY_SECRET"])
+        url = f"http://{endpoint}" if endpoint else f"https://oss-{REGION}.aliyuncs.com"
+        name = f"exchange-{self.variant}-{secrets.token_hex(6)}"
+        bucket = oss2.Bucket(oss2.AuthV4(*keys), url, name, region=REGION)
+        redundancy = REDUNDANCY[self.variant]
+        bucket.create_bucket(
+            input=oss2.models.BucketCreateConfig(storage_class="Standard", data_redundancy_type=redundancy)
+        )
+        return bucket
 
     def _network(self) -> dict[str, str]:
         vpc_id = self.vpc.create_vpc(
@@ -180,9 +204,9 @@ class Deployment:
         found = self.rds.describe_databases(request).body.databases.database
         return bool(found and found[0].dbstatus == "Running")
 
-    def _instance(self, vswitch: str, dsn: str) -> str:
+    def _instance(self, vswitch: str, dsn: str, statement_url: str) -> str:
         app = base64.encodebytes(APP.read_bytes()).decode().strip()
-        script = USER_DATA.format(app=app, dsn=dsn)
+        script = USER_DATA.format(app=app, dsn=dsn, statement_url=statement_url)
         request = ecs.RunInstancesRequest(
             region_id=REGION,
             image_id=IMAGE,

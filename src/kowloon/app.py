@@ -42,7 +42,9 @@ from kowloon.gateway.hosts import Hosts
 from kowloon.gateway.transport import Server
 from kowloon.services.ecs.actions import ecs
 from kowloon.services.ecs.command_runs import CommandRuns
+from kowloon.services.ecs.image_data import ImageData
 from kowloon.services.ecs.reconcile import InstanceStatus
+from kowloon.services.ecs.resources import Image
 from kowloon.services.oss.access_logs import AccessLogs
 from kowloon.services.oss.actions import oss
 from kowloon.services.oss.call import Parts as ObjectParts
@@ -210,6 +212,7 @@ class Cloud:
     def _wire(self) -> None:
         self.runtime.add(UnitKeeper(self.store, self.board, self.clock, self.bus, self.parts.engines, self.runtime))
         self.runtime.add(InstanceStatus(self.store, self.board, self.clock, self.bus))
+        self.runtime.add(ImageData(self.store, self.board, self.clock, self.bus, self.parts.compute))
         self.runtime.add(CommandRuns(self.store, self.board.topology, self.clock, self.parts.compute))
         self.runtime.add(EipFollow(self.store, self.board.topology))
         self.runtime.add(BalancerHa(self.store, self.board, self.clock, self.bus))
@@ -360,10 +363,13 @@ class Cloud:
         self.runtime.forget()
         self.access_logs.forget()
         units = self.store.list(Unit)
+        images = self.store.list(Image)
         cidr = str(_pool(self.store).cidr)
         self.store.clear()
         await self.storage.wipe()
         await self.parts.wipe([(unit.engine, unit.id) for unit in units])
+        for image in images:
+            await self.parts.compute.discard(image.id)
         self.faults.restore()
         self._create_account(self.identity)
         transaction = self.store.begin()

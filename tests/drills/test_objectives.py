@@ -13,6 +13,7 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "exchange"
 ENVIRONMENT = {
     "EXCHANGE_URL": "http://127.1.2.3:8080",
     "EXCHANGE_DSN": "postgresql://exchange@127.1.2.4:5432/exchange",
+    "EXCHANGE_STATEMENT_URL": "http://127.0.0.1:8520/exchange/statements/alice.json?x-oss-signature=a",
     "ALIBABA_CLOUD_ENDPOINT": "127.0.0.1:8520",
     "ALIBABA_CLOUD_ACCESS_KEY_ID": "id",
     "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "secret",
@@ -31,11 +32,13 @@ colour: red
 
 def test_the_example_is_valid() -> None:
     workload = load_workload(EXAMPLE / "objectives.yaml", ENVIRONMENT, "multi-zone")
-    balances, withdrawals, _ = workload.probes
+    balances, withdrawals, _, statements = workload.probes
     assert isinstance(balances, HttpSpec)
     assert balances.url == "http://127.1.2.3:8080/accounts/alice"
     assert isinstance(withdrawals, LedgerSpec)
     assert withdrawals.body == {"id": "{id}", "account": "alice", "amount": 1}
+    assert isinstance(statements, HttpSpec)
+    assert statements.url == ENVIRONMENT["EXCHANGE_STATEMENT_URL"]
     assert workload.objectives[2].acknowledged_writes_lost == 0
     provider = load_workload(EXAMPLE / "provider.yaml", ENVIRONMENT, "provider")
     assert [probe.zone[-1] for probe in provider.probes if isinstance(probe, ApiSpec)] == ["b", "c", "d"]

@@ -89,6 +89,9 @@ def test_losing_a_zone_loses_no_acknowledged_write(cloud: LocalCloud) -> None:
     assert ledger.lost == 0
     assert all(outage.end_min is not None and outage.is_measured for outage in ledger.outages)
     assert ledger.phases[-1].state == "up"
+    statements = next(probe for probe in result.probes if probe.name == "statements")
+    assert statements.tries > 20
+    assert (statements.outages, statements.availability) == ((), 1.0)
     states = [item.state for item in result.record.happened if item.kind == "db-instance"]
     assert states[:2] == ["failing over", "failed over"]
     assert not cloud.call(lambda: cloud.cloud.faults.faults(injected_only=True))

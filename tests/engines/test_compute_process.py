@@ -350,3 +350,35 @@ async def test_all_of_it_works_for_an_ordinary_user(open_folder: Path) -> None:
     assert process.returncode == 0
     assert output.decode().split("\n")[:2] == [f"True {uid}", "of an ordinary user"]
     assert marked_processes(folders.cloud_mark(home)) == []
+
+
+async def test_a_captured_disk_is_what_a_new_instance_begins_with(compute: ProcessCompute, until: Until) -> None:
+    user_data = """#!/bin/sh
+echo "$KOWLOON_INSTANCE_ID" >> ~/journal
+printf '#!/bin/sh\\necho again >> ~/journal\\n' > /var/lib/cloud/scripts/per-boot/app
+chmod +x /var/lib/cloud/scripts/per-boot/app
+echo user data is done
+"""
+    await compute.start(instance(user_data=user_data))
+    await until(lambda: b"user data is done" in compute.console("i-1", 4096), 10)
+    # Also of an instance that runs, and it goes on running.
+    await compute.capture("i-1", "m-1")
+    assert await text_of(compute, "echo later >> ~/journal; cat ~/journal") == "i-1\nlater\n"
+    made = instance("i-2")
+    made.payload["captured"] = "m-1"
+    await compute.start(msgspec.structs.replace(made, address="127.20.1.2"))
+    output = ""
+    for _ in range(200):
+        output = await text_of(compute, "cat ~/journal", "i-2")
+        if output == "i-1\nagain\n":
+            break
+    assert output == "i-1\nagain\n"
+    # Its disk is its own from then on, and outlives the image.
+    await compute.discard("m-1")
+    await compute.stop("i-2")
+    await compute.start(msgspec.structs.replace(made, address="127.20.1.2"))
+    assert (await text_of(compute, "head -2 ~/journal", "i-2")) == "i-1\nagain\n"
+    with pytest.raises(EngineError, match="there is no captured disk m-1"):
+        await compute.start(msgspec.structs.replace(made, id="i-3", address="127.20.1.3"))
+    with pytest.raises(EngineError, match="cannot be the name of a folder"):
+        await compute.capture("i-1", "../i-2")

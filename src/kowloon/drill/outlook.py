@@ -17,6 +17,7 @@ from kowloon.topology.effects import Aspect, failover_due
 from kowloon.topology.health import HealthBoard, HealthView
 from kowloon.topology.map import Topology
 from kowloon.topology.services import Edge, ServiceNode
+from kowloon.topology.storage import storage_node
 
 # A control plane is looked at again when the share of calls that it serves has moved this far, and when it has come to
 # rest elsewhere than where it was looked at: its rate is carried on from there.
@@ -27,6 +28,12 @@ _SHARE_GRID_MIN = 1.0
 # Just after a boundary, so that the effect holds when the probes look.
 _SLACK_MIN = 0.01
 _TURNS = {"database": Aspect.FAILOVER, "balancer": Aspect.EVACUATION}
+
+
+def services_of(board: HealthBoard, region: str, now: float) -> list[str]:
+    """The provider's services that a region's customers meet: its control planes, and each zone's storage."""
+    places = {region, *board.topology.zone_ids(region)}
+    return [name for name in board.nodes(now) if name.partition("@")[2] in places]
 
 
 class Outlook:
@@ -48,7 +55,8 @@ class Outlook:
         except ValueError as problem:
             raise ConfigurationError(f"the scenario {scenario.name} cannot be carried out: {problem}") from problem
         steps = {step.at_min for step in scenario.plan(provider)}
-        self._fixed = {*steps, *self._control_plane_moments(scenario.region), self._length_min}
+        region = scenario.region
+        self._fixed = {*steps, *self._service_moments(region), *self._storage_moments(region), self._length_min}
         self._views = [(at, self._view(at)) for at in self._boundaries()]
         self._by_host: dict[tuple[str, str], list[float]] = {}
 
@@ -97,8 +105,15 @@ class Outlook:
                 if due is not None and due / SECONDS_PER_MINUTE >= down[0]:
                     yield due / SECONDS_PER_MINUTE + _SLACK_MIN
 
-    def _control_plane_moments(self, region: str) -> Iterable[float]:
-        names = [name for name in self._board.nodes(0.0) if name.endswith(f"@{region}")]
+    def _storage_moments(self, region: str) -> Iterable[float]:
+        """A zone's storage may change what it does and still serve every call."""
+        for zone in self._board.topology.zone_ids(region):
+            for effect in self._board.effects_on(storage_node(zone)):
+                if effect.aspect is Aspect.STORAGE:
+                    yield from (moment / SECONDS_PER_MINUTE + _SLACK_MIN for moment in (effect.start, effect.end))
+
+    def _service_moments(self, region: str) -> Iterable[float]:
+        names = services_of(self._board, region, 0.0)
         held = dict.fromkeys(names, 1.0)
         before = dict(held)
         for step in range(int(self._length_min / _SHARE_GRID_MIN) + 1):

@@ -123,7 +123,7 @@ class _Timed:
                 outcome = Outcome(False, "timeout")
             except (httpx.ConnectError, ConnectionRefusedError):
                 outcome = Outcome(False, "refused")
-            except (httpx.HTTPError, OSError, asyncpg.InterfaceError):
+            except (httpx.HTTPError, OSError, asyncpg.InterfaceError, asyncpg.InternalClientError):
                 outcome = Outcome(False, "broken off")
             except asyncpg.PostgresError as problem:
                 outcome = Outcome(False, type(problem).__name__)

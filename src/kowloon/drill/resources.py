@@ -39,7 +39,8 @@ class ZoneSample(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FacilitySample(msgspec.Struct, frozen=True, kw_only=True):
-    """The cloud's own health at one minute of the scenario; `services`: control plane -> share of calls served."""
+    """The cloud's own health at one minute of the scenario. `services`: control plane, or storage of a zone -> share of
+    calls served."""
 
     minute: float
     zones: dict[str, ZoneSample]

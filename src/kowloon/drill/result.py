@@ -21,6 +21,7 @@ from kowloon.drill.objectives import Objective, Workload
 from kowloon.drill.resources import DrillRecord
 from kowloon.drill.runner import Run, Series
 from kowloon.faults.scenario import Provider, Scenario
+from kowloon.topology.storage import storage_node
 
 
 class ProbeResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -285,6 +286,8 @@ class _Beside:
                 return self._api(minute)
             case "databases":
                 return self._customers(minute, "sql") or self._customers(minute, "ledger")
+            case "storage":
+                return "; ".join(filter(None, (self._storage(minute), self._customers(minute, "http"))))
             case "comms":
                 told = [message for message in self._record.told if message.minute <= minute + 0.5]
                 return f"{len(told)} messages sent so far" if len(told) != 1 else "1 message sent so far"
@@ -299,6 +302,14 @@ class _Beside:
         heat = f", hottest aisle {seen.temperature_c:g} °C" if seen.temperature_c is not None else ""
         return f"{zone}: {seen.hosts_up} of {seen.hosts} hosts up{heat}"
 
+    def _storage(self, minute: float) -> str:
+        """Of the zone that suffered most."""
+        sample = next((item for item in self._record.facility if item.minute >= minute), None)
+        node = storage_node(self._worst_zone)
+        if sample is None or node not in sample.services:
+            return ""
+        return f"{node} serves {sample.services[node]:.0%}"
+
     def _api(self, minute: float) -> str:
         seen = [(probe, phase) for probe in self._probes if probe.kind == "api" if (phase := _phase(probe, minute))]
         if not seen:
@@ -309,7 +320,18 @@ class _Beside:
         return f"served: {shares}{least}"
 
     def _customers(self, minute: float, kind: str) -> str:
-        return "; ".join(f"{probe.variant}: {_state(probe, minute)}" for probe in self._probes if probe.kind == kind)
+        """By variant; what all its probes of the kind saw alike is said once."""
+        found: dict[str, list[tuple[str, str]]] = {}
+        for probe in self._probes:
+            if probe.kind == kind:
+                found.setdefault(probe.variant, []).append((probe.name, _state(probe, minute)))
+        return "; ".join(f"{variant}: {_alike(states)}" for variant, states in found.items())
+
+
+def _alike(states: list[tuple[str, str]]) -> str:
+    if len({state for _, state in states}) == 1:
+        return states[0][1]
+    return ", ".join(f"{name} {state}" for name, state in states)
 
 
 def _phase(probe: ProbeResult, minute: float) -> ProbePhase | None:

@@ -16,7 +16,7 @@ from kowloon.core.clock import Clock
 from kowloon.core.errors import ApiError, ConfigurationError
 from kowloon.core.events import DrillEvent, Event, EventBus, ProviderMessage, ResourceEvent
 from kowloon.core.ids import Ids
-from kowloon.drill.outlook import Outlook
+from kowloon.drill.outlook import Outlook, services_of
 from kowloon.drill.resources import (
     LIVE_STATES,
     Drill,
@@ -352,7 +352,7 @@ class Drills:
 
     def _facility_at(self, drill: Drill, scenario: Scenario) -> Callable[[float], FacilitySample]:
         topology = self._board.topology
-        names = [name for name in self._board.nodes(self._clock.now()) if name.endswith(f"@{scenario.region}")]
+        names = services_of(self._board, scenario.region, self._clock.now())
 
         def sample(minute: float) -> FacilitySample:
             view = self._board.view(drill.started_at + minute * SECONDS_PER_MINUTE)

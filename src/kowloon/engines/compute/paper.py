@@ -40,6 +40,12 @@ class PaperCompute(PaperUnits):
         self._spec(unit_id)
         return b""
 
+    async def capture(self, unit_id: str, name: str) -> None:
+        """There is nothing on a disk of paper."""
+
+    async def discard(self, name: str) -> None:
+        """As nothing was captured."""
+
     def payload(self, spec_payload: dict[str, Any]) -> InstancePayload:
         try:
             return msgspec.convert(spec_payload, InstancePayload)

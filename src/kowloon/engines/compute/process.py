@@ -22,6 +22,7 @@ from kowloon.core import limits
 from kowloon.engines.base import EngineError, Fabric, UnitSpec
 from kowloon.engines.compute import agent, sandbox
 from kowloon.engines.compute.base import CommandResult, InstancePayload
+from kowloon.engines.compute.disks import copy_folder
 from kowloon.engines.process_units import ProcessUnits
 from kowloon.engines.processes import ProcessHost, ProcessSpec, ProcessState
 from kowloon.engines.supervisor.folders import MARK_VARIABLE
@@ -32,6 +33,8 @@ CLOUD_DIR = "/var/lib/cloud"
 CONTROL_DIR = "/run/kowloon"
 SOCKET_DIR = "/run/kowloon-agent"
 _SOCKET = "agent.sock"
+# What an instance keeps, /var last: a disk that has it is complete.
+_DISK = ("home", "var")
 _PROBE = "sandbox-probe"
 _PROBE_S = 20.0
 _RETRY_PAUSE_S = 0.02
@@ -177,6 +180,28 @@ class ProcessCompute(ProcessUnits):
     async def remove_data(self, unit_id: str) -> None:
         await asyncio.to_thread(shutil.rmtree, self._folder(unit_id), ignore_errors=True)
 
+    async def capture(self, unit_id: str, name: str) -> None:
+        await asyncio.to_thread(self._capture, self._folder(unit_id), self._captured(name))
+
+    def _capture(self, folder: Path, target: Path) -> None:
+        """Whole or not at all."""
+        partial = target.with_name(f"{target.name}.partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(mode=0o700, parents=True)
+        for inner in _DISK:
+            if (folder / inner).is_dir():
+                copy_folder(folder / inner, partial / inner, uid=self.host.uid, gid=self.host.gid)
+        shutil.rmtree(target, ignore_errors=True)
+        partial.rename(target)
+
+    async def discard(self, name: str) -> None:
+        await asyncio.to_thread(shutil.rmtree, self._captured(name), ignore_errors=True)
+
+    def _captured(self, name: str) -> Path:
+        if not _UNIT_ID.fullmatch(name):
+            raise EngineError(f"{name!r} cannot be the name of a folder")
+        return self._data_dir / "_captured" / name
+
     def _folder(self, unit_id: str) -> Path:
         if not _UNIT_ID.fullmatch(unit_id):
             raise EngineError(f"{unit_id!r} cannot be the name of a folder")
@@ -189,7 +214,9 @@ class ProcessCompute(ProcessUnits):
             (folder / name).mkdir(parents=True, exist_ok=True)
             (folder / name).chmod(0o755)
         folder.chmod(0o711)
-        for name in ("home", "tmp", "var", "run"):
+        if payload.captured and not (folder / "var").exists():
+            self._fill(folder, self._captured(payload.captured))
+        for name in (*_DISK, "tmp", "run"):
             inner = folder / name
             if not inner.exists():
                 inner.mkdir(mode=0o700)
@@ -202,6 +229,18 @@ class ProcessCompute(ProcessUnits):
         for name, text in self._etc(spec, payload).items():
             _write(folder / "etc" / name, text.encode(), mode=0o644)
         return folder
+
+    def _fill(self, folder: Path, captured: Path) -> None:
+        """A new disk from a captured one; a first boot that was broken off begins again."""
+        if not captured.is_dir():
+            raise EngineError(f"there is no captured disk {captured.name}")
+        for name in _DISK:
+            shutil.rmtree(folder / name, ignore_errors=True)
+            partial = folder / f"{name}.partial"
+            shutil.rmtree(partial, ignore_errors=True)
+            if (captured / name).is_dir():
+                copy_folder(captured / name, partial, uid=self.host.uid, gid=self.host.gid)
+                partial.rename(folder / name)
 
     def _agent_config(self, folder: Path, spec: UnitSpec, payload: InstancePayload) -> bytes:
         inside = self._sandboxed

@@ -75,8 +75,8 @@ class LoadShed(Parameters, frozen=True, kw_only=True):
     """The operator switches clusters off, class by class, to keep heat or load down.
 
     Classes go in `order` from start_min on; of each, share_per_step of the hosts' units go every interval_min until all
-    are off. Hosts stay up for other classes. Classes are unit classes (compute, balancer, database), storage (the servers of the
-    object store) and the provider's own words for what has no units here (network, bigdata).
+    are off. Hosts stay up for other classes. Classes are unit classes (compute, balancer, database), storage (the
+    servers of the object store) and the provider's own words for what has no units here (network, bigdata).
     """
 
     order: tuple[str, ...] = ("compute", "storage", "network", "database", "bigdata")

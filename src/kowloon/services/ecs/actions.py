@@ -5,6 +5,7 @@ from kowloon.actions.context import Context
 from kowloon.actions.places import declare_regions
 from kowloon.services.ecs import (
     commands,
+    images,
     instances,
     invocations,
     key_pairs,
@@ -14,7 +15,7 @@ from kowloon.services.ecs import (
     security_groups,
 )
 from kowloon.services.ecs.product import ecs
-from kowloon.services.ecs.resources import Command, Instance, KeyPair, SecurityGroup
+from kowloon.services.ecs.resources import Command, Image, Instance, KeyPair, SecurityGroup
 from kowloon.store.resources import Resource
 
 
@@ -30,7 +31,13 @@ def _shown_id(item: Resource) -> str:
 declare_regions(ecs)
 tags.declare_tag_actions(
     ecs,
-    {"instance": Instance, "securitygroup": SecurityGroup, "keypair": KeyPair, "command": Command},
+    {
+        "instance": Instance,
+        "image": Image,
+        "securitygroup": SecurityGroup,
+        "keypair": KeyPair,
+        "command": Command,
+    },
     stored_id=_stored_id,
     shown_id=_shown_id,
 )
@@ -38,6 +45,7 @@ tags.declare_tag_actions(
 __all__ = [
     "commands",
     "ecs",
+    "images",
     "instances",
     "invocations",
     "key_pairs",

@@ -21,6 +21,36 @@ NO_STOCK = ErrorSpec(
 )
 AMOUNT_INVALID = ErrorSpec("InvalidAmount.Range", 400, "The specified Amount must be from 1 to 100.")
 IMAGE_NOT_FOUND = ErrorSpec("InvalidImageId.NotFound", 404, "The specified ImageId does not exist.")
+IMAGE_NOT_READY = ErrorSpec("InvalidImageId.NotReady", 400, "The specified image is not ready.")
+IMAGE_DEPRECATED = ErrorSpec("InvalidImageId.Deprecated", 400, "The specified image is deprecated.")
+IMAGE_SOURCE_MISSING = ErrorSpec(
+    "MissingParameter",
+    400,
+    "The input parameter SnapshotId or InstanceId or DiskDeviceMapping that is mandatory for processing this request "
+    "is not supplied.",
+)
+IMAGE_SOURCE_UNSUPPORTED = ErrorSpec(
+    "InvalidSnapshotId.NotFound",
+    404,
+    "The specified SnapshotId does not exist: there are no snapshots here yet, so give an InstanceId.",
+)
+IMAGE_SOURCE_STATUS = ErrorSpec(
+    "IncorrectInstanceStatus", 400, "The current status of the instance does not support this operation."
+)
+IMAGE_NAME = ErrorSpec("InvalidImageName.Malformed", 400, "The specified Image name is wrongly formed.")
+IMAGE_NAME_TAKEN = ErrorSpec("InvalidImageName.Duplicated", 400, "The specified Image name has already been used.")
+IMAGE_DESCRIPTION = ErrorSpec("InvalidDescription.Malformed", 400, "The specified description is wrongly formed.")
+IMAGE_IN_USE = ErrorSpec(
+    "ImageUsingByInstance",
+    403,
+    "The specified image has been used to create instances. You can use the DescribeInstances API to query these "
+    "instances, or you can use the force parameter to proceed.",
+)
+IMAGE_CREATING = ErrorSpec("ImageIsCreating", 403, "The specified image is being created.")
+IMAGE_STATUS = ErrorSpec(
+    "IncorrectImageStatus", 400, "The current status of the image does not support this operation."
+)
+IMAGES_TOO_MANY = ErrorSpec("QuotaExceed.Image", 403, "The Image Quota exceeds.")
 GROUP_NOT_FOUND = ErrorSpec("InvalidSecurityGroupId.NotFound", 404, "The specified SecurityGroupId does not exist.")
 GROUP_IN_USE = ErrorSpec(
     "DependencyViolation",

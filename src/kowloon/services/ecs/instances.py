@@ -12,9 +12,10 @@ from kowloon.actions.declare import Response
 from kowloon.actions.decode import AsJson, Request
 from kowloon.core.clock import iso_minutes
 from kowloon.services.ecs.errors import INSTANCE_NOT_FOUND
+from kowloon.services.ecs.images import public_base
 from kowloon.services.ecs.product import ecs
 from kowloon.services.ecs.resources import Instance
-from kowloon.services.ecs.types import PUBLIC_IMAGES, instance_types
+from kowloon.services.ecs.types import instance_types
 from kowloon.store.resources import Key
 
 
@@ -215,7 +216,7 @@ def _eip(ctx: Context, item: Instance) -> EipAttributes:
 
 def shown(ctx: Context, item: Instance) -> InstanceItem:
     type = instance_types()[item.instance_type]
-    image = next((image for image in PUBLIC_IMAGES if image.id == item.image_id), PUBLIC_IMAGES[0])
+    image = public_base(ctx, item.image_id)
     return InstanceItem(
         InstanceId=item.id,
         InstanceName=item.name,

@@ -21,7 +21,6 @@ from kowloon.services.ecs.errors import (
     GROUP_IN_USE,
     GROUP_NOT_FOUND,
     GROUP_OTHER_VPC,
-    IMAGE_NOT_FOUND,
     INSTANCE_TYPE_INVALID,
     KEY_PAIR_NOT_FOUND,
     NO_STOCK,
@@ -33,9 +32,10 @@ from kowloon.services.ecs.errors import (
     VSWITCH_NOT_FOUND,
     ZONE_MISMATCH,
 )
+from kowloon.services.ecs.images import bootable
 from kowloon.services.ecs.product import ecs
-from kowloon.services.ecs.resources import Instance, KeyPair, SecurityGroup
-from kowloon.services.ecs.types import PUBLIC_IMAGES, InstanceType, instance_types
+from kowloon.services.ecs.resources import Image, Instance, KeyPair, SecurityGroup
+from kowloon.services.ecs.types import InstanceType, instance_types
 from kowloon.store.resources import Key, Place, Reference, Resource
 from kowloon.store.units import Unit, dialable_address
 from kowloon.topology.map import place
@@ -103,7 +103,7 @@ class _Order:
         self.ctx = ctx
         self.req = req
         self.type = _instance_type(req.InstanceType)
-        self.image_id = _image(ctx, req.ImageId, self.type)
+        self.image = bootable(ctx, req.ImageId, self.type.arch)
         self.vswitch = _vswitch(ctx, req.VSwitchId)
         self.zone = self.vswitch.zone
         if req.ZoneId and req.ZoneId != self.zone:
@@ -155,7 +155,8 @@ class _Order:
             description=req.Description,
             hostname=req.HostName or "iZ" + id.removeprefix("i-") + "Z",
             instance_type=self.type.id,
-            image_id=self.image_id,
+            image_id=self.image.id,
+            unread_image=self.image.id if isinstance(self.image, Image) else "",
             private_ip=private_ip,
             network_interface_id=ctx.ids.resource("eni"),
             mac=_mac(ctx),
@@ -179,6 +180,7 @@ class _Order:
             zone=self.zone,
             image_id=instance.image_id,
             user_data=self.user_data,
+            captured=instance.unread_image,
         )
         return Unit(
             id=instance.id,
@@ -191,6 +193,8 @@ class _Order:
             owner_id=instance.id,
             engine="compute",
             address=address.address,
+            # A disk that is to be filled from image data cannot run before it is (see reconcile).
+            desired="stopped" if instance.unread_image else "running",
             payload=msgspec.to_builtins(payload),
             stop_grace_s=_STOP_GRACE_S,
         )
@@ -203,17 +207,6 @@ def _instance_type(name: str) -> InstanceType:
     if found is None:
         raise INSTANCE_TYPE_INVALID.error()
     return found
-
-
-def _image(ctx: Context, id: str, type: InstanceType) -> str:
-    if not id:
-        raise MISSING_PARAMETER.error(name="ImageId")
-    image = next((image for image in PUBLIC_IMAGES if image.id == id), None)
-    if image is None:
-        raise IMAGE_NOT_FOUND.error()
-    if (image.architecture == "arm64") != (type.arch.upper() == "ARM"):
-        raise invalid("ImageId", "The architecture of the image does not fit the instance type.")
-    return image.id
 
 
 def _vswitch(ctx: Context, id: str) -> Resource:

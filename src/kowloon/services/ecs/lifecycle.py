@@ -42,10 +42,13 @@ def _start(ctx: Context, instance: Instance) -> None:
         if not hosts:
             raise NO_STOCK.error()
         spot = msgspec.structs.replace(spot, host=place(instance.id, hosts) or spot.host)
-    ctx.tx.put(msgspec.structs.replace(instance, status="Starting", place=spot, missing_since=None))
+    started = msgspec.structs.replace(instance, status="Starting", place=spot, missing_since=None, boot_since=None)
+    ctx.tx.put(started)
     unit = ctx.tx.get(Unit, instance.id)
     generation = unit.generation + 1 if unit is not None else 1
-    _change_unit(ctx, instance, desired="running", generation=generation, place=spot)
+    # One whose disk is not filled yet is started by its checker, once it can be.
+    desired = "stopped" if instance.unread_image else "running"
+    _change_unit(ctx, instance, desired=desired, generation=generation, place=spot)
 
 
 def _stop(ctx: Context, instance: Instance, force: bool) -> None:

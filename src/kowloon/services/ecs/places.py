@@ -1,15 +1,15 @@
-"""Where and what can be bought: zones, instance types, images."""
+"""Where and what can be bought: zones and instance types."""
 
 from __future__ import annotations
 
 import msgspec
 
-from kowloon.actions import pages, tags
+from kowloon.actions import pages
 from kowloon.actions.context import Context
 from kowloon.actions.declare import Response
-from kowloon.actions.decode import AsCommas, Request
+from kowloon.actions.decode import Request
 from kowloon.services.ecs.product import ecs
-from kowloon.services.ecs.types import PUBLIC_IMAGES, InstanceType, PublicImage, instance_types
+from kowloon.services.ecs.types import InstanceType, instance_types
 
 _DISKS = ["cloud_essd", "cloud_efficiency", "cloud_ssd"]
 
@@ -143,94 +143,4 @@ def _type_shown(row: InstanceType) -> TypeItem:
         EniPrivateIpAddressQuantity=row.private_ipv4_per_eni,
         InstanceBandwidthRx=bandwidth_kbps,
         InstanceBandwidthTx=bandwidth_kbps,
-    )
-
-
-class ImageItem(msgspec.Struct, kw_only=True):
-    ImageId: str
-    ImageName: str
-    ImageOwnerAlias: str
-    OSName: str
-    OSNameEn: str
-    OSType: str
-    Platform: str
-    Architecture: str
-    Size: int
-    Status: str
-    IsPublic: bool
-    IsSupportCloudinit: bool
-    IsSupportIoOptimized: bool
-    CreationTime: str
-    Description: str
-    Usage: str
-    Tags: tags.TagList
-
-
-class ImageList(msgspec.Struct, kw_only=True):
-    Image: list[ImageItem]
-
-
-class DescribeImagesRequest(Request):
-    ImageId: AsCommas[list[str]] = []
-    ImageName: str = ""
-    ImageOwnerAlias: str = ""
-    OSType: str = ""
-    Architecture: str = ""
-    Status: str = ""
-    IsSupportCloudinit: bool | None = None
-    PageNumber: int = 1
-    PageSize: int = 10
-    DryRun: bool = False
-
-
-class DescribeImagesResponse(Response):
-    RegionId: str
-    TotalCount: int
-    PageNumber: int
-    PageSize: int
-    Images: ImageList
-
-
-@ecs.action()
-def describe_images(ctx: Context, req: DescribeImagesRequest) -> DescribeImagesResponse:
-    found = [
-        image
-        for image in PUBLIC_IMAGES
-        if (not req.ImageId or image.id in req.ImageId)
-        and req.ImageName in ("", image.name)
-        and req.ImageOwnerAlias in ("", "system")
-        and req.OSType in ("", "linux")
-        and req.Architecture in ("", image.architecture)
-        and req.Status in ("", "Available")
-        and req.IsSupportCloudinit is not False
-    ]
-    page = pages.by_number(found, req.PageNumber, req.PageSize)
-    return DescribeImagesResponse(
-        RegionId=ctx.region,
-        TotalCount=page.total,
-        PageNumber=page.number,
-        PageSize=page.size,
-        Images=ImageList(Image=[_image_shown(image) for image in page.items]),
-    )
-
-
-def _image_shown(image: PublicImage) -> ImageItem:
-    return ImageItem(
-        ImageId=image.id,
-        ImageName=image.name,
-        ImageOwnerAlias="system",
-        OSName=image.os_name,
-        OSNameEn=image.os_name.replace("64位", "64 bit"),
-        OSType="linux",
-        Platform=image.platform,
-        Architecture=image.architecture,
-        Size=image.size_gib,
-        Status="Available",
-        IsPublic=True,
-        IsSupportCloudinit=True,
-        IsSupportIoOptimized=True,
-        CreationTime="2024-07-11T00:00:00Z",
-        Description="",
-        Usage="none",
-        Tags=tags.TagList(),
     )

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from kowloon.actions.declare import Product
 from kowloon.actions.errors import FORBIDDEN
-from kowloon.services.ecs.resources import Command, Instance, Invocation, KeyPair, SecurityGroup
+from kowloon.services.ecs.resources import Command, Image, Instance, Invocation, KeyPair, SecurityGroup
 from kowloon.topology.services import Edge, ServiceNode
+from kowloon.topology.storage import single_storage_zone, storage_node
 
 
 def _plane(region: str, zones: tuple[str, ...]) -> tuple[list[ServiceNode], list[Edge]]:
@@ -17,7 +18,16 @@ def _plane(region: str, zones: tuple[str, ...]) -> tuple[list[ServiceNode], list
         ServiceNode(name=f"ecs@{region}", places=zones),
         ServiceNode(name=f"middleware@{region}", places=zones),
     ]
-    return nodes, [Edge(consumer=f"ecs@{region}", provider=f"middleware@{region}", mode="scale_out")]
+    edges = [
+        Edge(consumer=f"ecs@{region}", provider=f"middleware@{region}", mode="scale_out"),
+        Edge(consumer=image_data(region), provider=storage_node(single_storage_zone(zones)), mode="startup"),
+    ]
+    return nodes, edges
+
+
+def image_data(region: str) -> str:
+    """What custom images are read from, as a name in the health model. Not a control plane: nobody calls it."""
+    return f"image-data@{region}"
 
 
 ecs = Product(
@@ -25,7 +35,7 @@ ecs = Product(
     "2014-05-26",
     ram_code="ecs",
     hosts=("ecs",),
-    resources=(Instance, SecurityGroup, KeyPair, Command, Invocation),
+    resources=(Instance, Image, SecurityGroup, KeyPair, Command, Invocation),
     denied=FORBIDDEN,
     plane=_plane,
 )

@@ -43,10 +43,30 @@ class KeyPair(Resource, frozen=True, kw_only=True):
     fingerprint: str
 
 
+class Image(Resource, frozen=True, kw_only=True):
+    """A custom image: what was on an instance's disk. `source` is that instance, `base` the public image that its disk
+    began with. Creating until `ready_at` is known and has come; `failed`: why there is none."""
+
+    kind: ClassVar[str] = "image"
+    name: str
+    description: str = ""
+    version: str = ""
+    family: str = ""
+    source: str
+    base: str
+    size_gib: int
+    resource_group_id: str = ""
+    ready_at: float | None = None
+    deprecated: bool = False
+    failed: str = ""
+
+
 class Instance(Resource, frozen=True, kw_only=True):
     """`status` is what the control plane believes. The real part is the compute unit of the same id.
 
-    `missing_since`: when its checker first found no running part while it believed it Running.
+    `missing_since`: when its checker first found no running part while it believed it Running. `unread_image`: the
+    custom image that its disk still has to be filled from; until then it has no part that runs. `boot_since`: since
+    when a boot has waited for that image's data.
     """
 
     kind: ClassVar[str] = "instance"
@@ -63,6 +83,8 @@ class Instance(Resource, frozen=True, kw_only=True):
     status: Status
     started_at: float = 0.0
     missing_since: float | None = None
+    unread_image: str = ""
+    boot_since: float | None = None
     deletion_protection: bool = False
     charge_type: str = "PostPaid"
     serial_number: str = ""
