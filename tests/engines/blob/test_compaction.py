@@ -97,3 +97,28 @@ async def test_it_goes_on_while_there_is_writing(tmp_path: Path) -> None:
                 most = max(most, len(part.segments.size_bytes))
                 await asyncio.sleep(0)
         assert len(contents(volume)) == 5
+
+
+async def test_changes_that_overtake_a_move_hold(tmp_path: Path) -> None:
+    """Durable: a change waits for the disk while compaction looks at what it changes."""
+    folder = tmp_path / "objects"
+    chosen = random.Random(3)
+    names = [b"k%03d" % number for number in range(150)]
+    async with storage(folder, durable=True, segment_bytes=SEGMENT_BYTES) as made:
+        volume = made.volume(1, LRS)
+        # Two of three are written again, so what compaction moves is the rest.
+        for name in names + [name for number, name in enumerate(names) if number % 3]:
+            volume.commit([Put(name, b"", (name * 100,))])
+            if chosen.random() < 0.1:
+                await volume.settled()
+        await volume.settled()
+        compacting = asyncio.create_task(made.part("zone-a").compact())
+        for name in names[::3]:
+            volume.commit([Delete(name)])
+            await asyncio.sleep(0)
+        await compacting
+        await volume.settled()
+        before = contents(volume)
+    shutil.rmtree(folder / "zone-a" / "index")
+    async with storage(folder, segment_bytes=SEGMENT_BYTES) as made:
+        assert contents(made.volume(1, LRS)) == before
