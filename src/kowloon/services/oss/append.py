@@ -28,9 +28,11 @@ from kowloon.services.oss.errors import (
     POSITION_MISMATCH,
 )
 from kowloon.services.oss.guards import check_current_changeable
+from kowloon.services.oss.object_worm import ObjectWorm
 from kowloon.services.oss.product import Answer, Body, Later, oss
 from kowloon.services.oss.reading import APPENDABLE, wanted
 from kowloon.services.oss.receiver import MOST_OBJECT_BYTES
+from kowloon.services.oss.settings import setting_of
 from kowloon.services.oss.space import Stored
 from kowloon.services.oss.writing import ARCHIVED, meta_fields, new_meta
 from kowloon.wire.http import HttpResponse
@@ -46,7 +48,7 @@ def check_append(call: Call) -> None:
     """Refuses an append before its bytes, and again after them."""
     position = _position(call)
     fields = meta_fields(call)
-    if fields["storage_class"] in ARCHIVED:
+    if fields["storage_class"] in ARCHIVED or setting_of(call, ObjectWorm, call.bucket) is not None:
         raise OPERATION_NOT_SUPPORTED.error()
     stored = _growing(call)
     length = 0 if stored is None else stored.meta.size_bytes

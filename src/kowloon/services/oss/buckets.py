@@ -6,6 +6,7 @@ import msgspec
 
 from kowloon.services.oss import answers
 from kowloon.services.oss.call import Call
+from kowloon.services.oss.effect_errors import INVALID_BUCKET_STATE, WORM_WITH_VERSIONING
 from kowloon.services.oss.errors import (
     BUCKET_EXISTS,
     BUCKET_NOT_EMPTY,
@@ -15,6 +16,7 @@ from kowloon.services.oss.errors import (
     NOT_YOURS,
     TOO_MANY_BUCKETS,
 )
+from kowloon.services.oss.object_worm import ObjectWorm
 from kowloon.services.oss.product import Body, oss
 from kowloon.services.oss.resources import (
     VERSIONING_ENABLED,
@@ -24,6 +26,8 @@ from kowloon.services.oss.resources import (
     Domain,
     DomainToken,
 )
+from kowloon.services.oss.settings import setting_of
+from kowloon.services.oss.worm import Worm
 from kowloon.services.oss.writing import STORAGE_CLASSES
 from kowloon.store.resources import Counter
 from kowloon.store.store import Transaction
@@ -234,6 +238,10 @@ async def put_bucket_versioning(call: Call) -> HttpResponse:
     status = call.document("VersioningConfiguration").text("Status")
     if status not in (VERSIONING_ENABLED, VERSIONING_SUSPENDED):
         raise MALFORMED_XML.error()
+    if setting_of(call, Worm, call.bucket) is not None:
+        raise WORM_WITH_VERSIONING.error(extra={"BucketName": call.bucket.id})
+    if status == VERSIONING_SUSPENDED and setting_of(call, ObjectWorm, call.bucket) is not None:
+        raise INVALID_BUCKET_STATE.error(why="Versioning cannot be suspended while objects are under retention.")
     await change_bucket(call, versioning=status)
     return HttpResponse(200)
 

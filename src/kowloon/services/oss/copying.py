@@ -23,6 +23,7 @@ from kowloon.services.oss.errors import (
     SOURCE_ELSEWHERE,
 )
 from kowloon.services.oss.multipart import check_part, keep_part
+from kowloon.services.oss.object_worm import default_retention
 from kowloon.services.oss.product import oss
 from kowloon.services.oss.reading import APPENDABLE, check_conditions, check_readable, opened, pieces_of
 from kowloon.services.oss.receiver import MOST_OBJECT_BYTES
@@ -170,6 +171,7 @@ def _copied(call: Call, source: Source) -> Meta:
         tags=tags if _directive(call, "x-oss-tagging-directive") == "REPLACE" else old.tags,
         modified=call.now,
         order=call.space.next_order(),
+        **default_retention(call),
         **fields,
     )
 

@@ -29,6 +29,7 @@ from kowloon.services.oss.errors import (
     PART_NOT_SEQUENTIAL,
 )
 from kowloon.services.oss.listing import encoding_of
+from kowloon.services.oss.object_worm import default_retention
 from kowloon.services.oss.product import Answer, Body, Later, oss
 from kowloon.services.oss.receiver import answered
 from kowloon.services.oss.resources import Meta, Part, Upload
@@ -260,6 +261,7 @@ def _whole(call: Call, upload: Upload, parts: list[Part]) -> Meta:
         crc64=crc64,
         modified=call.now,
         order=call.space.next_order(),
+        **default_retention(call),
     )
     acl = object_acl(call)
     return msgspec.structs.replace(meta, acl=acl) if acl else meta

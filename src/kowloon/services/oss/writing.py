@@ -10,6 +10,7 @@ from kowloon.services.oss.content import Content
 from kowloon.services.oss.encryption import encryption_fields
 from kowloon.services.oss.errors import FILE_EXISTS, INVALID_ARGUMENT
 from kowloon.services.oss.guards import check_replaceable
+from kowloon.services.oss.object_worm import default_retention
 from kowloon.services.oss.overwrite_config import check_rules
 from kowloon.services.oss.resources import DEFAULT_ACL, Meta
 from kowloon.wire.oss.headers import parse_tagging
@@ -49,6 +50,7 @@ def new_meta(call: Call, content: Content, **changes: Any) -> Meta:
         "modified": call.now,
         "order": call.space.next_order(),
         **meta_fields(call),
+        **default_retention(call),
         **changes,
     }
     return Meta(**fields)
