@@ -31,6 +31,7 @@ from kowloon.drill.service import Drills
 from kowloon.engines.base import EngineError, UnitEngine
 from kowloon.engines.blob.storage import open_storage
 from kowloon.engines.dialler import Dialler
+from kowloon.engines.jobs import Jobs
 from kowloon.engines.parts import PaperParts, Parts, ProcessParts
 from kowloon.faults.manager import FaultManager
 from kowloon.faults.resources import Fault
@@ -247,6 +248,8 @@ class Cloud:
         )
         self.callbacks = CallbackSender(self.store, self.clock, self._new_dialler())
         self.callbacks.register(self.routes)
+        self.image_jobs = Jobs(most=2)
+        self.select_jobs = Jobs(most=2)
         hosts = Hosts(frozenset({self.settings.host}))
         object_parts = ObjectParts(
             store=self.store,
@@ -261,6 +264,8 @@ class Cloud:
             default_region=self.settings.region,
             own_host=hosts.serves,
             callbacks=self.callbacks,
+            image_jobs=self.image_jobs,
+            select_jobs=self.select_jobs,
         )
         self.access_logs = AccessLogs(object_parts)
         self.objects = ObjectChain(object_parts, self.access_logs)
@@ -344,6 +349,8 @@ class Cloud:
         self.commentary.close()
         self.faults.close()
         await self.storage_zones.close()
+        await self.image_jobs.close()
+        await self.select_jobs.close()
         await self.storage.close()
         self.clock.close()
         self.store.close()

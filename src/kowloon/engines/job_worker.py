@@ -6,13 +6,11 @@ out: one byte that says what it is, and the payload. Each frame has its length b
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import os
 import resource
 import signal
 import struct
-import sys
 import tempfile
 import traceback
 from collections.abc import Callable
@@ -103,9 +101,3 @@ def _reply(replies: IO[bytes], kind: bytes, payload: bytes = b"") -> None:
     data = memoryview(kind + LENGTH.pack(len(payload)) + payload)
     while data:
         data = data[replies.write(data) :]
-
-
-if __name__ == "__main__":
-    with contextlib.suppress(KeyboardInterrupt):
-        main()
-    sys.exit(0)

@@ -237,7 +237,8 @@ class _Process:
 
 def _spawn() -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-I", "-m", "kowloon.engines.job_worker"],
+        # Not as a script of its own: what functions raise must be what it catches.
+        [sys.executable, "-I", "-c", "from kowloon.engines.job_worker import main; main()"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -56,7 +56,7 @@ def authorise(call: Call) -> None:
     if operation.asks_itself:
         return
     check(call, operation.action, bucket, call.key, operation.acl)
-    if operation.level == "object":
+    if call.key:
         for action, acl in _also(call):
             check(call, action, bucket, call.key, acl)
     _refuse_publication(call, bucket)

@@ -12,6 +12,7 @@ from kowloon.core.clock import Clock
 from kowloon.core.events import EventBus
 from kowloon.core.ids import Ids
 from kowloon.engines.blob.base import ObjectStorage
+from kowloon.engines.jobs import Jobs
 from kowloon.services.oss.callback_sender import CallbackSender
 from kowloon.services.oss.errors import MALFORMED_XML, NO_SUCH_BUCKET
 from kowloon.services.oss.product import UNIDENTIFIED
@@ -43,6 +44,8 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     # Whether a host name is the cloud's own, and so nobody's custom domain.
     own_host: Callable[[str], bool]
     callbacks: CallbackSender
+    image_jobs: Jobs
+    select_jobs: Jobs
 
 
 class Call:
@@ -129,6 +132,10 @@ class Call:
             self._space = self.space_of(self.bucket)
         return self._space
 
+    def enter(self, bucket: Bucket) -> None:
+        """The call is about that bucket from now on."""
+        self.found, self._space = bucket, None
+
     def look_again(self) -> None:
         """After a wait: the time, and the bucket as it is by now. 404 NoSuchBucket when it is gone."""
         self.now = self.parts.clock.now()
@@ -136,7 +143,7 @@ class Call:
         if bucket is None or bucket.volume != self.bucket.volume:
             raise NO_SUCH_BUCKET.error(extra={"BucketName": self.bucket.id})
         if bucket is not self.found:
-            self.found, self._space = bucket, None
+            self.enter(bucket)
 
     def space_of(self, bucket: Bucket) -> Space:
         return Space(bucket, self.parts.storage, self.parts.versions)

@@ -27,6 +27,7 @@ from kowloon.services.oss.post_errors import (
     CALLBACK_URLS,
     CALLBACK_VARIABLE,
 )
+from kowloon.services.oss.processing import image_info
 from kowloon.services.oss.product import Answer, Later
 from kowloon.services.oss.resources import Meta
 from kowloon.wire.http import HttpResponse
@@ -188,7 +189,16 @@ async def _values(call: Call, callback: Callback, meta: Meta) -> dict[str, str |
         "reqId": call.request_id,
         "operation": call.operation.name,
     }
+    if "${imageInfo." in callback.body:
+        values |= {f"imageInfo.{name}": value for name, value in (await _image_info(call, meta)).items()}
     return values
+
+
+async def _image_info(call: Call, meta: Meta) -> dict[str, str | int]:
+    stored = call.space.current(call.key)
+    if stored is None or stored.meta.order != meta.order:
+        return {}
+    return await image_info(call, stored)
 
 
 def _filled(callback: Callback, values: dict[str, str | int]) -> str:

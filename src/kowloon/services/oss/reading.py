@@ -128,6 +128,11 @@ def described(call: Call, meta: Meta) -> list[tuple[str, str]]:
     return headers
 
 
+def isolated(call: Call) -> list[tuple[str, str]]:
+    """What keeps a page from acting as others on its host, where it shares one."""
+    return _ISOLATED if call.address.style == "path" else []
+
+
 def send(call: Call, meta: Meta, entry: Entry) -> HttpResponse:
     """The answer to a GET: whole or a range of the entry's bytes, described by `meta`."""
     headers = described(call, meta)
@@ -135,8 +140,7 @@ def send(call: Call, meta: Meta, entry: Entry) -> HttpResponse:
         changed = overrides(call)
         if changed:
             headers = [pair for pair in headers if pair[0] not in changed] + list(changed.items())
-    if call.address.style == "path":
-        headers += _ISOLATED
+    headers += isolated(call)
     start, size_bytes, status = 0, meta.size_bytes, 200
     asked = call.headers.get("range")
     if asked is not None:
