@@ -172,7 +172,8 @@ def test_a_list_is_made_every_midnight(moving: Owner) -> None:
     assert target.head_object(name).headers["x-oss-server-side-encryption-key-id"] == "key"
     bucket.put_object("a/2", b"1")
     _skip(moving, 3)
-    _until(lambda: len(_manifests(target)) == 2)
+    # One for each of the midnights, or at the least for the last.
+    _until(lambda: len(_manifests(target)) >= 2)
     assert len(_rows(target, _manifests(target)[1])[1]) == 2
 
 
