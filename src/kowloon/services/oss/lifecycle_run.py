@@ -120,20 +120,16 @@ class Day:
             await self._over(keys.UPLOAD, self._upload)
 
     async def _over(self, letter: bytes, decide: Callable[[Space, Entry], list[Change]]) -> None:
-        """All entries of a kind in slices. What a slice changed is acknowledged before the next one."""
+        """All entries of a kind in slices, of each what changes in one commit, acknowledged before the next."""
         start, end = keys.span(letter)
         while True:
             space = self._space()
             if space is None:
                 return
             entries = list(islice(space.volume.scan(start, end), _SLICE))
-            commits = []
-            for entry in entries:
-                changes = decide(space, entry)
-                if changes:
-                    commits.append(space.commit(changes))
-            if commits:
-                await asyncio.gather(*commits)
+            changes = [change for entry in entries for change in decide(space, entry)]
+            if changes:
+                await space.commit(changes)
             if len(entries) < _SLICE:
                 return
             start = entries[-1].key + b"\x00"
