@@ -28,8 +28,6 @@ INVALID_BUCKET_STATE = OssErrorSpec("InvalidBucketState", 409, "{why}")
 NO_SUCH_OVERWRITE = OssErrorSpec(
     "NoSuchBucketOverwriteConfig", 404, "The bucket does not have an overwrite configuration."
 )
-QUOTA_EXCEEDED = OssErrorSpec("QuotaExceeded", 403, "The storage quota of the bucket is exceeded.")
-NO_SUCH_QUOTA = OssErrorSpec("NoSuchBucketQuota", 404, "The bucket does not have a storage quota.")
 
 # What acts by itself ------------------------------------------------------------------------------------------------
 NO_SUCH_LIFECYCLE = OssErrorSpec("NoSuchLifecycle", 404, "No Row found in Lifecycle Table.")
@@ -65,10 +63,3 @@ INVALID_INVENTORY_TARGET = OssErrorSpec(
 TOO_MANY_INVENTORIES = OssErrorSpec(
     "InventoryExceedLimit", 400, "The number of inventory configurations is beyond the limit of {most}."
 )
-NO_SUCH_TRANSITION = OssErrorSpec(
-    "NoSuchBucketDataRedundancyTransition", 404, "The redundancy transition task does not exist."
-)
-TRANSITION_EXISTS = OssErrorSpec(
-    "BucketDataRedundancyTransitionExist", 409, "A redundancy transition of the bucket exists already."
-)
-TRANSITION_NOT_OFFERED = OssErrorSpec("InvalidTargetRedundancyType", 400, "{why}")
