@@ -8,8 +8,10 @@ from __future__ import annotations
 import base64
 import json
 import re
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 from urllib.parse import quote
+
+import msgspec
 
 from kowloon.engines.dialler import check_url
 from kowloon.services.oss import answers
@@ -22,14 +24,15 @@ from kowloon.services.oss.post_errors import (
     CALLBACK_HOST,
     CALLBACK_NOT_BASE64,
     CALLBACK_NOT_JSON,
+    CALLBACK_POLICY,
     CALLBACK_TOO_LONG,
     CALLBACK_URL,
     CALLBACK_URLS,
     CALLBACK_VARIABLE,
 )
 from kowloon.services.oss.processing import image_info
-from kowloon.services.oss.product import Answer, Later
-from kowloon.services.oss.resources import Meta
+from kowloon.services.oss.product import Answer, Later, oss
+from kowloon.services.oss.resources import BucketSetting, Meta
 from kowloon.wire.http import HttpResponse
 
 FORM_TYPE = "application/x-www-form-urlencoded"
@@ -51,16 +54,46 @@ class Callback(NamedTuple):
     variables: dict[str, str]
 
 
+class NamedCallback(msgspec.Struct, frozen=True, array_like=True):
+    """One that uploads ask for by its name; as it was put, which is as an upload would send it."""
+
+    name: str
+    callback: str
+    variables: str
+
+
+class CallbackPolicy(BucketSetting, frozen=True, kw_only=True):
+    kind: ClassVar[str] = "oss-callback-policy"
+
+    items: tuple[NamedCallback, ...]
+
+
+oss.setting(CallbackPolicy)
+
+
 def check_callback(call: Call) -> None:
     """Refuses an upload whose callback cannot be understood, before its bytes come."""
     wanted_callback(call)
 
 
 def wanted_callback(call: Call) -> Callback | None:
-    """What the call asks for; None when it asks for none. 400 InvalidArgument."""
+    """What the call asks for, itself or by the name of one that its bucket keeps; None when it asks for none.
+    400 InvalidArgument."""
     text = call.form.get("callback") or call.headers.get("x-oss-callback") or call.query.get("callback")
     if not text:
         return None
+    name = _decoded("callback", text).get("callbackPolicy")
+    if name is None:
+        return read_callback(text, _variables(call))
+    setting = call.parts.store.get(CallbackPolicy, call.bucket.id)
+    kept = next((item for item in setting.items if item.name == name), None) if setting is not None else None
+    if kept is None:
+        raise _refused(CALLBACK_POLICY, "callback", text, name=name)
+    return read_callback(kept.callback, read_variables(kept.variables) | _variables(call))
+
+
+def read_callback(text: str, variables: dict[str, str]) -> Callback | None:
+    """A callback as it is sent: base64 of JSON; None for one without a URL. 400 InvalidArgument."""
     document = _decoded("callback", text)
     url = document.get("callbackUrl") or ""
     if not isinstance(url, str):
@@ -75,7 +108,7 @@ def wanted_callback(call: Call) -> Callback | None:
         raise _refused(CALLBACK_BODY_TYPE, "callback", text, type=body_type)
     if not isinstance(host, str) or (host and _HOST.fullmatch(host) is None):
         raise _refused(CALLBACK_HOST, "callback", text)
-    return Callback(_urls(url, text), host, body, body_type, str(sni).lower() == "true", _variables(call))
+    return Callback(_urls(url, text), host, body, body_type, str(sni).lower() == "true", variables)
 
 
 def _urls(text: str, argument: str) -> tuple[str, ...]:
@@ -96,7 +129,11 @@ def _variables(call: Call) -> dict[str, str]:
     """Of a form its own fields, of other uploads a document beside the callback."""
     if call.form:
         return {name: value for name, value in call.form.items() if name.startswith("x:")}
-    text = call.headers.get("x-oss-callback-var") or call.query.get("callback-var")
+    return read_variables(call.headers.get("x-oss-callback-var") or call.query.get("callback-var") or "")
+
+
+def read_variables(text: str) -> dict[str, str]:
+    """Variables as they are sent, by their whole names. 400 InvalidArgument."""
     if not text:
         return {}
     found = _decoded("callback-var", text)

@@ -38,4 +38,8 @@ CALLBACK_VARIABLE = OssErrorSpec(
     "InvalidArgument", 400, "The names of callback variables must begin with x: in lower case: {name}"
 )
 CALLBACK_TOO_LONG = OssErrorSpec("InvalidArgument", 400, "The {name} configuration is longer than {most_bytes} bytes.")
+CALLBACK_POLICY = OssErrorSpec("InvalidArgument", 400, "The bucket has no callback policy of that name: {name}")
+NO_SUCH_CALLBACK_POLICY = OssErrorSpec(
+    "BucketCallbackPolicyNotExist", 404, "The bucket does not have a callback policy."
+)
 CALLBACK_FAILED = OssErrorSpec("CallbackFailed", 203, "{why}")
