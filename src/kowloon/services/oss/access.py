@@ -10,6 +10,7 @@ from typing import Any
 
 from kowloon.core.clock import iso_seconds
 from kowloon.core.errors import ApiError
+from kowloon.services.oss.access_point_policy import AccessPoint, check_entry, stance_of
 from kowloon.services.oss.call import Call
 from kowloon.services.oss.errors import NOT_YOURS
 from kowloon.services.oss.policy import BucketPolicy
@@ -22,6 +23,7 @@ from kowloon.services.oss.resources import DEFAULT_ACL, Bucket
 from kowloon.services.oss.setting_errors import (
     ANONYMOUS_FORBIDDEN,
     ANONYMOUS_TO_BUCKET,
+    DENIED_BY_ACCESS_POINT,
     DENIED_BY_POLICY,
     LISTING_FORBIDDEN,
     NO_OBJECT_PERMISSION,
@@ -50,6 +52,8 @@ def authorise(call: Call) -> None:
         return
     # A name that is taken is answered as that, whoever has it.
     bucket = None if operation.creates else call.found
+    if call.access_point is not None:
+        check_entry(call, call.access_point)
     if bucket is not None:
         check_referer(call, bucket)
         check_payer(call, bucket)
@@ -84,6 +88,8 @@ def check(call: Call, action: str, bucket: Bucket | None, key: str, acl: str, ve
             reason = reason_of_policy(call, setting, f"oss:{action}", bucket, path, version_id) or reason
         if not reason and acl:
             reason = _reason_of_acl(call, bucket, key, acl, version_id)
+        if reason and call.access_point is not None and call.access_point.bucket == bucket.id:
+            reason = _reason_of_point(call, call.access_point, f"oss:{action}", bucket, path, version_id, reason)
     call.reason = reason or f"nothing allows oss:{action}"
     if not reason:
         raise _denial(call, action, bucket, key, acl, version_id, detail)
@@ -102,6 +108,19 @@ def reason_of_policy(call: Call, setting: BucketPolicy, action: str, bucket: Buc
         call.reason = reason
         raise DENIED_BY_POLICY.error(extra=_detail(call, action, "ExplicitDeny"))
     return reason
+
+
+def _reason_of_point(
+    call: Call, point: AccessPoint, action: str, bucket: Bucket, path: str, version: str, reason: str
+) -> str:
+    """`reason`, where the access point's policy agrees; empty where it says nothing. 403 AccessDenied when it
+    denies."""
+    asked = Asked(action, bucket.region, bucket.account, path, call.principal, _values(call, bucket, path, version))
+    stance, number = stance_of(call, point, asked)
+    if stance is Stance.DENIES:
+        call.reason = f"statement {number} of the policy of access point {point.name}"
+        raise DENIED_BY_ACCESS_POINT.error(extra=_detail(call, action, "ExplicitDeny"))
+    return reason if stance is Stance.ALLOWS else ""
 
 
 def _also(call: Call) -> Iterator[tuple[str, str]]:
@@ -225,5 +244,11 @@ def _plain_value(call: Call, key: str) -> str | None:
             return headers.get("x-oss-acl")
         case "oss:x-oss-object-acl":
             return headers.get("x-oss-object-acl")
+        case "oss:dataaccesspointarn":
+            return call.access_point.arn if call.access_point is not None else None
+        case "oss:dataaccesspointaccount":
+            return call.access_point.account if call.access_point is not None else None
+        case "oss:accesspointnetworkorigin":
+            return call.access_point.origin if call.access_point is not None else None
     # Sources that nobody has here: VPCs, second factors.
     return None

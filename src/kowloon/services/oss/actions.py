@@ -3,6 +3,7 @@
 from kowloon.services.oss import (
     access_logs,
     access_monitor,
+    access_points,
     append,
     archive_direct_read,
     bucket_info,
@@ -47,6 +48,7 @@ from kowloon.services.oss.product import oss
 __all__ = [
     "access_logs",
     "access_monitor",
+    "access_points",
     "append",
     "archive_direct_read",
     "bucket_info",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from kowloon.services.oss import answers
+from kowloon.services.oss.access_points import has_access_points
 from kowloon.services.oss.call import Call
 from kowloon.services.oss.effect_errors import INVALID_BUCKET_STATE, WORM_WITH_VERSIONING
 from kowloon.services.oss.errors import (
@@ -26,6 +27,7 @@ from kowloon.services.oss.resources import (
     Domain,
     DomainToken,
 )
+from kowloon.services.oss.setting_errors import BUCKET_HAS_ACCESS_POINTS
 from kowloon.services.oss.settings import setting_of
 from kowloon.services.oss.worm import Worm
 from kowloon.services.oss.writing import STORAGE_CLASSES
@@ -129,6 +131,8 @@ async def delete_bucket(call: Call) -> HttpResponse:
     def body(tx: Transaction) -> None:
         if not call.space.is_empty():
             raise BUCKET_NOT_EMPTY.error(extra={"BucketName": bucket.id})
+        if has_access_points(tx, bucket.account, bucket.id):
+            raise BUCKET_HAS_ACCESS_POINTS.error(extra={"BucketName": bucket.id})
         current = tx.get(Bucket, bucket.id)
         if current is None or current.volume != bucket.volume:
             return

@@ -25,6 +25,7 @@ from kowloon.wire.oss.addressing import Address
 from kowloon.wire.oss.xml import Node, parse
 
 if TYPE_CHECKING:
+    from kowloon.services.oss.access_point_policy import AccessPoint
     from kowloon.services.oss.website import Website
 
 
@@ -55,6 +56,7 @@ class Call:
     __slots__ = (
         "_space",
         "access_key_id",
+        "access_point",
         "address",
         "anonymous",
         "body_hash",
@@ -92,6 +94,8 @@ class Call:
         self.form: dict[str, str] = {}
         self.operation = UNIDENTIFIED
         self.found: Bucket | None = None
+        # The one that the bucket was found through.
+        self.access_point: AccessPoint | None = None
         self.principal: Principal | None = None
         self.access_key_id = ""
         self.signed_in_query = False

@@ -19,6 +19,7 @@ from kowloon.core.events import RequestEvent
 from kowloon.engines.blob.base import BlobError, ZoneReadOnly, ZoneUnavailable
 from kowloon.services.oss import access, cors, keys, site
 from kowloon.services.oss.access_logs import AccessLogs
+from kowloon.services.oss.access_point_policy import ALIAS_SUFFIX, enter
 from kowloon.services.oss.actions import oss
 from kowloon.services.oss.call import Call, Parts
 from kowloon.services.oss.content import check_body_hash, check_digest, content_of
@@ -181,6 +182,8 @@ class ObjectChain:
         if not address.bucket:
             return
         bucket = self._parts.store.get(Bucket, address.bucket)
+        if bucket is None and address.bucket.endswith(ALIAS_SUFFIX):
+            bucket = enter(call)
         call.found = bucket
         if bucket is None:
             return

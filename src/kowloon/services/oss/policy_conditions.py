@@ -17,6 +17,7 @@ _KEYS = frozenset(
     """
     acs:sourceip acs:sourcevpc acs:sourcevpcid acs:useragent acs:referer acs:currenttime acs:securetransport
     acs:accessid acs:mfapresent oss:prefix oss:delimiter oss:maxkeys oss:x-oss-acl oss:x-oss-object-acl
+    oss:dataaccesspointarn oss:dataaccesspointaccount oss:accesspointnetworkorigin
     """.split()
 )
 _TAG_KEYS = ("oss:existingobjecttag/", "oss:requestobjecttag/", "oss:buckettag/")

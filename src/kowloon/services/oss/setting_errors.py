@@ -59,4 +59,17 @@ NO_SUCH_ACCELERATION = OssErrorSpec(
     "The specified bucket does not have a transfer acceleration configuration.",
 )
 ACCELERATION_DISABLED = OssErrorSpec("TransferAccelerationDisabled", 403, "Transfer acceleration is disabled.")
+DENIED_BY_ORIGIN = OssErrorSpec("AccessDenied", 403, "The access point can be used from its own VPC only.")
+DENIED_BY_ACCESS_POINT = OssErrorSpec("AccessDenied", 403, "Access denied by access point policy.")
+NO_SUCH_ACCESS_POINT = OssErrorSpec("NoSuchAccessPoint", 404, "The specified access point does not exist.")
+NO_SUCH_ACCESS_POINT_POLICY = OssErrorSpec(
+    "NoSuchAccessPointPolicy", 404, "The specified access point does not have a policy."
+)
+ACCESS_POINT_EXISTS = OssErrorSpec("AccessPointAlreadyExists", 409, "An access point of that name exists already.")
+TOO_MANY_ACCESS_POINTS = OssErrorSpec(
+    "TooManyAccessPoints", 400, "The number of access points is beyond the limit of {most} per {of}."
+)
+BUCKET_HAS_ACCESS_POINTS = OssErrorSpec(
+    "BucketNotEmpty", 409, "The bucket you tried to delete has access points. Delete those first."
+)
 NO_SUCH_REGION = OssErrorSpec("NoSuchRegion", 404, "The specified region does not exist.")
