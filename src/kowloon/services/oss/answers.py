@@ -29,12 +29,14 @@ def document(body: bytes) -> HttpResponse:
 
 
 def kept_headers(headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    if KEPT_HEADERS.keys().isdisjoint(headers):
+        return ()
     return tuple((spelled, headers[name]) for name, spelled in KEPT_HEADERS.items() if headers.get(name))
 
 
 def user_headers(headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     """The user's own metadata, in the order sent. At most 8 KB."""
-    found = tuple(item for item in headers.items() if item[0].startswith(USER_PREFIX))
+    found = tuple([item for item in headers.items() if item[0].startswith(USER_PREFIX)])
     if found:
         size_bytes = sum(len(name) - len(USER_PREFIX) + len(value.encode()) for name, value in found)
         if size_bytes > MOST_USER_BYTES:

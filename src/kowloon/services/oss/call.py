@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -78,6 +78,7 @@ class Call:
         "signed_in_query",
         "site",
         "wall",
+        "written",
     )
 
     address: Address
@@ -103,6 +104,8 @@ class Call:
         self.region = parts.default_region
         # The SHA-256 that was signed for the body, if one was.
         self.body_hash = ""
+        # What a writer's headers say of the object, once they were checked.
+        self.written: dict[str, Any] | None = None
         # Of the calls that arrive, how many are served.
         self.share = 1.0
         self._space: Space | None = None

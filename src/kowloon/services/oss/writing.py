@@ -22,7 +22,7 @@ OBJECT_ACLS = (DEFAULT_ACL, "private", "public-read", "public-read-write")
 
 def check_write(call: Call) -> None:
     """Refuses a write for what its headers say or what is there already; asked before the body and again after it."""
-    meta_fields(call)
+    call.written = meta_fields(call)
     check_overwrite(call)
 
 
@@ -49,7 +49,7 @@ def new_meta(call: Call, content: Content, **changes: Any) -> Meta:
         "md5": content.md5_base64,
         "modified": call.now,
         "order": call.space.next_order(),
-        **meta_fields(call),
+        **(call.written if call.written is not None else meta_fields(call)),
         **default_retention(call),
         **changes,
     }
