@@ -39,7 +39,7 @@ PROVIDERS: tuple[Provider, ...] = ("recorded", "ideal")
 REGION = "cn-hongkong"
 # Ids, hosts and turns in the provider's queues follow from it, so two runs tell the same story. With this one the
 # multi-zone database loses its primary at T+81, as the record has it, and gets its turn near the middle of the queue
-# (T+152 of T+81 to T+214): neither luck nor bad luck.
+# (T+143 of T+81 to T+214): neither luck nor bad luck.
 SEED = 5
 START_S = 60.0
 STOP_S = 30.0

@@ -106,11 +106,12 @@ class Outlook:
                     yield due / SECONDS_PER_MINUTE + _SLACK_MIN
 
     def _storage_moments(self, region: str) -> Iterable[float]:
-        """A zone's storage may change what it does and still serve every call."""
+        """A zone's storage may change what it does and still serve every call. That a fault starts or is changed is a
+        step of its own."""
         for zone in self._board.topology.zone_ids(region):
             for effect in self._board.effects_on(storage_node(zone)):
                 if effect.aspect is Aspect.STORAGE:
-                    yield from (moment / SECONDS_PER_MINUTE + _SLACK_MIN for moment in (effect.start, effect.end))
+                    yield effect.end / SECONDS_PER_MINUTE + _SLACK_MIN
 
     def _service_moments(self, region: str) -> Iterable[float]:
         names = services_of(self._board, region, 0.0)

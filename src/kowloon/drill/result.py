@@ -347,5 +347,6 @@ def _state(probe: ProbeResult, minute: float) -> str:
             if outage.is_measured and outage.end_min is not None:
                 return f"down for {duration(outage.measured_s)}"
             return f"down since T+{outage.start_min:.0f}{until}"
-    phase = _phase(probe, minute)
+    # Of what came later nothing could be seen yet.
+    phase = next((phase for phase in reversed(probe.phases) if phase.minute <= minute + 1.0), None)
     return "serving" if phase is None or classify(phase.settled) == "up" else f"{phase.settled:.0%} served"

@@ -49,13 +49,13 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def take(board: HealthBoard, view: HealthView) -> Picture:
-    """The picture of every zone that a fault ever touched, its halls, and every service."""
+    """The picture of every zone that a fault ever touched, its halls, and every service that one could reach."""
     places: dict[str, Place] = {}
     for zone in _touched_zones(board):
         for place in (zone, *board.topology.halls(zone)):
             places[place] = _place(view, place)
     services = {}
-    for name in board.nodes(view.now):
+    for name in view.concerned():
         state = view.service(name)
         services[name] = Service(state.state, state.share, next(iter(state.because), ""))
     return Picture(places=places, services=services, heat=_heat(board, view))

@@ -327,6 +327,25 @@ class HealthView:
                 return edge
         return None
 
+    def concerned(self) -> list[str]:
+        """Services that something declared broken could reach, by name, by place or by what they lean on; of all others
+        every call is served."""
+        topology = self.topology
+        places = {effect.node.partition("/")[0] for effect in self._all if topology.exists(effect.node)}
+        zones = {
+            zone for place in places for zone in (topology.zone_ids(place) if place in topology.regions else (place,))
+        }
+        touched = zones | {topology.region_of(zone) for zone in zones}
+        overlaid = {node.name for overlay in self._board.overlays() for node in overlay.nodes}
+        return [
+            name
+            for name, node in self._nodes.items()
+            if name in overlaid
+            or name in self._edges
+            or self._board.effects_on(name)
+            or any(place.partition("/")[0] in touched for place in node.places)
+        ]
+
     def policy(self, node: str, aspect: Aspect) -> Effect | None:
         """How the provider behaves now (failover by hand, evacuation under way), or None: at once, by itself.
         Of several the one that started last holds."""
@@ -352,7 +371,7 @@ class HealthView:
         heated = sorted({effect.node for effect in self._active if effect.aspect is Aspect.TEMPERATURE})
         halls = {hall: round(self.temperature_c(hall) or 0.0, 1) for hall in heated}
         services = {}
-        for name in self._nodes:
+        for name in self.concerned():
             state_of = self.service(name)
             if state_of.state != "ok":
                 services[name] = {

@@ -48,8 +48,10 @@ class StorageZones:
 
     def _wanted(self, view: HealthView) -> dict[str, tuple[str, float]]:
         found = {}
-        for zone in self._touched(view.now):
-            node = storage_node(zone)
+        for node in view.concerned():
+            zone = zone_of_storage(node)
+            if zone is None:
+                continue
             impaired = [
                 effect.value
                 for effect in self._board.effects_on(node)
@@ -62,15 +64,6 @@ class StorageZones:
                 slowest = max((float(value["delay_s"]) for value in impaired), default=0.0)
                 found[zone] = (mode, slowest if mode == ZoneMode.SLOW.value else 0.0)
         return found
-
-    def _touched(self, now: float) -> set[str]:
-        """Zones that anything declared broken could reach: by place, by name, or by what their servers lean on."""
-        topology = self._board.topology
-        nodes = {effect.node for effect in self._board.effects()} | set(self._board.edges(now))
-        places = {zone_of_storage(node) or node.partition("/")[0] for node in nodes}
-        regions = places & topology.regions.keys()
-        zones = {zone for region in regions for zone in topology.zone_ids(region)}
-        return zones | {place for place in places if topology.is_zone(place)}
 
     def _lose(self, zone: str) -> None:
         """Begun before anything else can happen on this loop. Once more after a restart: nothing was written since."""
