@@ -63,3 +63,10 @@ INVALID_INVENTORY_TARGET = OssErrorSpec(
 TOO_MANY_INVENTORIES = OssErrorSpec(
     "InventoryExceedLimit", 400, "The number of inventory configurations is beyond the limit of {most}."
 )
+
+# Metadata queries ---------------------------------------------------------------------------------------------------
+META_QUERY_EXISTS = OssErrorSpec("MetaQueryAlreadyExist", 400, "Metadata queries of the bucket are open already.")
+NO_SUCH_META_QUERY = OssErrorSpec("MetaQueryNotExist", 404, "Metadata queries of the bucket are not open.")
+SEMANTIC_QUERY_NOT_BUILT = OssErrorSpec(
+    "NotBuiltInKowloon", 501, "Queries by meaning (mode=semantic) are not built in Kowloon; mode=basic is."
+)
