@@ -47,6 +47,7 @@ from kowloon.services.ecs.reconcile import InstanceStatus
 from kowloon.services.ecs.resources import Image
 from kowloon.services.oss.access_logs import AccessLogs
 from kowloon.services.oss.actions import oss
+from kowloon.services.oss.async_fetch_run import FetchRuns
 from kowloon.services.oss.call import Parts as ObjectParts
 from kowloon.services.oss.callback_sender import CallbackSender
 from kowloon.services.oss.chain import ObjectChain
@@ -270,6 +271,7 @@ class Cloud:
         self.access_logs = AccessLogs(object_parts)
         self.objects = ObjectChain(object_parts, self.access_logs)
         self.runtime.add(self.access_logs)
+        self.runtime.add(FetchRuns(object_parts, self._new_dialler()))
         self.runtime.add(InventoryRuns(object_parts))
         self.runtime.add(LifecycleRuns(object_parts))
         self.runtime.add(ReplicationRuns(object_parts))

@@ -15,7 +15,7 @@ import contextlib
 import ipaddress
 import socket
 import ssl
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -54,6 +54,17 @@ class Reply(NamedTuple):
     body: bytes
 
 
+class _Asked(NamedTuple):
+    """One request. `step_s`: for each step of it, such as to connect, or the next piece of the answer."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+    step_s: float
+    most_bytes: int
+
+
 class Dialler:
     """`own_ports`: those that this cloud listens on now. `networks`: private ones that may be reached, besides loopback
     and the Internet. `trust` makes what certificates are checked with, the public roots by default."""
@@ -82,28 +93,53 @@ class Dialler:
         """`timeout_s`: for all of it. A `host` header may be given; it changes nothing about where is connected to.
         Without `send_sni` the handshake does not say which name is meant, and so the certificate's is not compared.
         Raises DialError."""
+        pieces: list[bytes] = []
+        asked = _Asked("POST", url, {"content-length": str(len(body)), **headers}, body, timeout_s, most_bytes)
         try:
             async with asyncio.timeout(timeout_s):
-                return await self._exchange(url, headers, body, timeout_s, most_bytes, send_sni)
+                reply = await self._exchange(asked, pieces.append, send_sni)
         except TimeoutError:
             raise DialTimeout(f"no answer within {timeout_s:g} s") from None
+        return reply._replace(body=b"".join(pieces))
 
-    async def _exchange(
-        self, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float, most_bytes: int, send_sni: bool
+    async def fetch(
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        take: Callable[[bytes], Awaitable[None] | None],
+        *,
+        timeout_s: float,
+        idle_s: float,
+        most_bytes: int,
     ) -> Reply:
+        """GET. The body goes to `take` as it comes, which says what to wait for before the next piece; the reply's own
+        is empty. Of an answer other than 200 nothing is read, and redirects are not followed. `idle_s`: for each step
+        of it. Raises DialError, and what `take` does."""
+        asked = _Asked("GET", url, headers, b"", idle_s, most_bytes)
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await self._exchange(asked, take, send_sni=True)
+        except TimeoutError:
+            raise DialTimeout(f"not all of the answer within {timeout_s:g} s") from None
+
+    async def _exchange(self, asked: _Asked, take: Callable[[bytes], Awaitable[None] | None], send_sni: bool) -> Reply:
         import httpcore
 
-        check_url(url)
-        extensions = {"timeout": dict.fromkeys(("connect", "read", "write", "pool"), timeout_s)}
+        check_url(asked.url)
+        extensions = {"timeout": dict.fromkeys(("connect", "read", "write", "pool"), asked.step_s)}
         context = await self._context(send_sni)
         try:
             backend = _guarded(self, send_sni)
             async with httpcore.AsyncConnectionPool(ssl_context=context, network_backend=backend) as pool:
-                asked = [("content-length", str(len(body))), *headers.items()]
-                async with pool.stream("POST", url, headers=asked, content=body, extensions=extensions) as answer:
-                    return await _read(answer, most_bytes)
+                headers, body = list(asked.headers.items()), asked.body or None
+                async with pool.stream(
+                    asked.method, asked.url, headers=headers, content=body, extensions=extensions
+                ) as answer:
+                    if asked.method == "GET" and answer.status != 200:
+                        return Reply(answer.status, {}, b"")
+                    return await _read(answer, take, asked.most_bytes)
         except httpcore.TimeoutException:
-            raise DialTimeout(f"no answer within {timeout_s:g} s") from None
+            raise DialTimeout(f"no answer within {asked.step_s:g} s") from None
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.UnsupportedProtocol, OSError) as problem:
             raise DialError(f"no answer: {problem}") from problem
 
@@ -228,13 +264,14 @@ def _guarded(dialler: Dialler, send_sni: bool) -> httpcore.AsyncNetworkBackend:
     return Guarded()
 
 
-async def _read(answer: httpcore.Response, most_bytes: int) -> Reply:
+async def _read(answer: httpcore.Response, take: Callable[[bytes], Awaitable[None] | None], most_bytes: int) -> Reply:
     headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in answer.headers}
-    pieces: list[bytes] = []
     size_bytes = 0
     async for piece in answer.aiter_stream():
         size_bytes += len(piece)
         if size_bytes > most_bytes:
             raise AnswerTooLarge(f"the answer is longer than {most_bytes} bytes")
-        pieces.append(piece)
-    return Reply(answer.status, headers, b"".join(pieces))
+        room = take(piece)
+        if room is not None:
+            await room
+    return Reply(answer.status, headers, b"")

@@ -16,7 +16,13 @@ import msgspec
 from kowloon.engines.dialler import check_url
 from kowloon.services.oss import answers
 from kowloon.services.oss.call import Call
-from kowloon.services.oss.callback_sender import PUBLIC_KEY_HOST, PUBLIC_KEY_PATH, CallbackFailed, Posting
+from kowloon.services.oss.callback_sender import (
+    PUBLIC_KEY_HOST,
+    PUBLIC_KEY_PATH,
+    CallbackFailed,
+    CallbackSender,
+    Posting,
+)
 from kowloon.services.oss.post_errors import (
     CALLBACK_BODY,
     CALLBACK_BODY_TYPE,
@@ -180,29 +186,36 @@ async def _call_back(call: Call, callback: Callback, meta: Meta, later: Later) -
     await later.done
     stored = later.response
     headers = [pair for pair in stored.headers if pair[0] not in ("Content-Type", "Location")]
-    body = _filled(callback, await _values(call, callback, meta)).encode()
-    why = ""
-    for url in callback.urls:
-        posting = Posting(
-            url,
-            callback.host,
-            callback.body_type,
-            body,
-            callback.send_sni,
-            _key_url(call),
-            call.request_id,
-            call.bucket.id,
-        )
-        try:
-            answer = await call.parts.callbacks.post(posting)
-        except CallbackFailed as problem:
-            why = str(problem)
-        else:
-            return HttpResponse(200, answer, headers=headers, content_type=JSON_TYPE)
-    raise CALLBACK_FAILED.error(why=why, headers=dict(headers))
+    teller = Teller(call.parts.callbacks, key_url(call), call.request_id, call.bucket.id)
+    try:
+        answer = await teller.tell(callback, await _values(call, callback, meta))
+    except CallbackFailed as problem:
+        raise CALLBACK_FAILED.error(why=str(problem), headers=dict(headers)) from None
+    return HttpResponse(200, answer, headers=headers, content_type=JSON_TYPE)
 
 
-def _key_url(call: Call) -> str:
+class Teller(NamedTuple):
+    """Calls back about one request on one bucket."""
+
+    sender: CallbackSender
+    key_url: str
+    request_id: str
+    bucket: str
+
+    async def tell(self, callback: Callback, values: dict[str, str | int]) -> bytes:
+        """What the first of its servers says that takes it. Raises CallbackFailed, of the last one."""
+        body = _filled(callback, values).encode()
+        failed = CallbackFailed("No server is named.")
+        for url in callback.urls:
+            posting = Posting(url, callback.host, callback.body_type, body, callback.send_sni, *self[1:])
+            try:
+                return await self.sender.post(posting)
+            except CallbackFailed as problem:
+                failed = problem
+        raise failed
+
+
+def key_url(call: Call) -> str:
     """Where the public key is: at the vendor's host for those who reach this cloud as if it were the vendor's, at
     this cloud's own address for those who name that."""
     request = call.request

@@ -64,6 +64,12 @@ TOO_MANY_INVENTORIES = OssErrorSpec(
     "InventoryExceedLimit", 400, "The number of inventory configurations is beyond the limit of {most}."
 )
 
+# Fetching -----------------------------------------------------------------------------------------------------------
+NO_SUCH_FETCH_TASK = OssErrorSpec("NoSuchAsyncFetchTask", 404, "The specified async fetch task does not exist.")
+TOO_MANY_FETCH_TASKS = OssErrorSpec(
+    "TooManyAsyncFetchTasks", 400, "The number of async fetch tasks under way is beyond the limit of {most}."
+)
+
 # Metadata queries ---------------------------------------------------------------------------------------------------
 META_QUERY_EXISTS = OssErrorSpec("MetaQueryAlreadyExist", 400, "Metadata queries of the bucket are open already.")
 NO_SUCH_META_QUERY = OssErrorSpec("MetaQueryNotExist", 404, "Metadata queries of the bucket are not open.")

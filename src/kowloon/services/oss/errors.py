@@ -93,6 +93,7 @@ INVALID_RANGE = OssErrorSpec("InvalidRange", 416, "The requested range cannot be
 FILE_EXISTS = OssErrorSpec(
     "FileAlreadyExists", 409, "The object you specified already exists and can not be overwritten."
 )
+OBJECT_EXISTS = OssErrorSpec("ObjectAlreadyExists", 400, "The object you specified already exists.")
 FILE_IMMUTABLE = OssErrorSpec("FileImmutable", 409, "The object you specified is immutable.")
 INVALID_OBJECT_STATE = OssErrorSpec("InvalidObjectState", 403, "The operation is not valid for the object's state")
 OPERATION_NOT_SUPPORTED = OssErrorSpec("OperationNotSupported", 400, "The operation is not supported for this resource")
