@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator
@@ -141,7 +142,7 @@ class Job:
         except TimeoutError:
             await self.close()
             raise JobError(f"not done within {self._timeout_s:g} s") from None
-        except (asyncio.IncompleteReadError, OSError):
+        except (EOFError, OSError):
             await self.close()
             raise JobError("the process of the job has ended") from None
         if kind == PIECE:
@@ -165,30 +166,22 @@ class Job:
 
 
 class _Process:
-    """A worker. `reader` has what it writes."""
+    """A worker. What it writes comes through a socket: one owner, who closes it once."""
 
-    def __init__(
-        self, process: subprocess.Popen[bytes], reader: asyncio.StreamReader, transport: asyncio.ReadTransport
-    ) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], replies: socket.socket) -> None:
         self._process = process
-        self._reader = reader
-        self._transport = transport
+        self._replies = replies
         self._timer: asyncio.TimerHandle | None = None
         self._ending: asyncio.Task[None] | None = None
         self._writing: asyncio.Future[None] | None = None
 
     @classmethod
     async def start(cls) -> _Process:
-        process = await asyncio.to_thread(_spawn)
-        assert process.stdout is not None
-        reader = asyncio.StreamReader(limit=MOST_FRAME_BYTES)
-        loop = asyncio.get_running_loop()
-        transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), process.stdout)
-        return cls(process, reader, transport)
+        return cls(*await asyncio.to_thread(_spawn))
 
     @property
     def is_alive(self) -> bool:
-        return self._process.poll() is None and not self._reader.at_eof()
+        return self._process.poll() is None
 
     async def ask(self, function: str, argument: bytes, source: Iterable[bytes | list[FileSlice]]) -> None:
         await self._write(iter([function.encode(), argument]))
@@ -207,8 +200,17 @@ class _Process:
             raise JobError("the process of the job has ended") from None
 
     async def reply(self) -> tuple[bytes, bytes]:
-        head = await self._reader.readexactly(1 + LENGTH.size)
-        return head[:1], await self._reader.readexactly(LENGTH.unpack(head[1:])[0])
+        head = await self._receive(1 + LENGTH.size)
+        return head[:1], await self._receive(LENGTH.unpack(head[1:])[0])
+
+    async def _receive(self, size_bytes: int) -> bytes:
+        loop, received = asyncio.get_running_loop(), bytearray()
+        while len(received) < size_bytes:
+            piece = await loop.sock_recv(self._replies, size_bytes - len(received))
+            if not piece:
+                raise EOFError
+            received += piece
+        return bytes(received)
 
     def keep_for(self, idle_s: float, forget: Callable[[_Process], None]) -> None:
         def end() -> None:
@@ -225,8 +227,9 @@ class _Process:
     async def end(self) -> None:
         self.keep_no_longer()
         self._process.kill()
-        self._transport.close()
         await asyncio.to_thread(self._process.wait)
+        # Whoever still waits for a reply has seen its end by now.
+        self._replies.close()
         if self._writing is not None:
             # Its descriptor is not closed under it; whoever reads is gone, so it ends.
             await asyncio.wait([self._writing])
@@ -235,16 +238,20 @@ class _Process:
             self._process.stdin.close()
 
 
-def _spawn() -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        # Not as a script of its own: what functions raise must be what it catches.
-        [sys.executable, "-I", "-c", "from kowloon.engines.job_worker import main; main()"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env={"PATH": os.defpath, "LANG": "C.UTF-8", "HOME": "/nonexistent", "OMP_NUM_THREADS": "1"},
-        start_new_session=True,
-    )
+def _spawn() -> tuple[subprocess.Popen[bytes], socket.socket]:
+    ours, theirs = socket.socketpair()
+    with theirs:
+        process = subprocess.Popen(
+            # Not as a script of its own: what functions raise must be what it catches.
+            [sys.executable, "-I", "-c", "from kowloon.engines.job_worker import main; main()"],
+            stdin=subprocess.PIPE,
+            stdout=theirs.fileno(),
+            stderr=subprocess.DEVNULL,
+            env={"PATH": os.defpath, "LANG": "C.UTF-8", "HOME": "/nonexistent", "OMP_NUM_THREADS": "1"},
+            start_new_session=True,
+        )
+    ours.setblocking(False)
+    return process, ours
 
 
 def _pieces(source: bytes | list[FileSlice]) -> Iterator[bytes]:
