@@ -189,7 +189,7 @@ class ObjectChain:
             return
         if address.region and address.region != bucket.region and call.operation.name != "PutBucket":
             endpoint = f"{bucket.location}.aliyuncs.com"
-            raise WRONG_ENDPOINT.error(extra={"Bucket": bucket.id, "Endpoint": endpoint})
+            raise WRONG_ENDPOINT.error(extra={"Bucket": address.bucket, "Endpoint": endpoint})
         if address.style == "virtual":
             check_endpoint(self._parts.store, call.request.host, bucket)
         call.region = bucket.region

@@ -36,7 +36,7 @@ from kowloon.store.store import Transaction
 from kowloon.wire.http import HttpResponse
 from kowloon.wire.oss.xml import Content, Node, document, elements
 
-_SLICE: Final = 500
+_SLICE: Final = 250
 _USUAL_RESULTS: Final = 100
 _MOST_RESULTS: Final = 200
 _MOST_AGGREGATIONS: Final = 5
