@@ -18,6 +18,7 @@ import pytest
 from kowloon.engines.blob.base import ZoneMode
 from kowloon.services.oss.resources import Bucket
 from tests.conftest import REGION
+from tests.services.oss.callers import policy, role, statement, stranger
 from tests.services.oss.parts import Owner
 from tests.services.parts import other_account
 
@@ -340,3 +341,26 @@ def test_a_zone_that_is_out(alone: Owner) -> None:
     for body in (b"small", b"x" * 1_000_000):
         status, code, _ = error_of(post(alone, bucket.bucket_name, fields, body))
         assert (status, code) == (503, "ServiceUnavailable")
+
+
+def test_roles_post_with_their_token(owner: Owner, bucket: oss2.Bucket) -> None:
+    poster = role(owner, "poster-of-forms", "AdministratorAccess")
+    for sign in (signed_v1, signed_v4):
+        fields = {"key": "k", **sign(poster, encoded([])), "x-oss-security-token": poster.token}
+        assert post(owner, bucket.bucket_name, fields).status_code == 204
+        del fields["x-oss-security-token"]
+        assert error_of(post(owner, bucket.bucket_name, fields))[:2] == (403, "InvalidAccessKeyId")
+        fields["x-oss-security-token"] = "another"
+        assert error_of(post(owner, bucket.bucket_name, fields))[:2] == (403, "InvalidSecurityToken")
+
+
+def test_a_form_may_no_more_than_an_upload(owner: Owner, bucket: oss2.Bucket) -> None:
+    bucket.put_bucket_policy(policy(statement("Allow", "oss:PutObject", bucket)))
+    guest = stranger(owner)
+    fields = {"key": "k", **signed_v1(guest, encoded([]))}
+    assert post(owner, bucket.bucket_name, fields).status_code == 204
+    for name, value in (("x-oss-tagging", "a=1"), ("x-oss-object-acl", "public-read")):
+        assert error_of(post(owner, bucket.bucket_name, {**fields, name: value}))[:2] == (403, "AccessDenied")
+    bucket.put_bucket_policy(policy(statement("Deny", "oss:PutObject", bucket)))
+    own = {"key": "k", **signed_v1(owner, encoded([]))}
+    assert error_of(post(owner, bucket.bucket_name, own))[:2] == (403, "AccessDenied")

@@ -528,7 +528,7 @@ def test_texts_stay_texts(bucket: oss2.Bucket, text: str) -> None:
     bucket.put_object("odd.json", json.dumps({text: 1, "other": 2}))
     name = text.replace('"', '""')
     assert lines(bucket, f'select "{name}" from ossobject', "odd.json") == [{text: 1}]
-    assert select(bucket, f"select _2 from ossobject where _1 like '{quoted}'", "odd.csv") in ("1\n", "")
+    assert select(bucket, f"select _2 from ossobject where _1 like '{quoted}'", "odd.csv") == "1\n"
 
 
 def test_the_database_is_locked(tmp_path: Path) -> None:
