@@ -32,10 +32,28 @@ def test_every_action_is_called_by_a_test(product: Product) -> None:
     assert not untested
 
 
+# What oss2 calls by another name than the API reference does.
+OTHER_NAMES = {
+    "PutBucketTags": "put_bucket_tagging",
+    "GetBucketTags": "get_bucket_tagging",
+    "DeleteBucketTags": "delete_bucket_tagging",
+    "PutCname": "put_bucket_cname",
+    "ListCname": "list_bucket_cname",
+    "DeleteCname": "delete_bucket_cname",
+    "CreateCnameToken": "create_bucket_cname_token",
+    "GetCnameToken": "get_bucket_cname_token",
+    "PutStyle": "put_bucket_style",
+    "GetStyle": "get_bucket_style",
+    "ListStyle": "list_bucket_style",
+    "DeleteStyle": "delete_bucket_style",
+}
+
+
 def test_every_operation_of_the_object_store_is_called_by_a_test() -> None:
     text = "\n".join(path.read_text(encoding="utf-8") for path in sorted((TESTS / "services" / "oss").rglob("*.py")))
     spelt = text.replace("_", "").lower()
-    assert not [name for name in oss.built if name.lower() not in spelt]
+    called = {name for name in oss.built if name.lower() in spelt or OTHER_NAMES.get(name, "?") in text}
+    assert set(oss.built) == called
 
 
 def test_every_operation_of_the_object_store_is_one_of_the_vendors() -> None:
