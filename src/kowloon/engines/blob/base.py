@@ -12,7 +12,8 @@ for `settled` first, or a crash could take back what a client has seen.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AbstractContextManager
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
@@ -118,6 +119,19 @@ class BlobWriter(Protocol):
         ...
 
 
+class Watch(Protocol):
+    """A range of entries that is read in slices, between which other calls go on."""
+
+    @property
+    def changed(self) -> bool:
+        """Whether something in the range may be otherwise by now than it was read."""
+        ...
+
+    def slices(self) -> AsyncIterator[list[Entry]]:
+        """All entries of the range in order, once. Whoever waits between them asks for `changed` at the end."""
+        ...
+
+
 class Volume(Protocol):
     """The space of one bucket. Raises ZoneUnavailable where too few zones are left for the call."""
 
@@ -134,9 +148,14 @@ class Volume(Protocol):
         """Keys and values alone, forward: for lists of thousands, at half the cost."""
         ...
 
-    def commit(self, changes: Sequence[Change]) -> asyncio.Future[None]:
+    def watch(self, start: bytes, end: bytes) -> AbstractContextManager[Watch]:
+        """For ranges of thousands of entries, and commits that build on them."""
+        ...
+
+    def commit(self, changes: Sequence[Change], watch: Watch | None = None) -> asyncio.Future[None]:
         """All changes or none, after everything that was submitted before. The future ends when a quorum has them
-        (on disk if the store is durable), or with a BlobError: then whether they happened is not known yet."""
+        (on disk if the store is durable), or with a BlobError: then whether they happened is not known yet. What an
+        unchanged `watch` has read is not looked up again."""
         ...
 
     def pending(self, key: bytes) -> bool:
