@@ -49,3 +49,19 @@ def test_copies_between_a_zone_that_is_out_and_three(broken: tuple[Stock, Stock]
         )
     with pytest.raises(oss2.exceptions.NotFound):
         redundant.bucket.head_object("x")
+
+
+def test_a_zone_that_goes_out_in_the_middle_of_a_body(alone: Owner) -> None:
+    bucket = alone.bucket()
+    storage = alone.cloud.cloud.storage
+
+    def body() -> Iterator[bytes]:
+        yield bytes(1_000_000)
+        alone.cloud.call(lambda: storage.set_mode("cn-hongkong-c", ZoneMode.STOPPED))
+        for _ in range(8):
+            yield bytes(1_000_000)
+
+    bucket.enable_crc = False
+    refused(lambda: bucket.put_object("key", body()), 503, "ServiceUnavailable")
+    alone.cloud.call(lambda: storage.set_mode("cn-hongkong-c", ZoneMode.SERVING))
+    refused(lambda: bucket.get_object("key"), 404, "NoSuchKey")

@@ -27,8 +27,19 @@ class UploadReceiver:
         self._writer: BlobWriter = call.space.volume.writer()
         self._sha256 = hashlib.sha256() if call.body_hash else None
         self._size_bytes = 0
+        # What went wrong before the end: the rest is read and forgotten, and then it is the answer.
+        self._problem: Exception | None = None
 
     def write(self, piece: bytes) -> None:
+        if self._problem is not None:
+            return
+        try:
+            self._keep(piece)
+        except Exception as problem:
+            self._problem = problem
+            self._writer.abort()
+
+    def _keep(self, piece: bytes) -> None:
         self._size_bytes += len(piece)
         if self._size_bytes > MOST_OBJECT_BYTES:
             raise ENTITY_TOO_LARGE.error(extra={"MaxSizeAllowed": str(MOST_OBJECT_BYTES)})
@@ -37,17 +48,20 @@ class UploadReceiver:
         self._writer.write(piece)
 
     def room(self) -> Awaitable[None] | None:
-        return self._writer.room()
+        return self._writer.room() if self._problem is None else None
 
     def finish(self) -> HttpResponse | Awaitable[HttpResponse]:
         return self._complete(self._call, self.stored())
 
     def abort(self) -> None:
-        self._writer.abort()
+        if self._problem is None:
+            self._writer.abort()
 
     async def stored(self) -> HttpResponse:
         """The operation's own answer, once all bytes are kept and what it changed is acknowledged."""
         call = self._call
+        if self._problem is not None:
+            raise self._problem
         try:
             content = content_of_blob(await self._writer.finish())
             check_digest(call.headers, content)
