@@ -45,16 +45,16 @@ from kowloon.services.ecs.command_runs import CommandRuns
 from kowloon.services.ecs.image_data import ImageData
 from kowloon.services.ecs.reconcile import InstanceStatus
 from kowloon.services.ecs.resources import Image
-from kowloon.services.oss.access_logs import AccessLogs
 from kowloon.services.oss.actions import oss
-from kowloon.services.oss.async_fetch_run import FetchRuns
 from kowloon.services.oss.call import Parts as ObjectParts
-from kowloon.services.oss.callback_sender import CallbackSender
 from kowloon.services.oss.chain import ObjectChain
-from kowloon.services.oss.inventory_run import InventoryRuns
-from kowloon.services.oss.lifecycle_run import LifecycleRuns
-from kowloon.services.oss.replication_run import ReplicationRuns
+from kowloon.services.oss.runs.access_logs import AccessLogs
+from kowloon.services.oss.runs.inventory_run import InventoryRuns
+from kowloon.services.oss.runs.lifecycle_run import LifecycleRuns
+from kowloon.services.oss.runs.replication_run import ReplicationRuns
 from kowloon.services.oss.space import Versions
+from kowloon.services.oss.uploads.async_fetch_run import FetchRuns
+from kowloon.services.oss.uploads.callback_sender import CallbackSender
 from kowloon.services.oss.zones import StorageZones
 from kowloon.services.ram.actions import ram
 from kowloon.services.ram.credentials import StoredCredentials

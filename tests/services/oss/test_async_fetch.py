@@ -16,9 +16,9 @@ import pytest
 from oss2.models import AsyncFetchTaskConfiguration
 
 from kowloon.engines.blob.base import ZoneMode
-from kowloon.services.oss.async_fetch import MOST_UNDER_WAY, FetchTask
-from kowloon.services.oss.async_fetch_run import FetchRuns
 from kowloon.services.oss.resources import Bucket
+from kowloon.services.oss.uploads.async_fetch import MOST_UNDER_WAY, FetchTask
+from kowloon.services.oss.uploads.async_fetch_run import FetchRuns
 from kowloon.store.store import Transaction
 from tests.services.oss.callers import policy, role, same, stranger
 from tests.services.oss.parts import Owner, refused

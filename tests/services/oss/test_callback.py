@@ -222,7 +222,7 @@ def test_when_the_server_fails_the_object_is_stored(owner: Owner, server: Callba
 
 
 def test_a_server_that_is_silent(owner: Owner, server: CallbackServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kowloon.services.oss.callback_sender.TIMEOUT_S", 0.2)
+    monkeypatch.setattr("kowloon.services.oss.uploads.callback_sender.TIMEOUT_S", 0.2)
     silence = threading.Event()
     server.before = lambda: silence.wait(10) and None
     try:

@@ -13,9 +13,10 @@ import pytest
 from oss2.models import BucketVersioningConfig, PartInfo
 
 from kowloon.engines.blob.base import Put, Volume
-from kowloon.services.oss import keys, multipart
+from kowloon.services.oss import keys
 from kowloon.services.oss.content import content_of
-from kowloon.services.oss.multipart import encode
+from kowloon.services.oss.objects import multipart
+from kowloon.services.oss.objects.multipart import encode
 from kowloon.services.oss.resources import Bucket, Part
 from tests.services.oss.parts import Owner, refused, refused_v2
 from tests.services.parts import other_account

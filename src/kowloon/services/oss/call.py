@@ -13,11 +13,11 @@ from kowloon.core.events import EventBus
 from kowloon.core.ids import Ids
 from kowloon.engines.blob.base import ObjectStorage
 from kowloon.engines.jobs import Jobs
-from kowloon.services.oss.callback_sender import CallbackSender
 from kowloon.services.oss.errors import MALFORMED_XML, NO_SUCH_BUCKET
 from kowloon.services.oss.product import UNIDENTIFIED
 from kowloon.services.oss.resources import Bucket
 from kowloon.services.oss.space import Space, Versions
+from kowloon.services.oss.uploads.callback_sender import CallbackSender
 from kowloon.store.store import Store
 from kowloon.topology.health import HealthBoard
 from kowloon.wire.http import HttpRequest
@@ -25,8 +25,8 @@ from kowloon.wire.oss.addressing import Address
 from kowloon.wire.oss.xml import Node, parse
 
 if TYPE_CHECKING:
-    from kowloon.services.oss.access_point_policy import AccessPoint
-    from kowloon.services.oss.website import Website
+    from kowloon.services.oss.access.access_point_policy import AccessPoint
+    from kowloon.services.oss.sites.website import Website
 
 
 class Parts(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,10 +17,11 @@ from kowloon.core import limits
 from kowloon.core.errors import ApiError
 from kowloon.core.events import RequestEvent
 from kowloon.engines.blob.base import BlobError, ZoneReadOnly, ZoneUnavailable
-from kowloon.services.oss import access, cors, keys, site
-from kowloon.services.oss.access_logs import AccessLogs
-from kowloon.services.oss.access_point_policy import ALIAS_SUFFIX, enter
+from kowloon.services.oss import keys
+from kowloon.services.oss.access import access
+from kowloon.services.oss.access.access_point_policy import ALIAS_SUFFIX, enter
 from kowloon.services.oss.actions import oss
+from kowloon.services.oss.buckets.transfer_acceleration import check_endpoint
 from kowloon.services.oss.call import Call, Parts
 from kowloon.services.oss.content import check_body_hash, check_digest, content_of
 from kowloon.services.oss.errors import (
@@ -48,7 +49,8 @@ from kowloon.services.oss.product import Answer, Body, Later, Level
 from kowloon.services.oss.published import not_built
 from kowloon.services.oss.receiver import UploadReceiver
 from kowloon.services.oss.resources import Bucket, Domain
-from kowloon.services.oss.transfer_acceleration import check_endpoint
+from kowloon.services.oss.runs.access_logs import AccessLogs
+from kowloon.services.oss.sites import cors, site
 from kowloon.services.oss.zones import storage_share
 from kowloon.wire.http import BodyReceiver, HttpRequest, HttpResponse
 from kowloon.wire.oss.addressing import locate, parse_query, valid_bucket_name, valid_object_name

@@ -1,0 +1,1 @@
+"""Who may do what: ACLs, policies, blocks, access points, referers."""

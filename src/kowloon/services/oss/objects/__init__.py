@@ -1,0 +1,1 @@
+"""Objects themselves: written, read, listed, copied, deleted, kept."""

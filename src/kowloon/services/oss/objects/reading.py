@@ -1,0 +1,225 @@
+"""Finding and sending what is stored: the version that is meant, its range, its bytes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+
+import msgspec
+
+from kowloon.engines.blob.base import Blob, Entry, Volume
+from kowloon.services.oss import answers
+from kowloon.services.oss.access import access
+from kowloon.services.oss.call import Call
+from kowloon.services.oss.errors import (
+    ANONYMOUS_OVERRIDE,
+    INVALID_OBJECT_STATE,
+    INVALID_TARGET_TYPE,
+    MARKER_BY_ID,
+    NO_SUCH_KEY,
+    NO_SUCH_VERSION,
+    NOT_MODIFIED,
+    PRECONDITION_FAILED,
+    SYMLINK_TARGET_MISSING,
+)
+from kowloon.services.oss.objects.writing import ARCHIVED
+from kowloon.services.oss.product import Answer, Later
+from kowloon.services.oss.resources import NULL_VERSION, Meta
+from kowloon.services.oss.runs.lifecycle import lifecycle_headers
+from kowloon.services.oss.space import Stored
+from kowloon.wire.http import FileSlice, HttpResponse
+from kowloon.wire.oss.headers import Outcome, evaluate_conditions, parse_range
+
+SYMLINK = "Symlink"
+APPENDABLE = "Appendable"
+# Answers of at most this many bytes are made in memory.
+HELD_BYTES = 64 * 1024
+# A stored page that is served from a host which other pages share must not act as one of them.
+_ISOLATED = [("Content-Security-Policy", "sandbox"), ("X-Content-Type-Options", "nosniff")]
+_OVERRIDES = {
+    "response-content-type": "Content-Type",
+    "response-content-language": "Content-Language",
+    "response-expires": "Expires",
+    "response-cache-control": "Cache-Control",
+    "response-content-disposition": "Content-Disposition",
+    "response-content-encoding": "Content-Encoding",
+}
+
+
+def wanted(call: Call) -> Stored:
+    """The version that is asked for. 404 NoSuchKey or NoSuchVersion; a delete marker says that it is one."""
+    version_id = call.version_id
+    stored = call.space.version(call.key, version_id) if version_id else call.space.current(call.key)
+    if stored is None:
+        if version_id:
+            raise NO_SUCH_VERSION.error(extra={"Key": call.key, "VersionId": version_id})
+        raise NO_SUCH_KEY.error(extra={"Key": call.key})
+    if stored.meta.marker:
+        headers = {"x-oss-delete-marker": "true", "x-oss-version-id": stored.version_id}
+        if version_id:
+            raise MARKER_BY_ID.error(
+                headers=headers, extra={"Method": call.request.method, "ResourceType": "DeleteMarker"}
+            )
+        raise NO_SUCH_KEY.error(headers=headers, extra={"Key": call.key})
+    return stored
+
+
+def followed(call: Call, stored: Stored) -> Stored:
+    """What a symlink leads to, or the object itself."""
+    if stored.meta.type != SYMLINK:
+        return stored
+    key = stored.meta.symlink_target
+    target = call.space.current(key)
+    if target is None or target.meta.marker:
+        raise SYMLINK_TARGET_MISSING.error(extra={"Key": call.key})
+    if target.meta.type == SYMLINK:
+        raise INVALID_TARGET_TYPE.error(extra={"Key": call.key})
+    access.check(call, "GetObject", call.bucket, key, "read")
+    return target
+
+
+def seen(link: Stored, stored: Stored) -> Meta:
+    """What is said about an object: through a symlink its content is the target's, everything else the link's own."""
+    if link is stored:
+        return stored.meta
+    own, target = link.meta, stored.meta
+    return msgspec.structs.replace(
+        own,
+        etag=target.etag,
+        size_bytes=target.size_bytes,
+        crc64=target.crc64,
+        md5=target.md5,
+        modified=max(own.modified, target.modified),
+    )
+
+
+def check_readable(call: Call, meta: Meta, key: str) -> None:
+    """403 InvalidObjectState for the bytes of an archived object that is not restored."""
+    if meta.storage_class in ARCHIVED and not meta.restore_ready_at <= call.now < meta.restore_until:
+        raise INVALID_OBJECT_STATE.error(extra={"ObjectName": key})
+
+
+def check_conditions(headers: Mapping[str, str], meta: Meta, prefix: str = "") -> None:
+    """If-Match and its kin: 412 or 304. `prefix` for those about the source of a copy."""
+    outcome = evaluate_conditions(headers, meta.etag, meta.modified, prefix)
+    if outcome is Outcome.FAILED:
+        raise PRECONDITION_FAILED.error(extra={"Condition": "If-Match"})
+    if outcome is Outcome.NOT_MODIFIED:
+        raise NOT_MODIFIED.error(headers={"ETag": f'"{meta.etag}"'})
+
+
+def overrides(call: Call) -> dict[str, str]:
+    """Response headers that the query sets; only who signed may set them."""
+    found = {_OVERRIDES[name]: value for name, value in call.query.items() if name in _OVERRIDES}
+    if found and call.anonymous:
+        raise ANONYMOUS_OVERRIDE.error()
+    return found
+
+
+def described(call: Call, meta: Meta) -> list[tuple[str, str]]:
+    """The headers of GET and HEAD. A version from before versioning says so only where there are others."""
+    headers = answers.described(meta)
+    if call.bucket.versioning and not meta.version_id:
+        headers.append(("x-oss-version-id", NULL_VERSION))
+    if meta.restore_ready_at:
+        headers += answers.restored(meta, call.now)
+    headers += lifecycle_headers(call, call.key, meta)
+    return headers
+
+
+def isolated(call: Call) -> list[tuple[str, str]]:
+    """What keeps a page from acting as others on its host, where it shares one."""
+    return _ISOLATED if call.address.style == "path" else []
+
+
+def send(call: Call, meta: Meta, entry: Entry) -> HttpResponse:
+    """The answer to a GET: whole or a range of the entry's bytes, described by `meta`."""
+    headers = described(call, meta)
+    if call.query:
+        changed = overrides(call)
+        if changed:
+            headers = [pair for pair in headers if pair[0] not in changed] + list(changed.items())
+    headers += isolated(call)
+    start, size_bytes, status = 0, meta.size_bytes, 200
+    asked = call.headers.get("range")
+    if asked is not None:
+        standard = call.headers.get("x-oss-range-behavior") == "standard"
+        found = parse_range(asked, meta.size_bytes, standard=standard)
+        if found is not None:
+            start, size_bytes, status = found[0], found[1] - found[0] + 1, 206
+            headers = [pair for pair in headers if pair[0] != "Content-MD5"]
+            headers.append(("Content-Range", f"bytes {start}-{found[1]}/{meta.size_bytes}"))
+    return filled(HttpResponse(status, headers=headers), call.space.volume, entry, start, size_bytes)
+
+
+def filled(response: HttpResponse, volume: Volume, entry: Entry, start: int, size_bytes: int) -> HttpResponse:
+    """The response with those bytes of the entry: in memory when they are few, else straight from the files."""
+    blobs = entry.blobs
+    if size_bytes <= HELD_BYTES:
+        if len(blobs) == 1:
+            response.body = volume.read(blobs[0], start, size_bytes)
+        else:
+            response.body = b"".join([volume.read(*piece) for piece in pieces_of(blobs, start, size_bytes)])
+        return response
+    files: list[FileSlice] = []
+    try:
+        for piece in pieces_of(blobs, start, size_bytes):
+            files += volume.slices(*piece)
+    except BaseException:
+        close(files)
+        raise
+    response.files = files
+    return response
+
+
+def pieces_of(blobs: Sequence[Blob], start: int, size_bytes: int) -> list[tuple[Blob, int, int]]:
+    """The blobs that make up a range of an object, each with the offset and length in it."""
+    pieces = []
+    for blob in blobs:
+        if size_bytes <= 0:
+            break
+        if start < blob.size_bytes:
+            length = min(size_bytes, blob.size_bytes - start)
+            pieces.append((blob, start, length))
+            size_bytes -= length
+            start = 0
+        else:
+            start -= blob.size_bytes
+    return pieces
+
+
+@contextlib.contextmanager
+def opened(volume: Volume, blob: Blob, start: int, size_bytes: int) -> Iterator[list[FileSlice]]:
+    """The files of a range of a blob, closed afterwards."""
+    files = volume.slices(blob, start, size_bytes)
+    try:
+        yield files
+    finally:
+        close(files)
+
+
+def close(files: Sequence[FileSlice]) -> None:
+    for descriptor in {file.descriptor for file in files}:
+        os.close(descriptor)
+
+
+def answered(call: Call, response: HttpResponse, *shown: Stored) -> Answer:
+    """The answer about these versions: once they are acknowledged, or a crash could take back what it says."""
+    waiting = settled(call, *shown)
+    return response if waiting is None else Later(waiting, response)
+
+
+def settled(call: Call, *shown: Stored) -> asyncio.Future[None] | None:
+    """What to wait for before an answer may show those versions; None when they are acknowledged already."""
+    volume = call.space.volume
+    for stored in shown:
+        if volume.pending(stored.entry.key):
+            return volume.settled()
+    return None
+
+
+def read_all(volume: Volume, entry: Entry) -> bytes:
+    """All bytes of an object that is known to be small."""
+    return b"".join(volume.read(blob) for blob in entry.blobs)

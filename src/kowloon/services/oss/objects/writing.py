@@ -1,0 +1,99 @@
+"""What every write of an object has in common: headers that are checked, and the metadata that they make."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kowloon.services.oss import answers
+from kowloon.services.oss.buckets.encryption import encryption_fields
+from kowloon.services.oss.buckets.overwrite_config import check_rules
+from kowloon.services.oss.call import Call
+from kowloon.services.oss.content import Content
+from kowloon.services.oss.errors import FILE_EXISTS, INVALID_ARGUMENT
+from kowloon.services.oss.objects.guards import check_replaceable
+from kowloon.services.oss.objects.object_worm import default_retention
+from kowloon.services.oss.resources import DEFAULT_ACL, Meta
+from kowloon.wire.oss.headers import parse_tagging
+
+STORAGE_CLASSES = ("Standard", "IA", "Archive", "ColdArchive", "DeepColdArchive")
+ARCHIVED = ("Archive", "ColdArchive", "DeepColdArchive")
+OBJECT_ACLS = (DEFAULT_ACL, "private", "public-read", "public-read-write")
+
+
+def check_write(call: Call) -> None:
+    """Refuses a write for what its headers say or what is there already; asked before the body and again after it."""
+    call.written = meta_fields(call)
+    check_overwrite(call)
+
+
+def check_overwrite(call: Call) -> None:
+    """409 FileAlreadyExists where the client forbids to replace what is there, FileImmutable where it must stay."""
+    check_replaceable(call, call.key)
+    check_rules(call)
+    forbid = call.headers.get("x-oss-forbid-overwrite", "").lower()
+    if not forbid:
+        return
+    if forbid not in ("true", "false"):
+        raise _invalid("x-oss-forbid-overwrite", forbid)
+    # Where versions are kept nothing is overwritten, and the vendor ignores the header.
+    if forbid == "true" and not call.bucket.versioning and call.space.current(call.key) is not None:
+        raise FILE_EXISTS.error(extra={"Key": call.key})
+
+
+def new_meta(call: Call, content: Content, **changes: Any) -> Meta:
+    """The metadata of an object with that content, from the call's headers and `changes`."""
+    fields = {
+        "etag": content.etag,
+        "size_bytes": content.size_bytes,
+        "crc64": content.crc64,
+        "md5": content.md5_base64,
+        "modified": call.now,
+        "order": call.space.next_order(),
+        **(call.written if call.written is not None else meta_fields(call)),
+        **default_retention(call),
+        **changes,
+    }
+    return Meta(**fields)
+
+
+def meta_fields(call: Call) -> dict[str, Any]:
+    """The fields of Meta that a writer's headers set; only what is not the default."""
+    headers = call.headers
+    fields: dict[str, Any] = {"storage_class": storage_class(call), "content_type": headers.get("content-type", "")}
+    kept = answers.kept_headers(headers)
+    if kept:
+        fields["headers"] = kept
+    user = answers.user_headers(headers)
+    if user:
+        fields["user"] = user
+    acl = object_acl(call)
+    if acl:
+        fields["acl"] = acl
+    tagging = headers.get("x-oss-tagging")
+    if tagging:
+        fields["tags"] = parse_tagging(tagging)
+    fields.update(encryption_fields(call))
+    return fields
+
+
+def object_acl(call: Call) -> str:
+    """The ACL that the call asks for; empty where it asks for none."""
+    acl = call.headers.get("x-oss-object-acl", "")
+    if acl and acl not in OBJECT_ACLS:
+        raise _invalid("x-oss-object-acl", acl)
+    return acl
+
+
+def storage_class(call: Call) -> str:
+    wanted = call.headers.get("x-oss-storage-class")
+    if not wanted:
+        return call.bucket.storage_class
+    if wanted not in STORAGE_CLASSES:
+        raise _invalid("x-oss-storage-class", wanted)
+    return wanted
+
+
+def _invalid(name: str, value: str) -> Exception:
+    return INVALID_ARGUMENT.error(
+        why=f"The value of {name} is not valid.", extra={"ArgumentName": name, "ArgumentValue": value}
+    )

@@ -1,0 +1,1 @@
+"""What buckets do by themselves, on the cloud's clock."""

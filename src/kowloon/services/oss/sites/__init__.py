@@ -1,0 +1,1 @@
+"""Buckets as web hosts, and scripts of other sites."""

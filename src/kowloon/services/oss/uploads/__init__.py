@@ -1,0 +1,1 @@
+"""Forms of browsers, and calls back to where an upload came from."""
