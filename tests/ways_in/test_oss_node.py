@@ -146,7 +146,6 @@ def test_both_ways_to_list(oss: AliOss) -> None:
     assert [each["name"] for each in last["objects"]] == ["list/c/e"]
 
 
-@pytest.mark.xfail(strict=True, reason="CopyObject is not built yet: such a PUT stores an empty object")
 def test_copy(oss: AliOss) -> None:
     oss.call("put", "copied/from ü", b"copy me")
     oss.call("copy", "copied/to", "copied/from ü")
@@ -168,7 +167,9 @@ def test_a_multipart_upload_goes_on_where_it_was_interrupted(oss: AliOss, tmp_pa
     assert 1 <= len(kept["doneParts"]) < 4
     assert [each["uploadId"] for each in oss.call("listUploads", {})["uploads"]] == [kept["uploadId"]]
     listed = oss.call("listParts", "parts", kept["uploadId"])
-    assert {int(each["PartNumber"]) for each in listed["parts"]} >= {each["number"] for each in kept["doneParts"]}
+    # Of a single part this client makes no list.
+    parts = listed["parts"] if isinstance(listed["parts"], list) else [listed["parts"]]
+    assert {int(each["PartNumber"]) for each in parts} >= {each["number"] for each in kept["doneParts"]}
     done = oss.call("multipartUpload", "parts", str(tmp_path / "body"), {"checkpoint": kept})
     assert done["etag"].endswith('-4"')
     assert oss.call("get", "parts")["content"] == body
