@@ -12,7 +12,6 @@ import random
 import sys
 from pathlib import Path
 
-from kowloon.engines.blob import part
 from kowloon.engines.blob.base import BlobError, Change, Delete, Put, Volume, ZoneMode
 from kowloon.engines.blob.storage import ZonedStorage
 from tests.engines.blob.parts import LRS, ZRS, large, storage
@@ -87,9 +86,6 @@ async def break_zones(made: ZonedStorage, seed: int) -> None:
 
 
 async def main(folder: Path, seed: int, layout: str, durable: bool) -> None:
-    if seed % 2:
-        # As if all changes were long.
-        part.LONG_RECORDS_BYTES, part.STEPS_AT_ONCE = 0, 1
     async with storage(folder, durable=durable, segment_bytes=300_000) as made:
         volume = made.volume(VOLUME, ZRS if layout == "ZRS" else LRS)
         work = [write(volume, writer, seed) for writer in range(WRITERS)]

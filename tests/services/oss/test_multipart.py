@@ -12,10 +12,9 @@ import oss2
 import pytest
 from oss2.models import BucketVersioningConfig, PartInfo
 
-from kowloon.engines.blob.base import Put, Volume
+from kowloon.engines.blob.base import Put
 from kowloon.services.oss import keys
 from kowloon.services.oss.content import content_of
-from kowloon.services.oss.objects import multipart
 from kowloon.services.oss.objects.multipart import encode
 from kowloon.services.oss.resources import Bucket, Part
 from tests.services.oss.parts import Owner, refused, refused_v2
@@ -369,89 +368,25 @@ def test_strangers_see_and_change_no_upload(owner: Owner) -> None:
     assert bucket.list_parts("mine", upload_id).parts == []
 
 
-def many_parts(owner: Owner, bucket: oss2.Bucket, key: str, count: int) -> tuple[str, list[PartInfo]]:
-    """An upload with parts that are written straight into the store, one byte each that says it is more, because
+def test_ten_thousand_parts(owner: Owner) -> None:
+    """As many as there may be. They are written straight into the store, one byte each that says it is more, because
     sending them would take the test's time."""
-    upload_id = bucket.init_multipart_upload(key).upload_id
+    bucket, cloud = owner.bucket(), owner.cloud.cloud
+    upload_id = bucket.init_multipart_upload("many").upload_id
     content = content_of(part_of(0))
-    volume = volume_of(owner, bucket)
 
     async def fill() -> None:
+        stored = cloud.store.get(Bucket, bucket.bucket_name)
+        assert stored is not None
         changes = []
-        for number in range(1, count + 1):
+        for number in range(1, 10_001):
             part = Part(number=number, etag=content.etag, size_bytes=LEAST, crc64=content.crc64, modified=0.0)
             changes.append(Put(keys.part(upload_id, number), encode(part), (b"x",)))
-        await volume.commit(changes)
+        await cloud.storage.volume(stored.volume, stored.layout).commit(changes)
 
     owner.cloud.run(fill())
-    return upload_id, [PartInfo(number, content.etag) for number in range(1, count + 1)]
-
-
-def volume_of(owner: Owner, bucket: oss2.Bucket) -> Volume:
-    stored = owner.cloud.cloud.store.get(Bucket, bucket.bucket_name)
-    assert stored is not None
-    return owner.cloud.cloud.storage.volume(stored.volume, stored.layout)
-
-
-def test_ten_thousand_parts(owner: Owner) -> None:
-    """As many as there may be."""
-    bucket = owner.bucket()
-    upload_id, parts = many_parts(owner, bucket, "many", 10_000)
+    parts = [PartInfo(number, content.etag) for number in range(1, 10_001)]
     assert bucket.complete_multipart_upload("many", upload_id, parts).etag.endswith("-10000")
     assert bucket.head_object("many").content_length == 10_000 * LEAST
     request = oss_v2.ListPartsRequest(bucket=bucket.bucket_name, key="many", upload_id=upload_id)
     refused_v2(lambda: owner.v2().list_parts(request), 404, "NoSuchUpload", "does not exist")
-    assert owner.cloud.call(lambda: list(volume_of(owner, bucket).scan(*keys.parts_of(upload_id)))) == []
-
-
-@pytest.mark.parametrize("changes", [1, 100])
-def test_a_part_that_changes_while_thousands_are_completed(
-    owner: Owner, monkeypatch: pytest.MonkeyPatch, changes: int
-) -> None:
-    """What is completed are the parts as they are then, also when they never stand still."""
-    bucket = owner.bucket()
-    upload_id, parts = many_parts(owner, bucket, "moving", 500)
-    work_out, seen = multipart._whole, list[bytes]()
-    loop_thread = owner.cloud.call(threading.current_thread)
-
-    def change_first(*given: Any) -> Any:
-        # The last time it is done on the loop itself, where nothing comes in between.
-        if threading.current_thread() is not loop_thread and len(seen) < changes:
-            body = part_of(7, LEAST + len(seen))
-            seen.append(body)
-            parts[6].etag = bucket.upload_part("moving", upload_id, 7, body).etag
-        return work_out(*given)
-
-    monkeypatch.setattr(multipart, "_whole", change_first)
-    done = bucket.complete_multipart_upload("moving", upload_id, None, headers={"x-oss-complete-all": "yes"})
-    assert done.etag.endswith("-500")
-    assert bucket.head_object("moving").content_length == 499 * LEAST + len(seen[-1])
-    assert len(seen) == min(changes, 3)
-
-
-def test_a_listed_part_that_changes_while_thousands_are_completed(
-    owner: Owner, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    bucket = owner.bucket()
-    upload_id, parts = many_parts(owner, bucket, "moved", 500)
-    work_out = multipart._whole
-
-    def change_first(*given: Any) -> Any:
-        bucket.upload_part("moved", upload_id, 7, part_of(7))
-        return work_out(*given)
-
-    monkeypatch.setattr(multipart, "_whole", change_first)
-    refused(
-        lambda: bucket.complete_multipart_upload("moved", upload_id, parts), 400, "InvalidPart", "could not be found"
-    )
-    monkeypatch.undo()
-    assert not bucket.object_exists("moved")
-    bucket.abort_multipart_upload("moved", upload_id)
-
-
-def test_an_upload_of_thousands_given_up_leaves_nothing(owner: Owner) -> None:
-    bucket = owner.bucket()
-    upload_id, _ = many_parts(owner, bucket, "given-up", 1_000)
-    assert bucket.abort_multipart_upload("given-up", upload_id).status == 204
-    refused(lambda: bucket.abort_multipart_upload("given-up", upload_id), 404, "NoSuchUpload", "does not exist")
-    assert owner.cloud.call(lambda: list(volume_of(owner, bucket).scan(b""))) == []

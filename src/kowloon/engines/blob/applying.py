@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -14,7 +13,7 @@ from kowloon.engines.blob.index import (
     FILE_PLACE,
     Index,
     VolumeState,
-    blob_sizes_of,
+    blobs_of,
     deletion_bytes,
     origin_of,
     pack_entry,
@@ -32,16 +31,10 @@ class Applying:
         self._volumes: set[int] = set()
         self._segments: set[int] = set()
         self._watermarks: dict[tuple[str, ...], int] = {}
-        self._released: list[tuple[int, int]] = []
         self.freed_files: list[int] = []
 
     def records(self, kind: Kind, stamp: int, volume: int, records: Records, place: int, blobs_at: int) -> None:
-        for _ in self.steps(kind, stamp, volume, records, place, blobs_at):
-            pass
-
-    def steps(self, kind: Kind, stamp: int, volume: int, records: Records, place: int, blobs_at: int) -> Iterator[None]:
-        """Small ones, so that a long frame can be taken in between other things. `place`: where the frame begins;
-        `blobs_at`: where its first blob does."""
+        """`place`: where the frame begins; `blobs_at`: where its first blob does."""
         state = self._index.volumes.get(volume)
         if state is None:
             state = self._index.volumes[volume] = VolumeState(records.zones)
@@ -60,18 +53,9 @@ class Applying:
         if len(records.inlined) < sum([len(put.blobs) for put in puts]):
             taken = frozenset(blob.id for put in puts for blob in put.blobs)
         for put in puts:
-            done = self._put(volume, state, put, segment, taken)
-            yield
-            if done and taken:
-                for blob in put.blobs:
-                    self._own_file(blob)
-                    yield
+            self._put(volume, state, put, segment, taken)
         for delete in records.deletes:
             self._delete(volume, state, delete, taken)
-            yield
-        while self._released:
-            self._free(*self._released.pop())
-            yield
 
     def group(self, group: GroupState) -> None:
         """It holds for the changes before it too."""
@@ -106,15 +90,14 @@ class Applying:
             self._need(segment_of(blobs_at), size_bytes)
             blobs_at += size_bytes
 
-    def _put(self, volume: int, state: VolumeState, put: PutRecord, segment: int, taken: frozenset[int]) -> bool:
-        """Whether it holds: no later record did."""
+    def _put(self, volume: int, state: VolumeState, put: PutRecord, segment: int, taken: frozenset[int]) -> None:
         key, value, blobs, sequence, stamp = put
         transaction = self._transaction
         full = self._index.make(transaction, volume, key)
         old = transaction.get(full, db=self._index.entries)
         if old is not None:
             if origin_of(old)[1] > stamp:
-                return False
+                return
             self._release(key, old, taken or frozenset([blob.id for blob in blobs]))
         else:
             state.entries += 1
@@ -124,11 +107,13 @@ class Applying:
         for blob in blobs:
             stored_bytes += blob.size_bytes
         self._index.state.stored_bytes += stored_bytes
-        return True
+        if taken:
+            self._own_files(blobs)
 
-    def _own_file(self, blob: Blob) -> None:
-        if self._transaction.get(blob.id.to_bytes(8, "big"), db=self._index.blobs) is None:
-            self._index.put_place(self._transaction, blob.id, FILE_PLACE)
+    def _own_files(self, blobs: tuple[Blob, ...]) -> None:
+        for blob in blobs:
+            if self._transaction.get(blob.id.to_bytes(8, "big"), db=self._index.blobs) is None:
+                self._index.put_place(self._transaction, blob.id, FILE_PLACE)
 
     def _delete(self, volume: int, state: VolumeState, delete: DeleteRecord, taken: frozenset[int]) -> None:
         key = delete.key
@@ -146,17 +131,15 @@ class Applying:
     def _release(self, key: bytes, raw: bytes, taken: frozenset[int]) -> None:
         """An entry goes, and with it the blobs that nobody took."""
         self._need(origin_of(raw)[2], -record_bytes_of(key, raw))
-        for id, size_bytes in blob_sizes_of(raw):
-            self._index.state.stored_bytes -= size_bytes
-            if id not in taken:
-                self._released.append((id, size_bytes))
-
-    def _free(self, id: int, size_bytes: int) -> None:
-        place = self._index.pop_place(self._transaction, id)
-        if place == FILE_PLACE:
-            self.freed_files.append(id)
-        elif place is not None:
-            self._need(segment_of(place), -size_bytes)
+        for blob in blobs_of(raw):
+            self._index.state.stored_bytes -= blob.size_bytes
+            if blob.id in taken:
+                continue
+            place = self._index.pop_place(self._transaction, blob.id)
+            if place == FILE_PLACE:
+                self.freed_files.append(blob.id)
+            elif place is not None:
+                self._need(segment_of(place), -blob.size_bytes)
 
     def _moved(self, volume: int, records: Records, place: int, blobs_at: int) -> None:
         """Records and blobs that are still what they were lie here now."""

@@ -12,8 +12,7 @@ for `settled` first, or a crash could take back what a client has seen.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
@@ -119,19 +118,6 @@ class BlobWriter(Protocol):
         ...
 
 
-class Watch(Protocol):
-    """A range of entries that is read in slices, between which other calls go on."""
-
-    @property
-    def changed(self) -> bool:
-        """Whether something in the range may be otherwise by now than it was read."""
-        ...
-
-    def slices(self) -> AsyncIterator[list[Entry]]:
-        """All entries of the range in order, once. Whoever waits between them asks for `changed` at the end."""
-        ...
-
-
 class Volume(Protocol):
     """The space of one bucket. Raises ZoneUnavailable where too few zones are left for the call."""
 
@@ -148,14 +134,9 @@ class Volume(Protocol):
         """Keys and values alone, forward: for lists of thousands, at half the cost."""
         ...
 
-    def watch(self, start: bytes, end: bytes) -> AbstractContextManager[Watch]:
-        """For ranges of thousands of entries, and commits that build on them."""
-        ...
-
-    def commit(self, changes: Sequence[Change], watch: Watch | None = None) -> asyncio.Future[None]:
+    def commit(self, changes: Sequence[Change]) -> asyncio.Future[None]:
         """All changes or none, after everything that was submitted before. The future ends when a quorum has them
-        (on disk if the store is durable), or with a BlobError: then whether they happened is not known yet. What an
-        unchanged `watch` has read is not looked up again."""
+        (on disk if the store is durable), or with a BlobError: then whether they happened is not known yet."""
         ...
 
     def pending(self, key: bytes) -> bool:

@@ -73,9 +73,8 @@ class Contents:
         if submission.entries:
             pending = self._pending.setdefault(submission.volume, {})
             stamp = submission.stamp
-            gone = _Pending(stamp, None)
             for key, entry in submission.entries.items():
-                pending[key] = gone if entry is None else _Pending(stamp, entry)
+                pending[key] = _Pending(stamp, entry)
         if submission.blobs:
             payload = submission.payload
             assert isinstance(payload, Records)

@@ -70,11 +70,10 @@ _group_state = msgspec.msgpack.Decoder(GroupState).decode
 
 
 def pack_entry(sequence: int, stamp: int, segment: int, blobs: tuple[Blob, ...], value: bytes) -> bytes:
-    packed = [_ENTRY.pack(sequence, stamp, segment, len(blobs))]
+    packed = _ENTRY.pack(sequence, stamp, segment, len(blobs))
     for blob in blobs:
-        packed.append(_BLOB.pack(blob.id, blob.size_bytes, blob.crc64, bool(blob.md5), blob.md5))
-    packed.append(value)
-    return b"".join(packed)
+        packed += _BLOB.pack(blob.id, blob.size_bytes, blob.crc64, bool(blob.md5), blob.md5)
+    return packed + value
 
 
 def unpack_entry(key: bytes, raw: bytes) -> Entry:
@@ -102,13 +101,9 @@ def _unpack_blobs(raw: bytes, end: int) -> tuple[Blob, ...]:
     )
 
 
-def blob_sizes_of(raw: bytes) -> list[tuple[int, int]]:
-    """Id and size of each blob of an entry."""
-    (count,) = _BLOB_COUNT.unpack_from(raw, _BLOB_COUNT_AT)
-    if not count:
-        return []
-    found = _BLOB.iter_unpack(raw[_ENTRY_BYTES : _ENTRY_BYTES + count * _BLOB_BYTES])
-    return [(id, size_bytes) for id, size_bytes, _, _, _ in found]
+def blobs_of(raw: bytes) -> tuple[Blob, ...]:
+    count = _ENTRY.unpack_from(raw)[3]
+    return _unpack_blobs(raw, _ENTRY_BYTES + count * _BLOB_BYTES) if count else ()
 
 
 def origin_of(raw: bytes) -> tuple[int, int, int]:

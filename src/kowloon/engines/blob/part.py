@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +33,6 @@ from kowloon.engines.blob.segments import SEGMENT_BYTES, flush
 from kowloon.wire.http import FileSlice
 
 _TIDY_EVERY_S = 1.0
-#: What changes more than that is applied in steps, so that other calls go on.
-LONG_RECORDS_BYTES = 16 * 1024
-STEPS_AT_ONCE = 256
 _COPY_BYTES = 1 << 20
 
 
@@ -64,8 +60,7 @@ class ZonePart(Contents):
         self._scheduled = False
         self._submitted = self._ended = 0
         self._waiters: deque[tuple[int, asyncio.Future[None]]] = deque()
-        #: The flush to disk or the long change that everything after it waits for.
-        self._busy: asyncio.Future[None] | None = None
+        self._syncing: asyncio.Future[None] | None = None
         self._tidy_timer: asyncio.TimerHandle | None = None
         self._freed_files: list[int] = []
         self._compacting: asyncio.Task[None] | None = None
@@ -95,7 +90,7 @@ class ZonePart(Contents):
 
     def _flush(self) -> None:
         self._scheduled = False
-        if self._busy is not None or not self._queue:
+        if self._syncing is not None or not self._queue:
             return
         batch, self._queue = self._queue, []
         try:
@@ -105,13 +100,14 @@ class ZonePart(Contents):
             return
         if self._durable:
             end, paths = self.segments.unsynced()
-            self._busy = asyncio.get_running_loop().run_in_executor(None, flush, paths)
-            self._busy.add_done_callback(lambda done: self._synced(batch, start, end, done))
+            self._syncing = asyncio.get_running_loop().run_in_executor(None, flush, paths)
+            self._syncing.add_done_callback(lambda done: self._synced(batch, start, end, done))
             return
         self._apply_and_report(batch, start)
+        self._tidy_later()
 
     def _synced(self, batch: list[Submission], start: int, end: int, done: asyncio.Future[None]) -> None:
-        self._busy = None
+        self._syncing = None
         problem = done.exception()
         if self.broken is not None:
             self._fail(batch, None, OSError(self.broken))
@@ -123,6 +119,9 @@ class ZonePart(Contents):
             return
         self.segments.mark_synced(end)
         self._apply_and_report(batch, start)
+        self._unlink_freed()
+        self._tidy_later()
+        self._flush()
 
     def _append(self, batch: list[Submission]) -> int:
         if self.broken is not None:
@@ -145,46 +144,17 @@ class ZonePart(Contents):
         return start
 
     def _apply_and_report(self, batch: list[Submission], start: int) -> None:
-        if sum([len(item.encoded) for item in batch]) > LONG_RECORDS_BYTES:
-            self._busy = asyncio.get_running_loop().create_task(self._apply_long(batch))
-            self._busy.add_done_callback(lambda done: self._applied_long(batch, start, done))
-            return
         try:
-            self._freed_files += self.index.write_all(lambda transaction: self._apply(batch, transaction))
+            self._apply(batch)
         except (OSError, lmdb.Error) as problem:
             self._fail(batch, start, problem)
-        else:
-            self._report(batch)
-        self._go_on()
-
-    def _applied_long(self, batch: list[Submission], start: int, done: asyncio.Future[None]) -> None:
-        self._busy = None
-        if done.cancelled():
-            # The loop ends: what is in the log is read again at the next start.
             return
-        problem = done.exception()
-        if problem is None:
-            self._report(batch)
-        elif self.broken is not None:
-            self._fail(batch, None, OSError(self.broken))
-            return
-        else:
-            self._fail(batch, start, problem)
-        self._go_on()
-
-    def _report(self, batch: list[Submission]) -> None:
         for item in batch:
             self.forget_submission(item)
             self.claimed.difference_update(item.files)
         for item in batch:
             item.report(None)
         self._wake(len(batch))
-
-    def _go_on(self) -> None:
-        if self._durable:
-            self._unlink_freed()
-        self._tidy_later()
-        self._flush()
 
     def _wake(self, ended: int) -> None:
         self._ended += ended
@@ -202,38 +172,20 @@ class ZonePart(Contents):
             self._waiters.append((self._submitted, waiter))
         return waiter
 
-    def _apply(self, batch: list[Submission], transaction: Any) -> list[int]:
-        """The blobs whose files nobody needs after it."""
-        applying = Applying(self.index, transaction)
-        for _ in self._steps(batch, applying):
-            pass
-        return applying.freed_files
+    def _apply(self, batch: list[Submission]) -> None:
+        def run(transaction: Any) -> list[int]:
+            applying = Applying(self.index, transaction)
+            for item in batch:
+                payload = item.payload
+                if isinstance(payload, Records):
+                    blobs_at = item.place + HEAD_BYTES + len(item.encoded)
+                    applying.records(item.kind, item.stamp, item.volume, payload, item.place, blobs_at)
+                else:
+                    applying.group(payload)
+            applying.finish(self.segments.end, self._counter.value)
+            return applying.freed_files
 
-    def _steps(self, batch: list[Submission], applying: Applying) -> Iterator[None]:
-        for item in batch:
-            payload = item.payload
-            if isinstance(payload, Records):
-                blobs_at = item.place + HEAD_BYTES + len(item.encoded)
-                yield from applying.steps(item.kind, item.stamp, item.volume, payload, item.place, blobs_at)
-            else:
-                applying.group(payload)
-        applying.finish(self.segments.end, self._counter.value)
-
-    async def _apply_long(self, batch: list[Submission]) -> None:
-        """One transaction over many turns of the loop: `_busy` keeps other ones away."""
-        while True:
-            try:
-                with self.index.write() as transaction:
-                    applying = Applying(self.index, transaction)
-                    for step, _ in enumerate(self._steps(batch, applying), 1):
-                        if not step % STEPS_AT_ONCE:
-                            await asyncio.sleep(0)
-            except lmdb.MapFullError:
-                self.index.load()
-                self.index.grow()
-            else:
-                self._freed_files += applying.freed_files
-                return
+        self._freed_files += self.index.write_all(run)
 
     def _fail(self, batch: list[Submission], start: int | None, problem: BaseException) -> None:
         """Neither the batch nor what was built on it: all of it is gone from the log, the index and from sight."""
@@ -264,9 +216,7 @@ class ZonePart(Contents):
     def append_group(self, state: GroupState) -> None:
         self._enqueue(Submission(Kind.GROUP, self._counter.next(), 0, state, encode_records(state), [], {}, _ignore))
 
-    async def forget_segment(self, number: int) -> None:
-        while self._busy is not None:
-            await asyncio.wait([self._busy])
+    def forget_segment(self, number: int) -> None:
         self.index.needed_bytes.pop(number, None)
         self.index.write_all(lambda transaction: self.index.save(transaction, set(), {number}))
         self.segments.remove(number)
@@ -358,14 +308,14 @@ class ZonePart(Contents):
             await asyncio.wait([self._compacting])
 
     async def _threads_end(self) -> None:
-        running = [each for each in (self._busy, *self._background) if each is not None]
+        running = [each for each in (self._syncing, *self._background) if each is not None]
         if running:
             await asyncio.wait(running)
 
     async def close(self) -> None:
         """Everything that was submitted is on disk, and the index is known to be whole."""
         await self._stop_compacting()
-        while self._queue or self._busy is not None or self._background:
+        while self._queue or self._syncing is not None or self._background:
             self._flush()
             await self._threads_end()
         if self._tidy_timer is not None:
@@ -395,7 +345,7 @@ class ZonePart(Contents):
     async def stop(self) -> None:
         """After `abandon`: nothing uses the folder any more."""
         await self._stop_compacting()
-        while self._busy is not None or self._background:
+        while self._syncing is not None or self._background:
             await self._threads_end()
         if self._tidy_timer is not None:
             self._tidy_timer.cancel()

@@ -16,7 +16,7 @@ from kowloon.engines.blob.index import (
     FILE_PLACE,
     Index,
     VolumeState,
-    blob_sizes_of,
+    blobs_of,
     deletion_bytes,
     origin_of,
     pack_entry,
@@ -107,12 +107,12 @@ class Rebuilding:
                 state.entries += 1
                 segment = origin_of(raw)[2]
                 needed[segment] = needed.get(segment, 0) + record_bytes_of(key, raw)
-                for id, size_bytes in blob_sizes_of(raw):
-                    index.state.stored_bytes += size_bytes
-                    found = transaction.get(id.to_bytes(8, "big"), db=self._places)
+                for blob in blobs_of(raw):
+                    index.state.stored_bytes += blob.size_bytes
+                    found = transaction.get(blob.id.to_bytes(8, "big"), db=self._places)
                     if found is not None:
                         place = int.from_bytes(found, "big")
-                        needed[segment_of(place)] = needed.get(segment_of(place), 0) + size_bytes
-                        index.put_place(transaction, id, place)
-                    elif (self._files / f"{id:016x}").exists():
-                        index.put_place(transaction, id, FILE_PLACE)
+                        needed[segment_of(place)] = needed.get(segment_of(place), 0) + blob.size_bytes
+                        index.put_place(transaction, blob.id, place)
+                    elif (self._files / f"{blob.id:016x}").exists():
+                        index.put_place(transaction, blob.id, FILE_PLACE)

@@ -3,33 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import itertools
 import os
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from fastcrc import crc64
 
-from kowloon.engines.blob.base import (
-    Blob,
-    BlobError,
-    BlobWriter,
-    Change,
-    DamagedBlob,
-    Entry,
-    Layout,
-    Put,
-    Volume,
-    Watch,
-)
+from kowloon.engines.blob.base import Blob, BlobError, BlobWriter, Change, DamagedBlob, Entry, Layout, Put, Volume
 from kowloon.engines.blob.copies import Commit, Copies
 from kowloon.engines.blob.frames import DeleteRecord, InlinedBlob, PutRecord, Records
 from kowloon.engines.blob.part import Counter, ZonePart
 from kowloon.wire.http import FileSlice
 
 SMALL_BYTES = 128 * 1024
-_WATCHED_AT_ONCE = 200
 
 T = TypeVar("T")
 
@@ -38,40 +24,6 @@ class FreshBlob(Blob, frozen=True, array_like=True):
     """A small duplicate that is not committed yet, with its bytes."""
 
     data: bytes = b""
-
-
-class RangeWatch:
-    """See `base.Watch`."""
-
-    def __init__(self, volume: int, copies: Copies, start: bytes, end: bytes) -> None:
-        self._volume = volume
-        self._copies = copies
-        self._part = copies.reader()
-        self._start, self._end = start, end
-        self._touched = False
-        #: What was read, for the commit that builds on it.
-        self.blobs: dict[bytes, tuple[Blob, ...]] = {}
-
-    @property
-    def changed(self) -> bool:
-        return self._touched or self._copies.reader() is not self._part
-
-    def look(self, keys: Iterable[bytes]) -> None:
-        """Those entries are changed, or a change of them was taken back."""
-        start, end = self._start, self._end
-        self._touched = self._touched or any(start <= key < end for key in keys)
-
-    async def slices(self) -> AsyncIterator[list[Entry]]:
-        start = self._start
-        while True:
-            scan = self._copies.reader().scan(self._volume, start, self._end, False)
-            entries = list(itertools.islice(scan, _WATCHED_AT_ONCE))
-            self.blobs.update((entry.key, entry.blobs) for entry in entries)
-            yield entries
-            if len(entries) < _WATCHED_AT_ONCE:
-                return
-            start = entries[-1].key + b"\0"
-            await asyncio.sleep(0)
 
 
 class CopiedVolume:
@@ -85,7 +37,6 @@ class CopiedVolume:
         self._open_writer = open_writer
         self._pending: dict[bytes, Commit] = {}
         self._outstanding: dict[Commit, None] = {}
-        self._watches: list[RangeWatch] = []
 
     def get(self, key: bytes) -> Entry | None:
         return self._copies.reader().get(self.id, key)
@@ -96,16 +47,7 @@ class CopiedVolume:
     def values(self, start: bytes, end: bytes) -> Iterator[tuple[bytes, bytes]]:
         return self._copies.reader().values(self.id, start, end)
 
-    @contextlib.contextmanager
-    def watch(self, start: bytes, end: bytes) -> Iterator[RangeWatch]:
-        watch = RangeWatch(self.id, self._copies, start, end)
-        self._watches.append(watch)
-        try:
-            yield watch
-        finally:
-            self._watches.remove(watch)
-
-    def commit(self, changes: Sequence[Change], watch: Watch | None = None) -> asyncio.Future[None]:
+    def commit(self, changes: Sequence[Change]) -> asyncio.Future[None]:
         # Before anything is numbered: whether it can be written at all.
         self._copies.writers()
         counter = self._counter
@@ -141,28 +83,21 @@ class CopiedVolume:
             kept = tuple(blobs)
             puts.append(PutRecord(key, change.value, kept, sequence, sequence))
             entries[key] = Entry(key, change.value, kept, sequence)
-        files = self._files_of(given, entries, watch) if given else ()
+        files = self._files_of(given, entries) if given else ()
         records = Records(self.layout.zones, puts, deletes, inlined)
         commit = self._copies.submit(self.id, sequence, records, data, entries, files, self._acknowledged)
-        self._pending.update(dict.fromkeys(entries, commit))
-        for each in self._watches:
-            each.look(entries)
+        for key in entries:
+            self._pending[key] = commit
         self._outstanding[commit] = None
         return commit.future
 
-    def _files_of(self, given: set[int], entries: dict[bytes, Entry | None], watch: Watch | None) -> Sequence[int]:
+    def _files_of(self, given: set[int], entries: dict[bytes, Entry | None]) -> Sequence[int]:
         """The blobs that are new. The others must come from entries that this change ends, or two would own them."""
         part = self._copies.reader()
-        known = watch.blobs if isinstance(watch, RangeWatch) and not watch.changed else {}
         for key in entries:
-            blobs = known.get(key)
-            if blobs is None:
-                old = part.get(self.id, key)
-                if old is None:
-                    continue
-                blobs = old.blobs
-            for blob in blobs:
-                given.discard(blob.id)
+            old = part.get(self.id, key)
+            if old is not None:
+                given.difference_update(blob.id for blob in old.blobs)
         return tuple(given)
 
     def _acknowledged(self, commit: Commit) -> None:
@@ -170,9 +105,6 @@ class CopiedVolume:
         for key in commit.entries:
             if pending.get(key) is commit:
                 del pending[key]
-        if commit.problem is not None:
-            for each in self._watches:
-                each.look(commit.entries)
         self._outstanding.pop(commit, None)
 
     def pending(self, key: bytes) -> bool:

@@ -14,7 +14,7 @@ import msgspec
 
 from kowloon.core.clock import Clock
 from kowloon.core.ids import Ids
-from kowloon.engines.blob.base import Blob, Change, Delete, Entry, ObjectStorage, Put, Volume, Watch
+from kowloon.engines.blob.base import Blob, Change, Delete, Entry, ObjectStorage, Put, Volume
 from kowloon.services.oss import keys
 from kowloon.services.oss.resources import NULL_VERSION, VERSIONING_ENABLED, Bucket, Meta
 
@@ -163,10 +163,10 @@ class Space:
                 changes = [Put(stored.entry.key, heir.entry.value, heir.entry.blobs), Delete(heir.entry.key)]
         return Removal(changes, stored.version_id, was_marker=stored.meta.marker)
 
-    def commit(self, changes: Sequence[Change], watch: Watch | None = None) -> asyncio.Future[None]:
+    def commit(self, changes: Sequence[Change]) -> asyncio.Future[None]:
         """As the volume does; where changes are replicated, with a note of it in the same commit. The way for all
         that changes objects."""
-        return self.volume.commit([*changes, *self._notes(changes)] if self.bucket.noted_for else changes, watch)
+        return self.volume.commit([*changes, *self._notes(changes)] if self.bucket.noted_for else changes)
 
     def _notes(self, changes: Sequence[Change]) -> Iterator[Change]:
         touched = {keys.key_of_version(change.key): None for change in changes if keys.is_version(change.key)}

@@ -8,12 +8,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import itertools
-from collections.abc import Iterable, Iterator
-from typing import Final, NamedTuple
+from collections.abc import Iterator
+from typing import Final
 
 import msgspec
 
-from kowloon.engines.blob.base import Blob, Change, Delete, Entry, Put, Watch
+from kowloon.engines.blob.base import Blob, Change, Delete, Entry, Put
 from kowloon.services.oss import answers, keys
 from kowloon.services.oss.call import Call
 from kowloon.services.oss.content import Content
@@ -45,9 +45,6 @@ LEAST_PART_BYTES: Final = 100 * 1024
 MOST_OBJECT_BYTES: Final = MOST_PARTS * 5 * 1024**3
 # Longer documents are read in a thread.
 _LONG_DOCUMENT_BYTES: Final = 64 * 1024
-# More parts than that are looked at in slices, and that often if others change them meanwhile.
-_AT_ONCE: Final = 200
-_TRIES: Final = 3
 
 encode = msgspec.msgpack.Encoder().encode
 decode_upload = msgspec.msgpack.Decoder(Upload).decode
@@ -83,23 +80,7 @@ def initiate_multipart_upload(call: Call) -> Answer:
 @oss.operation("AbortMultipartUpload", "object", "DELETE", "uploadId", acl="write")
 def abort_multipart_upload(call: Call) -> Answer:
     upload = upload_of(call)
-    if next(itertools.islice(parts_of(call, upload), _AT_ONCE, None), None) is not None:
-        return _abort_many(call, upload)
     return Later(call.space.volume.commit(_ending(call, upload)), HttpResponse(204))
-
-
-async def _abort_many(call: Call, upload: Upload) -> HttpResponse:
-    """Part by part, the upload last: whoever was interrupted can give it up again."""
-    volume = call.space.volume
-    while True:
-        some = list(itertools.islice(volume.scan(*keys.parts_of(upload.upload_id)), _AT_ONCE))
-        if len(some) < _AT_ONCE:
-            break
-        await volume.commit([Delete(entry.key) for entry in some])
-        call.look_again()
-        volume = call.space.volume
-    await volume.commit(_ending(call, upload))
-    return HttpResponse(204)
 
 
 def upload_of(call: Call) -> Upload:
@@ -219,49 +200,19 @@ def _listed(node: Node) -> list[tuple[int, str]]:
 def complete(call: Call, listed: list[tuple[int, str]] | None) -> Answer:
     """The object of these parts, or of all that are there, in one commit that ends the upload."""
     upload = upload_of(call)
+    encoding = encoding_of(call)
     check_overwrite(call)
     check_callback(call)
-    there = _by_number(itertools.islice(parts_of(call, upload), _AT_ONCE + 1))
-    if len(there) > _AT_ONCE:
-        return _complete_many(call, listed)
-    return _written(call, _whole(upload, listed, there), there)
-
-
-async def _complete_many(call: Call, listed: list[tuple[int, str]] | None) -> HttpResponse:
-    """Looked at in slices and worked out in a thread, for as long as nothing changes meanwhile."""
-    for _ in range(_TRIES):
-        upload = upload_of(call)
-        with call.space.volume.watch(*keys.parts_of(upload.upload_id)) as watch:
-            there: dict[int, tuple[Part, Entry]] = {}
-            async for entries in watch.slices():
-                there |= _by_number((decode_part(entry.value), entry) for entry in entries)
-            whole = await asyncio.get_running_loop().run_in_executor(None, _whole, upload, listed, there)
-            call.look_again()
-            check_overwrite(call)
-            if not watch.changed and upload_of(call) == upload:
-                return await answered(_written(call, whole, there, watch))
-    upload = upload_of(call)
-    there = _by_number(parts_of(call, upload))
-    return await answered(_written(call, _whole(upload, listed, there), there))
-
-
-def _by_number(parts: Iterable[tuple[Part, Entry]]) -> dict[int, tuple[Part, Entry]]:
-    return {part.number: (part, entry) for part, entry in parts}
-
-
-def _written(call: Call, whole: Whole, there: dict[int, tuple[Part, Entry]], watch: Watch | None = None) -> Answer:
-    """The object in place of its upload and all parts."""
-    encoding = encoding_of(call)
-    meta = msgspec.structs.replace(
-        whole.meta, modified=call.now, order=call.space.next_order(), **default_retention(call)
-    )
-    acl = object_acl(call)
-    if acl:
-        meta = msgspec.structs.replace(meta, acl=acl)
-    changes, meta = call.space.write(call.key, meta, whole.blobs)
-    changes.append(Delete(keys.upload(call.key, call.query.get("uploadId", ""))))
+    there = {part.number: (part, entry) for part, entry in parts_of(call, upload)}
+    chosen = _chosen(upload, listed, there)
+    meta = _whole(call, upload, [part for part, _ in chosen])
+    blobs: list[Blob] = []
+    for _, entry in chosen:
+        blobs += entry.blobs
+    changes, meta = call.space.write(call.key, meta, blobs)
+    changes.append(Delete(keys.upload(upload.key, upload.upload_id)))
     changes += [Delete(entry.key) for _, entry in there.values()]
-    return called_back(call, meta, Later(call.space.commit(changes, watch), _completed(call, meta, encoding)))
+    return called_back(call, meta, Later(call.space.commit(changes), _completed(call, meta, encoding)))
 
 
 def _chosen(
@@ -293,28 +244,27 @@ def _chosen(
     return chosen
 
 
-class Whole(NamedTuple):
-    """What an object has of its parts."""
-
-    meta: Meta
-    blobs: list[Blob]
-
-
-def _whole(upload: Upload, listed: list[tuple[int, str]] | None, there: dict[int, tuple[Part, Entry]]) -> Whole:
-    """Its checksum is combined from those of the parts."""
+def _whole(call: Call, upload: Upload, parts: list[Part]) -> Meta:
+    """The metadata of the object; its checksum is combined from those of the parts."""
     size_bytes, crc64 = 0, 0
     digests = hashlib.md5(usedforsecurity=False)
-    blobs: list[Blob] = []
-    chosen = _chosen(upload, listed, there)
-    for part, entry in chosen:
+    for part in parts:
         size_bytes += part.size_bytes
         crc64 = crc64_combine(crc64, part.crc64, part.size_bytes)
         digests.update(bytes.fromhex(part.etag))
-        blobs += entry.blobs
     if size_bytes > MOST_OBJECT_BYTES:
         raise ENTITY_TOO_LARGE.error(extra={"MaxSizeAllowed": str(MOST_OBJECT_BYTES)})
-    etag = f"{digests.hexdigest().upper()}-{len(chosen)}"
-    return Whole(msgspec.structs.replace(upload.meta, etag=etag, size_bytes=size_bytes, crc64=crc64), blobs)
+    meta = msgspec.structs.replace(
+        upload.meta,
+        etag=f"{digests.hexdigest().upper()}-{len(parts)}",
+        size_bytes=size_bytes,
+        crc64=crc64,
+        modified=call.now,
+        order=call.space.next_order(),
+        **default_retention(call),
+    )
+    acl = object_acl(call)
+    return msgspec.structs.replace(meta, acl=acl) if acl else meta
 
 
 def _completed(call: Call, meta: Meta, encoding: str) -> HttpResponse:
