@@ -177,6 +177,6 @@ def draw(figures: Figures, file: Path) -> None:
     axes.minorticks_off()
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.3)
-    axes.set_title("What an operation costs does not depend on how many objects there are", fontsize=10)
+    axes.set_title("What an operation costs, by how many objects there are", fontsize=10)
     file.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(file, format="svg", metadata={"Date": None})
