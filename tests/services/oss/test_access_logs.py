@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import time
-from collections.abc import Callable
 from typing import Any
 
 import alibabacloud_oss_v2 as oss_v2
@@ -15,22 +13,15 @@ from kowloon.core.config import Settings
 from kowloon.engines.blob.base import ZoneMode
 from kowloon.services.oss.resources import Bucket
 from kowloon.testing.cloud import LocalCloud
+from tests.helpers import eventually
 from tests.services.oss.parts import Owner, refused, refused_v2
 from tests.services.parts import other_account
 
 _HOUR_S = 3600.0
-_DEADLINE_S = 10.0
 
 
 def _skip(owner: Owner, hours: float) -> None:
     owner.cloud.run(owner.cloud.cloud.clock.skip(hours * _HOUR_S))
-
-
-def _until(wanted: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + _DEADLINE_S
-    while not wanted():
-        assert time.monotonic() < deadline, "it never came to be"
-        time.sleep(0.02)
 
 
 def _keys(bucket: oss2.Bucket) -> list[str]:
@@ -109,7 +100,7 @@ def test_every_call_is_a_line_of_the_hour(moving: Owner) -> None:
     bucket.put_object("a b", b"12345", headers={"Referer": "http://who/"})
     refused(lambda: bucket.get_object("none"), 404, "NoSuchKey")
     _skip(moving, 1)
-    _until(lambda: bool(_keys(target)))
+    eventually(lambda: bool(_keys(target)))
     (key,) = _keys(target)
     assert key.startswith(f"logs-{bucket.bucket_name}20")
     assert key.endswith("-00-00-0001")
@@ -134,7 +125,7 @@ def test_logs_wait_for_a_zone_that_is_out(moving: Owner) -> None:
     _skip(moving, 1)
     assert not _keys(target)
     moving.cloud.call(lambda: cloud.storage.set_mode(kept.zones[0], ZoneMode.SERVING))
-    _until(lambda: bool(_keys(target)))
+    eventually(lambda: bool(_keys(target)))
     assert "PutObject" in [line[15] for line in _lines(target)]
 
 

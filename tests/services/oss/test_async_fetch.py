@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import threading
-import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -20,6 +19,7 @@ from kowloon.services.oss.resources import Bucket
 from kowloon.services.oss.uploads.async_fetch import MOST_UNDER_WAY, FetchTask
 from kowloon.services.oss.uploads.async_fetch_run import FetchRuns
 from kowloon.store.store import Transaction
+from tests.helpers import eventually
 from tests.services.oss.callers import policy, role, same, stranger
 from tests.services.oss.parts import Owner, refused
 from tests.services.oss.test_callback import CallbackServer, as_text, server
@@ -73,13 +73,12 @@ def put(bucket: oss2.Bucket, url: str, key: str = "got", **more: Any) -> str:
 
 
 def until(bucket: oss2.Bucket, task_id: str, holds: Callable[[str], bool]) -> Any:
-    deadline = time.monotonic() + 15
-    while True:
+    def look() -> Any:
         task = bucket.get_async_fetch_task(task_id)
-        if holds(task.task_state):
-            return task
-        assert time.monotonic() < deadline, (task.task_state, task.error_msg)
-        time.sleep(0.01)
+        assert holds(task.task_state), (task.task_state, task.error_msg)
+        return task
+
+    return eventually(look)
 
 
 def ended(bucket: oss2.Bucket, task_id: str) -> Any:
@@ -283,10 +282,7 @@ def test_tasks_are_forgotten_after_three_days_and_with_their_bucket(alone: Owner
     source.let_go.set()
     store = alone.cloud.cloud.store
     alone.cloud.run(alone.cloud.cloud.clock.skip(3 * 24 * 3600.0 + 60))
-    deadline = time.monotonic() + 15
-    while store.list(FetchTask):
-        assert time.monotonic() < deadline, store.list(FetchTask)
-        time.sleep(0.01)
+    eventually(lambda: not store.list(FetchTask))
     refused(lambda: bucket.get_async_fetch_task(task_id), 404, "NoSuchAsyncFetchTask")
 
 
@@ -294,10 +290,7 @@ def test_so_many_may_be_under_way(alone: Owner, source: Source) -> None:
     bucket = alone.bucket()
     store, busy = alone.cloud.cloud.store, FetchRuns.workers
     tasks = [put(bucket, f"{source.url}/held", key=f"held-{number}") for number in range(busy)]
-    deadline = time.monotonic() + 15
-    while len(source.asked) < busy:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    eventually(lambda: len(source.asked) >= busy)
     task = store.get(FetchTask, tasks[0])
     assert task is not None
 

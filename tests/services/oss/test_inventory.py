@@ -6,8 +6,6 @@ import csv
 import gzip
 import hashlib
 import json
-import time
-from collections.abc import Callable
 from typing import Any
 
 import alibabacloud_oss_v2 as oss_v2
@@ -22,23 +20,16 @@ from oss2.models import (
     InventoryServerSideEncryptionKMS,
 )
 
+from tests.helpers import eventually
 from tests.services.oss.parts import Owner, refused, refused_v2
 from tests.services.parts import other_account
 
 _DAY_S = 86400.0
-_DEADLINE_S = 10.0
 _FIELDS = ["Size", "LastModifiedDate", "ETag", "StorageClass", "IsMultipartUploaded", "EncryptionStatus"]
 
 
 def _skip(owner: Owner, days: float) -> None:
     owner.cloud.run(owner.cloud.cloud.clock.skip(days * _DAY_S))
-
-
-def _until(wanted: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + _DEADLINE_S
-    while not wanted():
-        assert time.monotonic() < deadline, "it never came to be"
-        time.sleep(0.02)
 
 
 def _keys(bucket: oss2.Bucket) -> list[str]:
@@ -158,7 +149,7 @@ def test_a_list_is_made_every_midnight(moving: Owner) -> None:
     key = InventoryServerSideEncryptionKMS("key")
     bucket.put_bucket_inventory_configuration(_inventory(moving, target, inventory_filter=chosen, kms=key))
     _skip(moving, 1)
-    _until(lambda: len(_manifests(target)) == 1)
+    eventually(lambda: len(_manifests(target)) == 1)
     (name,) = _manifests(target)
     assert name.startswith(f"lists/{bucket.bucket_name}/list/20")
     assert name.endswith("T00-00Z/manifest.json")
@@ -173,7 +164,7 @@ def test_a_list_is_made_every_midnight(moving: Owner) -> None:
     bucket.put_object("a/2", b"1")
     _skip(moving, 3)
     # One for each of the midnights, or at the least for the last.
-    _until(lambda: len(_manifests(target)) >= 2)
+    eventually(lambda: len(_manifests(target)) >= 2)
     assert len(_rows(target, _manifests(target)[1])[1]) == 2
 
 
@@ -186,7 +177,7 @@ def test_weekly_with_all_versions(moving: Owner) -> None:
     _skip(moving, 5)
     assert not _keys(target)
     _skip(moving, 2.5)
-    _until(lambda: len(_manifests(target)) == 1)
+    eventually(lambda: len(_manifests(target)) == 1)
     manifest, (marker, version) = _rows(target, _manifests(target)[0])
     assert manifest["fileSchema"].startswith("Bucket, Key, VersionId, IsLatest, IsDeleteMarker")
     assert marker[3:6] == ["true", "true", ""]

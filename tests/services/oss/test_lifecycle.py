@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import time
-from collections.abc import Callable
 from typing import Any
 
 import alibabacloud_oss_v2 as oss_v2
@@ -25,23 +23,15 @@ from oss2.models import (
 
 from kowloon.engines.blob.base import ZoneMode
 from kowloon.services.oss.resources import Bucket
+from tests.helpers import eventually
 from tests.services.oss.parts import Owner, refused, refused_v2
 from tests.services.parts import other_account
 
 _DAY_S = 86400.0
-_DEADLINE_S = 10.0
 
 
 def _skip(owner: Owner, days: float) -> None:
     owner.cloud.run(owner.cloud.cloud.clock.skip(days * _DAY_S))
-
-
-def _until(wanted: Callable[[], bool]) -> None:
-    """Rules act a moment after midnight."""
-    deadline = time.monotonic() + _DEADLINE_S
-    while not wanted():
-        assert time.monotonic() < deadline, "it never came to be"
-        time.sleep(0.02)
 
 
 def _put(bucket: oss2.Bucket, *rules: LifecycleRule, overlap: bool = False) -> None:
@@ -197,7 +187,7 @@ def test_objects_expire_at_midnight_and_say_so_before(moving: Owner) -> None:
     _skip(moving, 1)
     assert _keys(bucket) == ["logs/a", "logs/keep/b", "other"]
     _skip(moving, 2)
-    _until(lambda: _keys(bucket) == ["other"])
+    eventually(lambda: _keys(bucket) == ["other"])
 
 
 def test_classes_change_and_appear(moving: Owner) -> None:
@@ -206,14 +196,14 @@ def test_classes_change_and_appear(moving: Owner) -> None:
     moves = [StorageTransition(days=1, storage_class="IA"), StorageTransition(days=3, storage_class="ColdArchive")]
     _put(bucket, _expiring("r", "", 10, storage_transitions=moves))
     _skip(moving, 2.1)
-    _until(lambda: bucket.head_object("a").headers["x-oss-storage-class"] == "IA")
+    eventually(lambda: bucket.head_object("a").headers["x-oss-storage-class"] == "IA")
     assert "x-oss-transition-time" in bucket.head_object("a").headers
     assert bucket.get_object("a").read() == b"bytes"
     _skip(moving, 2)
-    _until(lambda: bucket.head_object("a").headers["x-oss-storage-class"] == "ColdArchive")
+    eventually(lambda: bucket.head_object("a").headers["x-oss-storage-class"] == "ColdArchive")
     refused(lambda: bucket.get_object("a"), 403, "InvalidObjectState")
     _skip(moving, 10)
-    _until(lambda: not bucket.object_exists("a"))
+    eventually(lambda: not bucket.object_exists("a"))
 
 
 def test_days_that_were_skipped_come_in_order(moving: Owner) -> None:
@@ -229,11 +219,11 @@ def test_days_that_were_skipped_come_in_order(moving: Owner) -> None:
         overlap=True,
     )
     _skip(moving, 7)
-    _until(lambda: not bucket.object_exists("a"))
+    eventually(lambda: not bucket.object_exists("a"))
     found = bucket.list_object_versions()
     assert (len(found.versions), len(found.delete_marker)) == (2, 1)
     _skip(moving, 100)
-    _until(lambda: not (found := bucket.list_object_versions()).versions and not found.delete_marker)
+    eventually(lambda: not (found := bucket.list_object_versions()).versions and not found.delete_marker)
     bucket.delete_bucket()
 
 
@@ -250,9 +240,9 @@ def test_older_versions_move_and_go(moving: Owner) -> None:
     )
     _put(bucket, rule)
     _skip(moving, 2.1)
-    _until(lambda: bucket.head_object("a", params={"versionId": old}).headers["x-oss-storage-class"] == "IA")
+    eventually(lambda: bucket.head_object("a", params={"versionId": old}).headers["x-oss-storage-class"] == "IA")
     _skip(moving, 5)
-    _until(lambda: [found.versionid for found in bucket.list_object_versions().versions] == [new])
+    eventually(lambda: [found.versionid for found in bucket.list_object_versions().versions] == [new])
     assert bucket.head_object("a").headers["x-oss-storage-class"] == "Standard"
 
 
@@ -263,7 +253,7 @@ def test_uploads_that_nobody_completes_go(moving: Owner) -> None:
     kept = bucket.init_multipart_upload("b").upload_id
     _put(bucket, LifecycleRule("r", "up/", abort_multipart_upload=AbortMultipartUpload(days=1)))
     _skip(moving, 2.1)
-    _until(lambda: [found.upload_id for found in bucket.list_multipart_uploads().upload_list] == [kept])
+    eventually(lambda: [found.upload_id for found in bucket.list_multipart_uploads().upload_list] == [kept])
     refused(lambda: bucket.upload_part("up/a", upload_id, 2, b"1"), 404, "NoSuchUpload")
 
 
@@ -279,7 +269,7 @@ def test_while_the_zone_is_out_nothing_happens_then_everything(moving: Owner) ->
     assert bucket.object_exists("a")
     moving.cloud.call(lambda: cloud.storage.set_mode(kept.zones[0], ZoneMode.SERVING))
     _skip(moving, 0.1)
-    _until(lambda: not bucket.object_exists("a"))
+    eventually(lambda: not bucket.object_exists("a"))
 
 
 def test_what_must_stay_is_not_expired(moving: Owner) -> None:
@@ -290,7 +280,7 @@ def test_what_must_stay_is_not_expired(moving: Owner) -> None:
     _skip(moving, 5)
     assert bucket.object_exists("a")
     _skip(moving, 7)
-    _until(lambda: not bucket.object_exists("a"))
+    eventually(lambda: not bucket.object_exists("a"))
 
 
 def test_what_is_read_stays_at_hand(moving: Owner) -> None:
@@ -305,7 +295,7 @@ def test_what_is_read_stays_at_hand(moving: Owner) -> None:
     _skip(moving, 2)
     assert bucket.get_object("read").read() == b"1"
     _skip(moving, 2.1)
-    _until(lambda: bucket.head_object("unread").headers["x-oss-storage-class"] == "IA")
+    eventually(lambda: bucket.head_object("unread").headers["x-oss-storage-class"] == "IA")
     assert bucket.head_object("read").headers["x-oss-storage-class"] == "Standard"
     assert bucket.get_object("unread").read() == b"1"
     assert bucket.head_object("unread").headers["x-oss-storage-class"] == "Standard"

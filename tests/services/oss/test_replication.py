@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from typing import Any
 
 import alibabacloud_oss_v2 as oss_v2
@@ -15,11 +13,11 @@ from kowloon.core.config import Settings
 from kowloon.engines.blob.base import ZoneMode
 from kowloon.services.oss.resources import Bucket
 from kowloon.testing.cloud import LocalCloud
+from tests.helpers import eventually
 from tests.services.oss.parts import Owner, refused, refused_v2
 from tests.services.parts import other_account
 
 FAR = "cn-hangzhou"
-_DEADLINE_S = 15.0
 
 
 def _far_bucket(owner: Owner, name: str) -> oss2.Bucket:
@@ -39,13 +37,6 @@ def _to(target: oss2.Bucket, region: str = FAR, **more: Any) -> ReplicationRule:
     return ReplicationRule(
         target_bucket_name=target.bucket_name, target_bucket_location=f"oss-{region}", **{"rule_id": "rule", **more}
     )
-
-
-def _until(wanted: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + _DEADLINE_S
-    while not wanted():
-        assert time.monotonic() < deadline, "it never came to be"
-        time.sleep(0.02)
 
 
 def _content(bucket: oss2.Bucket, key: str) -> bytes | None:
@@ -102,7 +93,7 @@ def test_a_rule_is_made_seen_and_ended(pair: tuple[oss2.Bucket, oss2.Bucket]) ->
         except oss2.exceptions.ServerError as error:
             return bool(error.code == "NoSuchReplicationConfiguration")
 
-    _until(ended)
+    eventually(ended)
 
 
 def test_through_the_second_client(pair: tuple[oss2.Bucket, oss2.Bucket], moving: Owner) -> None:
@@ -140,7 +131,7 @@ def test_through_the_second_client(pair: tuple[oss2.Bucket, oss2.Bucket], moving
     places = client.get_bucket_replication_location(oss_v2.GetBucketReplicationLocationRequest(bucket=name))
     assert places.replication_location is not None
     assert "oss-cn-hangzhou" in places.replication_location.locations
-    _until(lambda: kept().status == "doing")
+    eventually(lambda: kept().status == "doing")
     progress = client.get_bucket_replication_progress(
         oss_v2.GetBucketReplicationProgressRequest(bucket=name, rule_id=rule_id)
     ).replication_progress
@@ -183,7 +174,7 @@ def test_what_is_written_and_deleted_follows(pair: tuple[oss2.Bucket, oss2.Bucke
     source.put_object("new", b"1", headers=headers)
     source.put_object("large", bytes(3 * 1024 * 1024))
     source.append_object("grown", 0, b"ab")
-    _until(lambda: _keys(target) == ["grown", "large", "new", "old"])
+    eventually(lambda: _keys(target) == ["grown", "large", "new", "old"])
     copied, original = target.head_object("new"), source.head_object("new")
     for name in ("ETag", "x-oss-meta-who", "Content-Type", "Last-Modified", "x-oss-tagging-count"):
         assert copied.headers[name] == original.headers[name]
@@ -191,10 +182,10 @@ def test_what_is_written_and_deleted_follows(pair: tuple[oss2.Bucket, oss2.Bucke
     source.append_object("grown", 2, b"cd")
     source.put_object("new", b"2")
     source.put_object_acl("old", "public-read")
-    _until(lambda: _content(target, "new") == b"2" and _content(target, "grown") == b"abcd")
-    _until(lambda: target.get_object_acl("old").acl == "public-read")
+    eventually(lambda: _content(target, "new") == b"2" and _content(target, "grown") == b"abcd")
+    eventually(lambda: target.get_object_acl("old").acl == "public-read")
     source.batch_delete_objects(["new", "old"])
-    _until(lambda: _keys(target) == ["grown", "large"])
+    eventually(lambda: _keys(target) == ["grown", "large"])
     progress = source.get_bucket_replication_progress("rule").progress
     assert (progress.status, progress.historical_object_progress) == ("doing", 1.0)
     assert progress.new_object_progress
@@ -208,10 +199,10 @@ def test_only_what_a_rule_is_about(pair: tuple[oss2.Bucket, oss2.Bucket]) -> Non
     for key in ("b/new", "a/new", "a/deleted"):
         source.put_object(key, b"1")
     source.put_object("a/secret", b"1", headers={"x-oss-server-side-encryption": "KMS"})
-    _until(lambda: _keys(target) == ["a/deleted", "a/new"])
+    eventually(lambda: _keys(target) == ["a/deleted", "a/new"])
     source.delete_object("a/deleted")
     source.put_object("a/last", b"1")
-    _until(lambda: "a/last" in _keys(target))
+    eventually(lambda: "a/last" in _keys(target))
     assert _keys(target) == ["a/deleted", "a/last", "a/new"]
 
 
@@ -221,10 +212,10 @@ def test_both_ways_without_going_in_circles(pair: tuple[oss2.Bucket, oss2.Bucket
     far.put_bucket_replication(_to(near, region="cn-hongkong"))
     near.put_object("from-near", b"1")
     far.put_object("from-far", b"2")
-    _until(lambda: _keys(near) == _keys(far) == ["from-far", "from-near"])
+    eventually(lambda: _keys(near) == _keys(far) == ["from-far", "from-near"])
     far.delete_object("from-near")
     near.put_object("from-far", b"3")
-    _until(lambda: _keys(near) == ["from-far"] and _content(far, "from-far") == b"3")
+    eventually(lambda: _keys(near) == ["from-far"] and _content(far, "from-far") == b"3")
     assert _keys(far) == ["from-far"]
 
 
@@ -242,18 +233,18 @@ def test_versions_keep_their_ids(pair: tuple[oss2.Bucket, oss2.Bucket]) -> None:
         found = bucket.list_object_versions()
         return [(each.versionid, each.is_latest) for each in (*found.delete_marker, *found.versions)]
 
-    _until(lambda: len(versions(target)) == 4)
+    eventually(lambda: len(versions(target)) == 4)
     assert versions(target) == versions(source)
     assert target.get_object("a", params={"versionId": second}).read() == b"2"
     source.delete_object("a", params={"versionId": second})
-    _until(lambda: versions(target) == versions(source))
+    eventually(lambda: versions(target) == versions(source))
 
 
 def test_what_a_zone_missed_comes_when_it_is_back(pair: tuple[oss2.Bucket, oss2.Bucket], moving: Owner) -> None:
     source, target = pair
     source.put_bucket_replication(_to(target))
     source.put_object("first", b"1")
-    _until(lambda: _keys(target) == ["first"])
+    eventually(lambda: _keys(target) == ["first"])
     cloud = moving.cloud.cloud
     kept = cloud.store.get(Bucket, target.bucket_name)
     assert kept is not None
@@ -263,7 +254,7 @@ def test_what_a_zone_missed_comes_when_it_is_back(pair: tuple[oss2.Bucket, oss2.
     until = source.get_bucket_replication_progress("rule").progress.new_object_progress
     assert until
     moving.cloud.call(lambda: cloud.storage.set_mode(kept.zones[0], ZoneMode.SERVING))
-    _until(lambda: _keys(target) == ["second"])
+    eventually(lambda: _keys(target) == ["second"])
 
 
 def test_what_was_noted_outlives_the_cloud(tmp_path: Any) -> None:
@@ -272,11 +263,11 @@ def test_what_was_noted_outlives_the_cloud(tmp_path: Any) -> None:
         owner = Owner(cloud)
         source, target = owner.bucket("source-bucket"), _far_bucket(owner, "target-bucket")
         source.put_bucket_replication(_to(target))
-        _until(lambda: source.get_bucket_replication().rule_list[0].status == "doing")
+        eventually(lambda: source.get_bucket_replication().rule_list[0].status == "doing")
         kept = cloud.cloud.store.get(Bucket, "target-bucket")
         assert kept is not None
         cloud.call(lambda: cloud.cloud.storage.set_mode(kept.zones[0], ZoneMode.STOPPED))
         source.put_object("a", b"1")
     with LocalCloud(settings) as cloud:
         target = oss2.Bucket(Owner(cloud).auth(), Owner(cloud).url, "target-bucket", region=FAR)
-        _until(lambda: _keys(target) == ["a"])
+        eventually(lambda: _keys(target) == ["a"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +14,12 @@ import pytest
 from kowloon.core.config import Settings
 from kowloon.engines.blob.base import ScrubReport, ZoneMode, ZoneReport
 from kowloon.testing.cloud import LocalCloud
+from tests.helpers import eventually
 from tests.services.oss.parts import Owner, refused, refused_v2
 
 ZONE, OTHER = "cn-hongkong-c", "cn-hongkong-b"
 STORAGE = f"oss-storage@{ZONE}"
 DOWN = (503, "ServiceUnavailable", "The service is unavailable. Please try again later.")
-DEADLINE_S = 20.0
 
 
 def inject(owner: Owner, kind: str, scope: str = ZONE, **parameters: Any) -> str:
@@ -43,13 +42,6 @@ def pair(owner: Owner) -> tuple[oss2.Bucket, oss2.Bucket]:
 def report(owner: Owner, zone: str = ZONE) -> ZoneReport:
     found = owner.cloud.call(owner.cloud.cloud.storage.report)
     return next(each for each in found if each.zone == zone)
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def scrub(owner: Owner, zone: str = ZONE) -> ScrubReport:
@@ -90,7 +82,7 @@ def test_a_zone_that_is_out(alone: Owner, kind: str, scope: str, parameters: dic
     assert report(alone).behind > 0
     recover(alone, fault)
     assert single.get_object("kept").read() == b"before"
-    until(lambda: report(alone).behind == 0)
+    eventually(lambda: report(alone).behind == 0)
     assert scrub(alone).damaged == 0
     other = inject(alone, "storage_fault", OTHER, mode="stopped")
     assert redundant.get_object("new").read() == b"written by two"
@@ -128,7 +120,7 @@ def test_two_zones_out_leave_copies_without_a_quorum(alone: Owner) -> None:
     recover(alone, first)
     redundant.put_object("new", b"two of three again")
     recover(alone, second)
-    until(lambda: report(alone, OTHER).behind == 0)
+    eventually(lambda: report(alone, OTHER).behind == 0)
 
 
 def test_read_only_storage(alone: Owner) -> None:
@@ -141,7 +133,7 @@ def test_read_only_storage(alone: Owner) -> None:
     redundant.put_object("new", b"two write")
     recover(alone, fault)
     single.put_object("new", b"x")
-    until(lambda: report(alone).behind == 0)
+    eventually(lambda: report(alone).behind == 0)
 
 
 def test_slow_storage_is_slow_on_the_cloud_clock(alone: Owner) -> None:
@@ -206,7 +198,7 @@ def test_a_lost_zone_loses_what_was_in_it_alone(alone: Owner) -> None:
     assert single.get_bucket_location().location == "oss-cn-hongkong"
     single.put_object("kept", b"restored by its owner")
     whole(single, "kept", b"restored by its owner")
-    until(lambda: report(alone).behind == 0)
+    eventually(lambda: report(alone).behind == 0)
     found = scrub(alone)
     # Three objects in three zones and one in this zone alone.
     assert (found.checked, found.damaged, found.lost) == (4, 0, 0)
@@ -229,7 +221,7 @@ def test_a_lost_zone_leaves_nothing_of_it_on_disk(tmp_path: Path) -> None:
 
         assert holds()
         inject(owner, "storage_fault", mode="lost")
-        until(lambda: not holds())
+        eventually(lambda: not holds())
 
 
 def test_modes_follow_again_after_a_restart(tmp_path: Path) -> None:
@@ -247,7 +239,7 @@ def test_modes_follow_again_after_a_restart(tmp_path: Path) -> None:
         whole(redundant, "kept", b"by two")
         recover(owner, fault)
         whole(single, "kept", b"before")
-        until(lambda: report(owner).behind == 0)
+        eventually(lambda: report(owner).behind == 0)
         lost = inject(owner, "storage_fault", mode="lost")
     with LocalCloud(settings) as cloud:
         owner = Owner(cloud)
@@ -256,7 +248,7 @@ def test_modes_follow_again_after_a_restart(tmp_path: Path) -> None:
         whole(redundant, "kept", b"by two")
         recover(owner, lost)
         refused(lambda: single.get_object("kept"), 404, "NoSuchKey")
-        until(lambda: report(owner).behind == 0)
+        eventually(lambda: report(owner).behind == 0)
         assert scrub(owner).lost == 0
 
 
