@@ -16,6 +16,7 @@ import socket
 import subprocess
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
 from email.utils import formatdate
@@ -45,7 +46,7 @@ class Request:
     size_bytes: int = 0
 
 
-class Server:
+class Server(ABC):
     name: str
     root = f"/{BUCKET}/"
 
@@ -72,15 +73,16 @@ class Server:
             self.close()
             raise
 
-    def command(self) -> list[str]:
-        raise NotImplementedError
+    @abstractmethod
+    def command(self) -> list[str]: ...
 
     def environment(self) -> dict[str, str]:
         # Byte code is kept between starts, as on a user's machine.
         return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
     def prepare(self) -> None:
-        """Make the bucket."""
+        """Make the bucket, where it is not made by the command."""
+        return
 
     def authorization(self, request: Request, date: str) -> str:
         """Header lines, or nothing."""
