@@ -159,6 +159,14 @@ class Volume(Protocol):
 
     def writer(self) -> BlobWriter: ...
 
+    async def pour(self, blob: Blob, writer: BlobWriter, offset: int, size_bytes: int) -> None:
+        """Those bytes of a blob to a writer, read off the loop. Raises DamagedBlob where they are not all there."""
+        ...
+
+    def release(self, files: Sequence[FileSlice]) -> None:
+        """Close what `slices` opened and nobody will send."""
+        ...
+
     async def duplicate(self, source: Volume, blob: Blob) -> Blob:
         """A copy for an entry of this volume, without reading the bytes where the files can be shared."""
         ...

@@ -16,6 +16,7 @@ from kowloon.engines.blob.part import Counter, ZonePart
 from kowloon.wire.http import FileSlice
 
 SMALL_BYTES = 128 * 1024
+_PIECE_BYTES = 1024 * 1024
 
 T = TypeVar("T")
 
@@ -154,6 +155,27 @@ class CopiedVolume:
 
     def writer(self) -> BlobWriter:
         return self._open_writer(self._copies)
+
+    async def pour(self, blob: Blob, writer: BlobWriter, offset: int, size_bytes: int) -> None:
+        loop = asyncio.get_running_loop()
+        files = self.slices(blob, offset, size_bytes)
+        try:
+            for file in files:
+                for at in range(0, file.size_bytes, _PIECE_BYTES):
+                    length = min(_PIECE_BYTES, file.size_bytes - at)
+                    piece = await loop.run_in_executor(None, os.pread, file.descriptor, length, file.offset + at)
+                    if len(piece) != length:
+                        raise DamagedBlob(f"blob {blob.id} is shorter than it should be")
+                    writer.write(piece)
+                    room = writer.room()
+                    if room is not None:
+                        await room
+        finally:
+            self.release(files)
+
+    def release(self, files: Sequence[FileSlice]) -> None:
+        for descriptor in {file.descriptor for file in files}:
+            os.close(descriptor)
 
     async def duplicate(self, source: Volume, blob: Blob) -> Blob:
         if blob.size_bytes <= SMALL_BYTES:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from kowloon.services.oss.errors import INVALID_ARGUMENT, METADATA_TOO_LARGE
+from kowloon.services.oss.errors import INVALID_ARGUMENT
 from kowloon.services.oss.resources import VERSIONING_ENABLED, Bucket, Meta
 from kowloon.services.oss.space import Stored
 from kowloon.wire.http import HttpResponse
 from kowloon.wire.oss.dates import http_date
+from kowloon.wire.oss.headers import METADATA_PREFIX, user_metadata
+from kowloon.wire.oss.xml import Content
 
 DEFAULT_TYPE = "application/octet-stream"
 XML_TYPE = "application/xml"
@@ -20,8 +22,6 @@ KEPT_HEADERS = {
     "content-language": "Content-Language",
     "expires": "Expires",
 }
-USER_PREFIX = "x-oss-meta-"
-MOST_USER_BYTES = 8 * 1024
 
 
 def document(body: bytes) -> HttpResponse:
@@ -36,14 +36,15 @@ def kept_headers(headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
 
 def user_headers(headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     """The user's own metadata, in the order sent. At most 8 KB."""
-    found = tuple([item for item in headers.items() if item[0].startswith(USER_PREFIX)])
-    if found:
-        size_bytes = sum(len(name) - len(USER_PREFIX) + len(value.encode()) for name, value in found)
-        if size_bytes > MOST_USER_BYTES:
-            raise METADATA_TOO_LARGE.error()
-        if any(name == USER_PREFIX for name, _ in found):
-            raise INVALID_ARGUMENT.error(why="The name of a user metadata header is empty.")
-    return found
+    found = user_metadata(headers)
+    if METADATA_PREFIX in found:
+        raise INVALID_ARGUMENT.error(why="The name of a user metadata header is empty.")
+    return tuple(found.items())
+
+
+def owner(account: str) -> dict[str, Content]:
+    """Elements of who a bucket or object belongs to."""
+    return {"ID": account, "DisplayName": account}
 
 
 def described(meta: Meta) -> list[tuple[str, str]]:

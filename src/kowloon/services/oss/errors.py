@@ -10,6 +10,7 @@ from kowloon.wire.oss.errors import (
     INVALID_OBJECT_NAME,
     MALFORMED_XML,
     SIGNATURE_MISMATCH,
+    OssError,
     OssErrorSpec,
 )
 
@@ -33,7 +34,6 @@ TOKEN_EXPIRED = OssErrorSpec("SecurityTokenExpired", 403, "The security token yo
 TOKEN_MISSING = OssErrorSpec(
     "InvalidAccessKeyId", 403, "The OSS Access Key Id you provided needs a security token.", "0002-00000902"
 )
-ACCESS_DENIED = OssErrorSpec("AccessDenied", 403, "{why}", "0003-00000001")
 NOT_YOURS = OssErrorSpec("AccessDenied", 403, "The bucket you access does not belong to you.", "0003-00000001")
 WRONG_ENDPOINT = OssErrorSpec(
     "AccessDenied",
@@ -54,15 +54,11 @@ CONTENT_HASH_MISMATCH = OssErrorSpec(
 MISSING_ARGUMENT = OssErrorSpec("MissingArgument", 400, "Missing Some Required Arguments.")
 MISSING_LENGTH = OssErrorSpec("MissingContentLength", 411, "You must provide the Content-Length HTTP header.")
 METHOD_NOT_ALLOWED = OssErrorSpec("MethodNotAllowed", 405, "The specified method is not allowed against this resource.")
-INCOMPLETE_BODY = OssErrorSpec(
-    "IncompleteBody", 400, "You did not provide the number of bytes specified by the Content-Length HTTP header."
-)
 ENTITY_TOO_LARGE = OssErrorSpec("EntityTooLarge", 400, "Your proposed upload exceeds the maximum allowed size.")
 ENTITY_TOO_SMALL = OssErrorSpec("EntityTooSmall", 400, "Your proposed upload smaller than the minimum allowed size.")
 INVALID_ENCRYPTION = OssErrorSpec(
     "InvalidEncryptionAlgorithmError", 400, "The encryption request you specified is not valid."
 )
-METADATA_TOO_LARGE = OssErrorSpec("InvalidArgument", 400, "The size of your user metadata headers exceeds 8 KB.")
 INVALID_LOCATION = OssErrorSpec("InvalidLocationConstraint", 400, "The specified location-constraint is not valid.")
 NOT_BUILT = OssErrorSpec(
     "NotBuiltInKowloon",
@@ -155,3 +151,10 @@ READ_ONLY = OssErrorSpec(
 )
 BUSY = OssErrorSpec("Busy", 503, "The service is busy. Please try again later.")
 INTERNAL_ERROR = OssErrorSpec("InternalError", 500, "We encountered an internal error. Please try again.")
+
+
+def invalid(name: str, value: str, why: str = "") -> OssError:
+    """InvalidArgument that names the argument and its value."""
+    return INVALID_ARGUMENT.error(
+        why=why or f"The value of {name} is not valid.", extra={"ArgumentName": name, "ArgumentValue": value}
+    )

@@ -48,7 +48,6 @@ class OssErrorSpec(msgspec.Struct, frozen=True):
 
 INVALID_BUCKET_NAME = OssErrorSpec("InvalidBucketName", 400, "The specified bucket is not valid.", "0016-00000001")
 INVALID_OBJECT_NAME = OssErrorSpec("InvalidObjectName", 400, "The specified object is not valid.", "0016-00000005")
-OBJECT_NAME_TOO_LONG = OssErrorSpec("InvalidObjectName", 400, "The Length of Object name must be less than 1024.")
 INVALID_URI = OssErrorSpec("InvalidURI", 400, "Couldn't parse the specified URI.")
 INVALID_QUERY = OssErrorSpec("InvalidArgument", 400, "The query string of the request is not well formed.")
 TWO_SIGNATURES = OssErrorSpec(
@@ -88,6 +87,6 @@ DUPLICATE_TAG_KEY = OssErrorSpec("InvalidTag", 400, "Cannot provide multiple Tag
 TOO_MANY_TAGS = OssErrorSpec("InvalidTag", 400, "The number of tags cannot be greater than {most}.")
 INVALID_COPY_SOURCE = OssErrorSpec("InvalidArgument", 400, "The copy source is not of the form /bucket/object.")
 METADATA_TOO_LARGE = OssErrorSpec(
-    "InvalidArgument", 400, "The total size of the user metadata exceeds {most_bytes} bytes.", "0011-00000002"
+    "InvalidArgument", 400, "The size of your user metadata headers exceeds 8 KB.", "0011-00000002"
 )
 INVALID_RANGE = OssErrorSpec("InvalidRange", 416, "The requested range cannot be satisfied")

@@ -184,10 +184,14 @@ def parse_copy_source(text: str) -> CopySource:
 
 
 def user_metadata(headers: Mapping[str, str]) -> dict[str, str]:
-    """`x-oss-meta-*` by full lower-case name. 400 InvalidArgument when names and values are over 8 KB together."""
+    """`x-oss-meta-*` by full lower-case name. 400 InvalidArgument when names without the prefix and
+    values are over 8 KB together."""
     metadata = {name: value for name, value in headers.items() if name.startswith(METADATA_PREFIX)}
     if metadata:
-        size_bytes = sum(len(name) + len(value.encode("utf-8", "surrogatepass")) for name, value in metadata.items())
+        size_bytes = sum(
+            len(name) - len(METADATA_PREFIX) + len(value.encode("utf-8", "surrogatepass"))
+            for name, value in metadata.items()
+        )
         if size_bytes > MOST_METADATA_BYTES:
-            raise METADATA_TOO_LARGE.error(most_bytes=MOST_METADATA_BYTES)
+            raise METADATA_TOO_LARGE.error()
     return metadata

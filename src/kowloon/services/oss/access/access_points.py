@@ -25,9 +25,9 @@ from kowloon.services.oss.buckets.setting_errors import (
     PUBLIC_POLICY,
     TOO_MANY_ACCESS_POINTS,
 )
-from kowloon.services.oss.buckets.settings import bucket_as_it_is, invalid, truth
+from kowloon.services.oss.buckets.settings import bucket_as_it_is, truth
 from kowloon.services.oss.call import Call
-from kowloon.services.oss.errors import MISSING_ARGUMENT
+from kowloon.services.oss.errors import MISSING_ARGUMENT, invalid
 from kowloon.services.oss.product import Body, oss
 from kowloon.store.store import Store, Transaction
 from kowloon.wire.http import HttpResponse

@@ -8,7 +8,6 @@ import itertools
 import msgspec
 
 from kowloon.services.oss import answers, keys
-from kowloon.services.oss.buckets.buckets import owner
 from kowloon.services.oss.call import Call
 from kowloon.services.oss.product import oss
 from kowloon.services.oss.resources import BucketSetting, Part
@@ -49,7 +48,7 @@ def get_bucket_info(call: Call) -> HttpResponse:
         "StorageClass": bucket.storage_class,
         "TransferAcceleration": "Disabled",
         "Versioning": bucket.versioning or None,
-        "Owner": owner(bucket.account),
+        "Owner": answers.owner(bucket.account),
         "AccessControlList": {"Grant": bucket.acl},
         "ServerSideEncryptionRule": {"SSEAlgorithm": "None"},
         "BucketPolicy": {"LogBucket": "", "LogPrefix": ""},

@@ -171,7 +171,7 @@ def list_buckets(call: Call) -> HttpResponse:
     if tag_key is not None:
         found = [each for each in found if tag_key in each.tags and tag_value in (None, each.tags[tag_key])]
     page, truncated = found[:most], len(found) > most
-    content: dict[str, Content] = {"Owner": owner(call.account)}
+    content: dict[str, Content] = {"Owner": answers.owner(call.account)}
     if prefix or marker or "max-keys" in query or truncated:
         content |= {"Prefix": prefix, "Marker": marker, "MaxKeys": most, "IsTruncated": truncated}
         content["NextMarker"] = page[-1].id if truncated else None
@@ -186,10 +186,6 @@ def _count(text: str) -> int:
             extra={"ArgumentName": "max-keys", "ArgumentValue": text},
         )
     return int(text)
-
-
-def owner(account: str) -> dict[str, Content]:
-    return {"ID": account, "DisplayName": account}
 
 
 def _summary(bucket: Bucket) -> dict[str, Content]:
@@ -231,7 +227,7 @@ async def put_bucket_acl(call: Call) -> HttpResponse:
 @oss.operation("GetBucketAcl", "bucket", "GET", "acl")
 def get_bucket_acl(call: Call) -> HttpResponse:
     content: dict[str, Content] = {
-        "Owner": owner(call.bucket.account),
+        "Owner": answers.owner(call.bucket.account),
         "AccessControlList": {"Grant": call.bucket.acl},
     }
     return answers.document(document("AccessControlPolicy", elements(content)))

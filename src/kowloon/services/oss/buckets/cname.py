@@ -20,9 +20,9 @@ from kowloon.services.oss.buckets.setting_errors import (
     NO_SUCH_DOMAIN,
     NO_SUCH_DOMAIN_TOKEN,
 )
-from kowloon.services.oss.buckets.settings import bucket_as_it_is, invalid
+from kowloon.services.oss.buckets.settings import bucket_as_it_is
 from kowloon.services.oss.call import Call
-from kowloon.services.oss.errors import MALFORMED_XML
+from kowloon.services.oss.errors import MALFORMED_XML, invalid
 from kowloon.services.oss.product import Body, oss
 from kowloon.services.oss.resources import Domain, DomainToken
 from kowloon.store.store import Transaction

@@ -6,9 +6,9 @@ from __future__ import annotations
 from typing import ClassVar
 
 from kowloon.services.oss import answers
-from kowloon.services.oss.buckets.settings import invalid, keep, new_setting, setting_of, truth
+from kowloon.services.oss.buckets.settings import keep, new_setting, setting_of, truth
 from kowloon.services.oss.call import Call
-from kowloon.services.oss.errors import MALFORMED_XML
+from kowloon.services.oss.errors import MALFORMED_XML, invalid
 from kowloon.services.oss.product import Body, oss
 from kowloon.services.oss.resources import BucketSetting
 from kowloon.wire.http import HttpResponse

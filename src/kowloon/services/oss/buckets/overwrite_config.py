@@ -9,9 +9,9 @@ import msgspec
 
 from kowloon.services.oss import answers
 from kowloon.services.oss.access.globs import glob
-from kowloon.services.oss.buckets.settings import forget, invalid, keep, new_setting, setting_of
+from kowloon.services.oss.buckets.settings import forget, keep, new_setting, setting_of
 from kowloon.services.oss.call import Call
-from kowloon.services.oss.errors import FILE_EXISTS, MALFORMED_XML
+from kowloon.services.oss.errors import FILE_EXISTS, MALFORMED_XML, invalid
 from kowloon.services.oss.product import Body, oss
 from kowloon.services.oss.resources import BucketSetting
 from kowloon.services.oss.runs.effect_errors import NO_SUCH_OVERWRITE

@@ -6,8 +6,8 @@ import re
 
 from kowloon.services.oss import answers
 from kowloon.services.oss.buckets.buckets import change_bucket
-from kowloon.services.oss.buckets.settings import invalid
 from kowloon.services.oss.call import Call
+from kowloon.services.oss.errors import invalid
 from kowloon.services.oss.product import Body, oss
 from kowloon.wire.http import HttpResponse
 from kowloon.wire.oss.xml import document, elements

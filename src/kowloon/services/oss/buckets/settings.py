@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 from kowloon.services.oss.call import Call
-from kowloon.services.oss.errors import INVALID_ARGUMENT, MALFORMED_XML, NO_SUCH_BUCKET
+from kowloon.services.oss.errors import MALFORMED_XML, NO_SUCH_BUCKET
 from kowloon.services.oss.resources import Bucket, BucketSetting
 from kowloon.store.store import Transaction
 from kowloon.wire.http import HttpResponse
-from kowloon.wire.oss.errors import OssError
 from kowloon.wire.oss.xml import Node
 
 S = TypeVar("S", bound=BucketSetting)
@@ -67,9 +66,3 @@ def truth(node: Node, name: str, default: bool | None = None) -> bool:
     if text or default is None:
         raise MALFORMED_XML.error()
     return default
-
-
-def invalid(name: str, value: str, why: str = "") -> OssError:
-    return INVALID_ARGUMENT.error(
-        why=why or f"The value of {name} is not valid.", extra={"ArgumentName": name, "ArgumentValue": value}
-    )

@@ -27,7 +27,6 @@ from kowloon.services.oss.errors import (
     OPERATION_NOT_SUPPORTED,
     POSITION_MISMATCH,
 )
-from kowloon.services.oss.objects.copying import copy_bytes
 from kowloon.services.oss.objects.guards import check_current_changeable
 from kowloon.services.oss.objects.object_worm import ObjectWorm
 from kowloon.services.oss.objects.reading import APPENDABLE, wanted
@@ -151,7 +150,7 @@ async def _merged(call: Call, later: Later) -> HttpResponse:
     writer = volume.writer()
     try:
         for blob in tail:
-            await copy_bytes(volume, blob, writer, 0, blob.size_bytes)
+            await volume.pour(blob, writer, 0, blob.size_bytes)
         merged = await writer.finish()
         now = call.space.current(call.key)
         if now is None or now.entry.blobs != stored.entry.blobs:

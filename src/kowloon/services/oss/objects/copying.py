@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
-import os
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-from kowloon.engines.blob.base import Blob, BlobWriter, DamagedBlob, Volume
+from kowloon.engines.blob.base import Blob, DamagedBlob, Volume
 from kowloon.services.oss import answers
 from kowloon.services.oss.access import access
 from kowloon.services.oss.buckets.encryption import encryption_fields
@@ -25,7 +23,7 @@ from kowloon.services.oss.errors import (
 )
 from kowloon.services.oss.objects.multipart import check_part, keep_part
 from kowloon.services.oss.objects.object_worm import default_retention
-from kowloon.services.oss.objects.reading import APPENDABLE, check_conditions, check_readable, opened, pieces_of
+from kowloon.services.oss.objects.reading import APPENDABLE, check_conditions, check_readable, pieces_of
 from kowloon.services.oss.objects.writing import check_write, meta_fields, storage_class
 from kowloon.services.oss.product import oss
 from kowloon.services.oss.receiver import MOST_OBJECT_BYTES
@@ -36,7 +34,6 @@ from kowloon.wire.oss.dates import iso_milliseconds
 from kowloon.wire.oss.headers import COPY_SOURCE_PREFIX, CopySource, parse_copy_source, parse_range
 from kowloon.wire.oss.xml import document, elements
 
-_PIECE_BYTES: Final = 1024 * 1024
 _ATTEMPTS: Final = 3
 
 
@@ -243,24 +240,8 @@ async def _content(call: Call, source: Source, first: int, size_bytes: int) -> C
     writer = volume.writer()
     try:
         for blob, start, length in pieces_of(blobs, first, size_bytes):
-            await copy_bytes(source.volume, blob, writer, start, length)
+            await source.volume.pour(blob, writer, start, length)
         return content_of_blob(await writer.finish())
     except BaseException:
         writer.abort()
         raise
-
-
-async def copy_bytes(volume: Volume, blob: Blob, writer: BlobWriter, start: int, size_bytes: int) -> None:
-    """Bytes of a blob to a writer, read in a thread."""
-    loop = asyncio.get_running_loop()
-    with opened(volume, blob, start, size_bytes) as files:
-        for file in files:
-            for offset in range(0, file.size_bytes, _PIECE_BYTES):
-                length = min(_PIECE_BYTES, file.size_bytes - offset)
-                piece = await loop.run_in_executor(None, os.pread, file.descriptor, length, file.offset + offset)
-                if len(piece) != length:
-                    raise DamagedBlob(f"blob {blob.id} is shorter than it should be")
-                writer.write(piece)
-                room = writer.room()
-                if room is not None:
-                    await room

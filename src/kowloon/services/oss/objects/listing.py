@@ -9,13 +9,13 @@ from typing import NamedTuple
 from kowloon.engines.blob.base import Entry, Volume
 from kowloon.services.oss import answers, keys
 from kowloon.services.oss.call import Call
-from kowloon.services.oss.errors import INVALID_ARGUMENT
+from kowloon.services.oss.errors import invalid
 from kowloon.services.oss.product import Answer, Later, oss
 from kowloon.services.oss.resources import Meta
 from kowloon.services.oss.space import Stored, decode_meta
 from kowloon.wire.oss.dates import iso_milliseconds
 from kowloon.wire.oss.headers import url_encode
-from kowloon.wire.oss.xml import document, escape
+from kowloon.wire.oss.xml import document, elements, escape
 
 MOST_KEYS = 1000
 _DEFAULT_KEYS = 100
@@ -59,7 +59,7 @@ def asked_of(call: Call, count: str = "max-keys", default: int = _DEFAULT_KEYS) 
 def encoding_of(call: Call) -> str:
     encoding = call.query.get("encoding-type", "")
     if encoding not in ("", "url"):
-        raise _invalid("encoding-type", encoding)
+        raise invalid("encoding-type", encoding)
     return encoding
 
 
@@ -67,14 +67,8 @@ def number_of(call: Call, name: str, default: int, *, least: int, most: int) -> 
     """A whole number of the query; empty counts as absent."""
     text = call.query.get(name) or str(default)
     if not (text.isascii() and text.isdigit() and len(text) < 12) or not least <= int(text) <= most:
-        raise _invalid(name, text)
+        raise invalid(name, text)
     return int(text)
-
-
-def _invalid(name: str, value: str) -> Exception:
-    return INVALID_ARGUMENT.error(
-        why=f"The value of {name} is not valid.", extra={"ArgumentName": name, "ArgumentValue": value}
-    )
 
 
 def page_of(volume: Volume, asked: Asked, after: str) -> Page:
@@ -183,7 +177,7 @@ def _from_token(token: str) -> str:
     try:
         return base64.b64decode(token, validate=True).decode()
     except ValueError:
-        raise _invalid("continuation-token", token) from None
+        raise invalid("continuation-token", token) from None
 
 
 def _encoding(asked: Asked) -> list[str]:
@@ -191,7 +185,7 @@ def _encoding(asked: Asked) -> list[str]:
 
 
 def _contents(call: Call, asked: Asked, page: Page, *, with_owner: bool) -> str:
-    owner = _owner(call.bucket.account) if with_owner else ""
+    owner = elements({"Owner": answers.owner(call.bucket.account)}) if with_owner else ""
     shown = asked.shown
     now = call.now
     pieces = [
@@ -210,10 +204,6 @@ def _restore_info(meta: Meta, now: float) -> str:
     return "".join([f"<RestoreInfo>{state}</RestoreInfo>" for _, state in answers.restored(meta, now)])
 
 
-def _owner(account: str) -> str:
-    return f"<Owner><ID>{account}</ID><DisplayName>{account}</DisplayName></Owner>"
-
-
 def acknowledged(call: Call, content: str, root: str = "ListBucketResult") -> Answer:
     """A list shows no write that a crash could take back."""
     response = answers.document(document(root, content))
@@ -229,7 +219,8 @@ def list_object_versions(call: Call) -> Answer:
     asked, query = asked_of(call), call.query
     key_marker, version_marker = query.get("key-marker", ""), query.get("version-id-marker", "")
     if version_marker and not key_marker:
-        raise _invalid("version-id-marker", version_marker)
+        raise invalid("version-id-marker", version_marker)
+    owner = elements({"Owner": answers.owner(call.bucket.account)})
     rows: list[str] = []
     prefixes: list[str] = []
     truncated, last_key, last_version = False, "", ""
@@ -243,7 +234,7 @@ def list_object_versions(call: Call) -> Answer:
             last_version = ""
         else:
             last_version = stored.version_id
-            rows.append(_version_row(call, asked, key, stored, latest))
+            rows.append(_version_row(call, asked, key, stored, latest, owner))
     head = [
         f"<Name>{call.bucket.id}</Name>",
         f"<Prefix>{asked.shown(asked.prefix)}</Prefix><KeyMarker>{asked.shown(key_marker)}</KeyMarker>",
@@ -259,13 +250,12 @@ def list_object_versions(call: Call) -> Answer:
     return acknowledged(call, "".join([*head, *rows, *folders]), "ListVersionsResult")
 
 
-def _version_row(call: Call, asked: Asked, key: str, stored: Stored, latest: bool) -> str:
+def _version_row(call: Call, asked: Asked, key: str, stored: Stored, latest: bool, owner: str) -> str:
     meta = stored.meta
     common = (
         f"<Key>{asked.shown(key)}</Key><VersionId>{stored.version_id}</VersionId><IsLatest>{str(latest).lower()}</IsLatest>"
         f"<LastModified>{iso_milliseconds(meta.modified)}</LastModified>"
     )
-    owner = _owner(call.bucket.account)
     if meta.marker:
         return f"<DeleteMarker>{common}{owner}</DeleteMarker>"
     return (

@@ -28,9 +28,8 @@ def put_object_acl(call: Call) -> Answer:
 @oss.operation("GetObjectAcl", "object", "GET", "acl")
 def get_object_acl(call: Call) -> Answer:
     stored = wanted(call)
-    owner = call.bucket.account
     content: dict[str, Content] = {
-        "Owner": {"ID": owner, "DisplayName": owner},
+        "Owner": answers.owner(call.bucket.account),
         "AccessControlList": {"Grant": stored.meta.acl},
     }
     response = answers.document(document("AccessControlPolicy", elements(content)))

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -168,7 +166,7 @@ def filled(response: HttpResponse, volume: Volume, entry: Entry, start: int, siz
         for piece in pieces_of(blobs, start, size_bytes):
             files += volume.slices(*piece)
     except BaseException:
-        close(files)
+        volume.release(files)
         raise
     response.files = files
     return response
@@ -190,21 +188,6 @@ def pieces_of(blobs: Sequence[Blob], start: int, size_bytes: int) -> list[tuple[
     return pieces
 
 
-@contextlib.contextmanager
-def opened(volume: Volume, blob: Blob, start: int, size_bytes: int) -> Iterator[list[FileSlice]]:
-    """The files of a range of a blob, closed afterwards."""
-    files = volume.slices(blob, start, size_bytes)
-    try:
-        yield files
-    finally:
-        close(files)
-
-
-def close(files: Sequence[FileSlice]) -> None:
-    for descriptor in {file.descriptor for file in files}:
-        os.close(descriptor)
-
-
 def answered(call: Call, response: HttpResponse, *shown: Stored) -> Answer:
     """The answer about these versions: once they are acknowledged, or a crash could take back what it says."""
     waiting = settled(call, *shown)
@@ -218,8 +201,3 @@ def settled(call: Call, *shown: Stored) -> asyncio.Future[None] | None:
         if volume.pending(stored.entry.key):
             return volume.settled()
     return None
-
-
-def read_all(volume: Volume, entry: Entry) -> bytes:
-    """All bytes of an object that is known to be small."""
-    return b"".join(volume.read(blob) for blob in entry.blobs)

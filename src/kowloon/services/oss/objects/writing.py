@@ -9,7 +9,7 @@ from kowloon.services.oss.buckets.encryption import encryption_fields
 from kowloon.services.oss.buckets.overwrite_config import check_rules
 from kowloon.services.oss.call import Call
 from kowloon.services.oss.content import Content
-from kowloon.services.oss.errors import FILE_EXISTS, INVALID_ARGUMENT
+from kowloon.services.oss.errors import FILE_EXISTS, invalid
 from kowloon.services.oss.objects.guards import check_replaceable
 from kowloon.services.oss.objects.object_worm import default_retention
 from kowloon.services.oss.resources import DEFAULT_ACL, Meta
@@ -34,7 +34,7 @@ def check_overwrite(call: Call) -> None:
     if not forbid:
         return
     if forbid not in ("true", "false"):
-        raise _invalid("x-oss-forbid-overwrite", forbid)
+        raise invalid("x-oss-forbid-overwrite", forbid)
     # Where versions are kept nothing is overwritten, and the vendor ignores the header.
     if forbid == "true" and not call.bucket.versioning and call.space.current(call.key) is not None:
         raise FILE_EXISTS.error(extra={"Key": call.key})
@@ -80,7 +80,7 @@ def object_acl(call: Call) -> str:
     """The ACL that the call asks for; empty where it asks for none."""
     acl = call.headers.get("x-oss-object-acl", "")
     if acl and acl not in OBJECT_ACLS:
-        raise _invalid("x-oss-object-acl", acl)
+        raise invalid("x-oss-object-acl", acl)
     return acl
 
 
@@ -89,11 +89,5 @@ def storage_class(call: Call) -> str:
     if not wanted:
         return call.bucket.storage_class
     if wanted not in STORAGE_CLASSES:
-        raise _invalid("x-oss-storage-class", wanted)
+        raise invalid("x-oss-storage-class", wanted)
     return wanted
-
-
-def _invalid(name: str, value: str) -> Exception:
-    return INVALID_ARGUMENT.error(
-        why=f"The value of {name} is not valid.", extra={"ArgumentName": name, "ArgumentValue": value}
-    )

@@ -14,8 +14,9 @@ from itertools import islice
 from typing import ClassVar, Final, NamedTuple
 
 from kowloon.services.oss import answers, keys
-from kowloon.services.oss.buckets.settings import bucket_as_it_is, invalid, new_setting, setting_of
+from kowloon.services.oss.buckets.settings import bucket_as_it_is, new_setting, setting_of
 from kowloon.services.oss.call import Call
+from kowloon.services.oss.errors import invalid
 from kowloon.services.oss.product import Body, oss
 from kowloon.services.oss.queries.meta_query_language import (
     Aggregation,

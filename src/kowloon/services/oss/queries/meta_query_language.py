@@ -15,9 +15,9 @@ from enum import Enum
 from typing import Any, Final, NamedTuple
 
 from kowloon.services.oss.resources import Meta
+from kowloon.wire.oss.headers import METADATA_PREFIX
 from kowloon.wire.oss.xml import Content
 
-_USER_PREFIX: Final = "x-oss-meta-"
 _MOST_BYTES: Final = 16 * 1024
 _MOST_DEPTH: Final = 5
 _MOST_CONDITIONS: Final = 100
@@ -88,7 +88,7 @@ def field_of(name: str) -> Field:
     if separator and key and kind == "OSSTagging":
         return Field(name, Kind.TEXT, lambda file: file.meta.tags.get(key), matched=True)
     if separator and key and kind == "OSSUserMeta":
-        header = _USER_PREFIX + key.lower().removeprefix(_USER_PREFIX)
+        header = METADATA_PREFIX + key.lower().removeprefix(METADATA_PREFIX)
         return Field(name, Kind.TEXT, lambda file: dict(file.meta.user).get(header), matched=True)
     if name not in _FIELDS:
         raise QueryError(f"There is no field {name!r}.")

@@ -8,9 +8,9 @@ from typing import Any, ClassVar, Final
 import msgspec
 
 from kowloon.services.oss import answers
-from kowloon.services.oss.buckets.settings import bucket_as_it_is, invalid, new_setting, setting_of, truth
+from kowloon.services.oss.buckets.settings import bucket_as_it_is, new_setting, setting_of, truth
 from kowloon.services.oss.call import Call
-from kowloon.services.oss.errors import MALFORMED_XML
+from kowloon.services.oss.errors import MALFORMED_XML, invalid
 from kowloon.services.oss.objects.writing import STORAGE_CLASSES
 from kowloon.services.oss.product import Body, oss
 from kowloon.services.oss.resources import Bucket, BucketSetting, Meta

@@ -16,8 +16,9 @@ import msgspec
 from kowloon.engines.blob.base import BlobError
 from kowloon.services.oss import answers
 from kowloon.services.oss.buckets.access_monitor import AccessMonitor
-from kowloon.services.oss.buckets.settings import forget, invalid, keep, new_setting, setting_of
+from kowloon.services.oss.buckets.settings import forget, keep, new_setting, setting_of
 from kowloon.services.oss.call import Call
+from kowloon.services.oss.errors import invalid
 from kowloon.services.oss.product import Body, oss
 from kowloon.services.oss.resources import BucketSetting, Meta
 from kowloon.services.oss.runs.effect_errors import INVALID_LIFECYCLE, NO_SUCH_LIFECYCLE

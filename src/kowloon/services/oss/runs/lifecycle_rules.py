@@ -13,8 +13,8 @@ from typing import Any, Final
 
 import msgspec
 
-from kowloon.services.oss.buckets.settings import invalid, truth
-from kowloon.services.oss.errors import MALFORMED_XML
+from kowloon.services.oss.buckets.settings import truth
+from kowloon.services.oss.errors import MALFORMED_XML, invalid
 from kowloon.services.oss.objects.writing import STORAGE_CLASSES
 from kowloon.services.oss.runs.effect_errors import INVALID_LIFECYCLE
 from kowloon.wire.oss.dates import iso_milliseconds

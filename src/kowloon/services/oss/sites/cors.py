@@ -17,9 +17,9 @@ from kowloon.services.oss.buckets.setting_errors import (
     PREFLIGHT_WITHOUT_ORIGIN,
     TOO_MANY_CORS_RULES,
 )
-from kowloon.services.oss.buckets.settings import forget, invalid, keep, new_setting, setting_of, truth
+from kowloon.services.oss.buckets.settings import forget, keep, new_setting, setting_of, truth
 from kowloon.services.oss.call import Call
-from kowloon.services.oss.errors import MALFORMED_XML
+from kowloon.services.oss.errors import MALFORMED_XML, invalid
 from kowloon.services.oss.product import Body, oss
 from kowloon.services.oss.published import ROUTING
 from kowloon.services.oss.resources import Bucket, BucketSetting

@@ -15,9 +15,9 @@ import msgspec
 from kowloon.engines.dialler import check_url
 from kowloon.services.oss import answers
 from kowloon.services.oss.access import access
-from kowloon.services.oss.buckets.settings import bucket_as_it_is, invalid, truth
+from kowloon.services.oss.buckets.settings import bucket_as_it_is, truth
 from kowloon.services.oss.call import Call
-from kowloon.services.oss.errors import INVALID_OBJECT_NAME, MISSING_ARGUMENT, OBJECT_EXISTS
+from kowloon.services.oss.errors import INVALID_OBJECT_NAME, MISSING_ARGUMENT, OBJECT_EXISTS, invalid
 from kowloon.services.oss.objects.writing import check_overwrite
 from kowloon.services.oss.product import Body, oss
 from kowloon.services.oss.runs.effect_errors import NO_SUCH_FETCH_TASK, TOO_MANY_FETCH_TASKS

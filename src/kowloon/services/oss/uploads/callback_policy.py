@@ -7,9 +7,9 @@ import re
 from typing import Final
 
 from kowloon.services.oss import answers
-from kowloon.services.oss.buckets.settings import forget, invalid, keep, new_setting, setting_of
+from kowloon.services.oss.buckets.settings import forget, keep, new_setting, setting_of
 from kowloon.services.oss.call import Call
-from kowloon.services.oss.errors import MALFORMED_XML
+from kowloon.services.oss.errors import MALFORMED_XML, invalid
 from kowloon.services.oss.product import Body, oss
 from kowloon.services.oss.uploads.callback import CallbackPolicy, NamedCallback, read_callback, read_variables
 from kowloon.services.oss.uploads.post_errors import NO_SUCH_CALLBACK_POLICY
