@@ -220,15 +220,16 @@ async def test_state_outlives_a_power_cut_and_a_graceful_stop_lets_programs_end(
 
 
 async def test_a_frozen_instance_is_cut_off_and_goes_on_after_the_thaw(
-    compute: ProcessCompute, fabric: InProcessFabric
+    compute: ProcessCompute, fabric: InProcessFabric, until: Until
 ) -> None:
     await compute.start(instance())
     counting = "i=0; while :; do i=$((i+1)); echo $i > ~/count; sleep 0.01; done"
     await text_of(compute, f"({counting}) >/dev/null 2>&1 & echo")
+    count = compute._folder("i-1") / "home" / "count"
+    await until(count.exists, 20)
     await compute.freeze("i-1")
     assert compute.state("i-1") == UnitState.FROZEN
     assert fabric.is_cut(ADDRESS)
-    count = compute._folder("i-1") / "home" / "count"
     before = count.read_text()
     await asyncio.sleep(0.1)
     assert count.read_text() == before
