@@ -287,3 +287,18 @@ def test_clear_forgets_everything_and_keeps_listeners() -> None:
     put(store, network())
     assert len(heard) == 2
     assert store.count(Network) == 1
+
+
+def test_a_generation_of_kinds_grows_only_with_them() -> None:
+    store = in_memory()
+    transaction = store.begin()
+    transaction.put(network())
+    store.commit_now(transaction)
+    networks, both = store.generation_of(Network), store.generation_of(Network, Machine)
+    transaction = store.begin()
+    transaction.put(machine("m-1"))
+    store.commit_now(transaction)
+    assert store.generation_of(Network) == networks
+    assert store.generation_of(Network, Machine) > both
+    store.clear()
+    assert store.generation_of(Network) > networks

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -43,6 +43,16 @@ class CredentialSource(Protocol):
     def find(self, access_key_id: str) -> AccessKey | None: ...
 
 
+class AccessRequest(NamedTuple):
+    """Who wants to do what with what. `action` as in RAM (`ecs:RunInstances`), `resource` an ARN. `value_of` gives the
+    value of a condition key, its name in lower case (`acs:sourceip`); None when the call has none."""
+
+    principal: Principal
+    action: str
+    resource: str
+    value_of: Callable[[str], str | None]
+
+
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """`reason` is for the audit and for people: which rule decided."""
 
@@ -54,7 +64,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
 class Authorizer(Protocol):
     """May this principal do this to that, and why."""
 
-    def decide(self, principal: Principal, action: str, resource: str, source: str) -> Decision: ...
+    def decide(self, asked: AccessRequest) -> Decision: ...
 
 
 class OwnProtocol(Protocol):

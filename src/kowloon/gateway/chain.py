@@ -13,7 +13,7 @@ from kowloon.actions import errors
 from kowloon.actions.context import Context
 from kowloon.actions.declare import Registry, Response
 from kowloon.actions.idempotency import ClientToken
-from kowloon.actions.ports import Authorizer, CredentialSource, Principal
+from kowloon.actions.ports import AccessRequest, Authorizer, CredentialSource, Principal
 from kowloon.core import limits
 from kowloon.core.clock import Clock
 from kowloon.core.errors import ApiError
@@ -215,7 +215,7 @@ class Chain:
         fields = {**exchange.parameters, "region": exchange.region or "*", "account": principal.account}
         resource = action.resource.format_map(_Fields(fields))
         name = f"{action.product.ram_code}:{action.name}"
-        decision = self._authorizer.decide(principal, name, resource, exchange.request.peer)
+        decision = self._authorizer.decide(AccessRequest(principal, name, resource, exchange.value_of))
         exchange.decision = decision.reason
         if not decision.allowed:
             refused = action.product.denied.error()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import msgspec
+
 from kowloon.store.resources import Resource
 
 
@@ -15,12 +17,53 @@ class Account(Resource, frozen=True, kw_only=True):
 
 
 class PolicyAttachment(Resource, frozen=True, kw_only=True):
-    """A policy on a user or role; id is `<account>:<user|role>/<name>:<type>/<policy>`."""
+    """A policy on a user, group or role; id is `<account>:<entity>:<type>/<policy>`. `entity` is `user/<name>`,
+    `group/<name>` or `role/<name in lower case>`."""
 
     kind: ClassVar[str] = "ram-attachment"
     entity: str
     policy_type: str
     policy_name: str
+
+
+class PolicyVersion(msgspec.Struct, frozen=True, kw_only=True):
+    """`id` is `v1`, `v2`, ...; `document` is the text as given."""
+
+    id: str
+    document: str
+    created_at: float
+
+
+class Policy(Resource, frozen=True, kw_only=True):
+    """A custom policy; id is `<account>:<name>`."""
+
+    kind: ClassVar[str] = "ram-policy"
+    name: str
+    description: str = ""
+    versions: tuple[PolicyVersion, ...]
+    default_version: str = "v1"
+
+    @property
+    def document(self) -> str:
+        """The text that counts: that of the default version."""
+        return next(version.document for version in self.versions if version.id == self.default_version)
+
+
+class Group(Resource, frozen=True, kw_only=True):
+    """id is `<account>:<name>`."""
+
+    kind: ClassVar[str] = "ram-group"
+    name: str
+    group_id: str
+    comments: str = ""
+
+
+class Membership(Resource, frozen=True, kw_only=True):
+    """A user in a group, both by name; id is `<account>:<group>/<user>`."""
+
+    kind: ClassVar[str] = "ram-membership"
+    group: str
+    user: str
 
 
 class User(Resource, frozen=True, kw_only=True):

@@ -44,6 +44,7 @@ class Store:
         self._listeners: list[Callable[[List[Change]], None]] = []
         # Never used twice, so that a resource made anew cannot pass for the one that was read.
         self._last_version = 0
+        self._last_of_kind: dict[str, int] = {}
         for row in backend.load():
             resource = codec.decode(row.kind, row.body)
             self._index(resource)
@@ -139,6 +140,7 @@ class Store:
             else:
                 self._index(item)
                 self._versions[key] = row.version
+            self._last_of_kind[key.kind] = version
             changes.append((key, item))
         for listener in tuple(self._listeners):
             listener(changes)
@@ -161,10 +163,15 @@ class Store:
         """Grows with every commit: what was derived from the store holds while it stays the same."""
         return self._last_version
 
+    def generation_of(self, *kinds: type[Resource]) -> int:
+        """The same for what was derived from some kinds only."""
+        return max([self._last_of_kind.get(kind.kind, 0) for kind in kinds])
+
     def clear(self) -> None:
         """Forget everything, on disk too. Listeners stay."""
         self._backend.clear()
         self._last_version += 1
+        self._last_of_kind = dict.fromkeys(self._last_of_kind, self._last_version)
         for index in (self._items, self._versions, self._by_scope, self._referrers, self._addresses, self._scope_of_id):
             index.clear()
         self._count_by_kind.clear()

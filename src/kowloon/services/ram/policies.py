@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any
 
-from kowloon.actions.ports import Decision, Principal
+from kowloon.actions.ports import AccessRequest, Decision, Principal
 from kowloon.services.ram.errors import MALFORMED_POLICY
 from kowloon.store.identity import PolicyAttachment
 from kowloon.store.store import Store
@@ -43,7 +43,8 @@ class AttachedPolicies:
         self._decided: dict[tuple[str, str, str], Decision] = {}
         self._generation = -1
 
-    def decide(self, principal: Principal, action: str, resource: str, source: str) -> Decision:
+    def decide(self, asked: AccessRequest) -> Decision:
+        principal, action = asked.principal, asked.action
         if principal.is_root:
             return Decision(allowed=True, reason="root of the account")
         if action == "sts:GetCallerIdentity":

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from kowloon.actions.ports import AccessRequest
 from kowloon.core.clock import iso_seconds
 from kowloon.core.errors import ApiError
 from kowloon.services.oss.access.access_point_policy import AccessPoint, check_entry, stance_of
@@ -77,7 +78,8 @@ def check(call: Call, action: str, bucket: Bucket | None, key: str, acl: str, ve
     reason, detail = "", {}
     if call.principal is not None:
         resource = f"acs:oss:*:{owner}:{path or '*'}"
-        decision = call.parts.authorizer.decide(call.principal, f"oss:{action}", resource, call.request.peer)
+        values = _values(call, bucket, path, version_id)
+        decision = call.parts.authorizer.decide(AccessRequest(call.principal, f"oss:{action}", resource, values))
         detail = decision.detail
         # What identity grants, it grants for what is its account's own.
         if decision.allowed and call.account == owner:
@@ -198,7 +200,7 @@ def _detail(call: Call, action: str, kind: str) -> dict[str, Any]:
 # What conditions are about --------------------------------------------------------------------------------------------
 
 
-def _values(call: Call, bucket: Bucket, path: str, version_id: str) -> ValueOf:
+def _values(call: Call, bucket: Bucket | None, path: str, version_id: str) -> ValueOf:
     """The values of condition keys for this call. Tags are looked up only when a policy asks for one."""
 
     def value(key: str) -> str | None:
@@ -210,11 +212,13 @@ def _values(call: Call, bucket: Bucket, path: str, version_id: str) -> ValueOf:
     return value
 
 
-def _tags(call: Call, bucket: Bucket, name: str, key: str, version_id: str) -> dict[str, str]:
-    if name == "oss:buckettag":
-        return bucket.tags
+def _tags(call: Call, bucket: Bucket | None, name: str, key: str, version_id: str) -> dict[str, str]:
     if name == "oss:requestobjecttag":
         return parse_tagging(call.headers.get("x-oss-tagging", ""))
+    if bucket is None:
+        return {}
+    if name == "oss:buckettag":
+        return bucket.tags
     stored = _stored(call, bucket, key, version_id) if key else None
     return stored.meta.tags if stored is not None else {}
 
