@@ -13,7 +13,6 @@ from kowloon.core.clock import iso_seconds
 from kowloon.core.errors import ApiError
 from kowloon.services.oss.access.access_point_policy import AccessPoint, check_entry, stance_of
 from kowloon.services.oss.access.policy import BucketPolicy
-from kowloon.services.oss.access.policy_conditions import ValueOf
 from kowloon.services.oss.access.policy_document import Asked, Stance
 from kowloon.services.oss.access.public_access_block import is_blocked
 from kowloon.services.oss.access.referer import check_referer
@@ -34,6 +33,7 @@ from kowloon.services.oss.errors import NOT_YOURS
 from kowloon.services.oss.resources import DEFAULT_ACL, Bucket
 from kowloon.services.oss.space import Stored
 from kowloon.wire.oss.headers import parse_tagging
+from kowloon.wire.policy.conditions import ValueOf
 
 _PUBLIC = ("public-read", "public-read-write")
 _GRANTING = {"read": _PUBLIC, "write": ("public-read-write",)}

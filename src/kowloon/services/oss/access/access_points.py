@@ -14,7 +14,6 @@ import msgspec
 
 from kowloon.services.oss import answers
 from kowloon.services.oss.access.access_point_policy import ALIAS_SUFFIX, ORIGINS, AccessPoint
-from kowloon.services.oss.access.policy_conditions import PolicyError
 from kowloon.services.oss.access.policy_document import parse_policy
 from kowloon.services.oss.access.public_access_block import is_blocked
 from kowloon.services.oss.buckets.setting_errors import (
@@ -33,6 +32,7 @@ from kowloon.store.store import Store, Transaction
 from kowloon.wire.http import HttpResponse
 from kowloon.wire.oss.dates import iso_milliseconds
 from kowloon.wire.oss.xml import Content, document, elements
+from kowloon.wire.policy.syntax import PolicyError
 
 MOST_PER_ACCOUNT: Final = 1000
 MOST_PER_BUCKET: Final = 100

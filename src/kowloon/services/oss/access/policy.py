@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import ClassVar
 
 from kowloon.services.oss import answers
-from kowloon.services.oss.access.policy_conditions import PolicyError
 from kowloon.services.oss.access.policy_document import Policy, parse_policy
 from kowloon.services.oss.access.public_access_block import is_blocked
 from kowloon.services.oss.buckets.setting_errors import INVALID_POLICY, NO_SUCH_POLICY, PUBLIC_POLICY
@@ -19,6 +18,7 @@ from kowloon.services.oss.product import Body, oss
 from kowloon.services.oss.resources import BucketSetting
 from kowloon.wire.http import HttpResponse
 from kowloon.wire.oss.xml import document, elements
+from kowloon.wire.policy.syntax import PolicyError
 
 
 class BucketPolicy(BucketSetting, frozen=True, kw_only=True):

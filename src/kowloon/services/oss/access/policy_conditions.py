@@ -1,17 +1,12 @@
-"""Conditions of bucket policies: operators, the keys that are known, and when one of them holds."""
+"""Conditions of bucket policies: the keys that are known, and which of them tie a statement to a fixed place."""
 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable
-from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any
 
-from kowloon.services.oss.access.globs import glob
-
-# The value of a condition key (in lower case) for one request; None when it has none.
-ValueOf = Callable[[str], str | None]
-_Test = Callable[[str], bool]
+from kowloon.wire.policy.conditions import Condition, condition_key, parse_conditions
+from kowloon.wire.policy.syntax import PolicyError
 
 _KEYS = frozenset(
     """
@@ -27,72 +22,26 @@ _PINNING_KEYS = ("acs:sourcevpc", "acs:sourcevpcid", "acs:accessid")
 _WIDEST_PREFIX = {4: 8, 6: 32}
 
 
-class PolicyError(Exception):
-    """What is wrong with a document, as a sentence that goes on after `The policy is invalid:`."""
+def parse_known_conditions(conditions: Any) -> tuple[Condition, ...]:
+    """Raises PolicyError, also for a key that is not known: a condition that is never met would silently weaken the
+    policy."""
+    for keys in conditions.values() if isinstance(conditions, dict) else ():
+        for name in keys if isinstance(keys, dict) else ():
+            key = condition_key(name)
+            if key not in _KEYS and not any(key.startswith(tags) and len(key) > len(tags) for tags in _TAG_KEYS):
+                raise PolicyError(f"there is no condition key {name!r}.")
+    return parse_conditions(conditions)
 
 
-class Condition(NamedTuple):
-    """One key under one operator. `negative`: it holds where no test does, also for requests without the key.
-    `pins`: it ties the statement to a fixed place."""
-
-    key: str
-    tests: tuple[_Test, ...]
-    negative: bool
-    pins: bool
-
-    def holds(self, value_of: ValueOf) -> bool:
-        value = value_of(self.key)
-        if value is None:
-            return self.negative
-        return any(test(value) for test in self.tests) != self.negative
-
-
-def parse_conditions(conditions: Any) -> tuple[Condition, ...]:
-    if not isinstance(conditions, dict):
-        raise PolicyError("Condition must be an object.")
-    parsed: list[Condition] = []
-    for operator, keys in conditions.items():
-        if operator not in _OPERATORS:
-            raise PolicyError(f"there is no condition operator {operator!r}.")
-        if not isinstance(keys, dict) or not keys:
-            raise PolicyError(f"{operator} must be an object that is not empty.")
-        parsed += [_condition(operator, name, values) for name, values in keys.items()]
-    return tuple(parsed)
-
-
-def _condition(operator: str, name: str, values: Any) -> Condition:
-    key = name.lower()
-    if key not in _KEYS and not any(key.startswith(prefix) and len(key) > len(prefix) for prefix in _TAG_KEYS):
-        # A condition that is never met would silently weaken the policy.
-        raise PolicyError(f"there is no condition key {name!r}.")
-    if key.startswith(_TAG_KEYS):
-        # The names of tags keep their case.
-        prefix, _, tag = name.partition("/")
-        key = f"{prefix.lower()}/{tag}"
-    texts = [_text(value) for value in (values if isinstance(values, list) else [values])]
-    if not texts:
-        raise PolicyError(f"{name} needs a value.")
-    make, negative = _OPERATORS[operator]
-    try:
-        tests = tuple([make(text) for text in texts])
-    except ValueError:
-        raise PolicyError(f"{operator} cannot compare with {texts!r}.") from None
-    return Condition(key, tests, negative, not negative and _pins(operator, key, texts))
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str | int):
-        return str(value)
-    raise PolicyError("the values of a condition are strings.")
-
-
-def _pins(operator: str, key: str, texts: list[str]) -> bool:
+def pins(condition: Condition) -> bool:
+    """Whether it ties the statement to a fixed place."""
+    key, operator, wanted = condition.key, condition.operator, condition.wanted
+    if condition.negative:
+        return False
     if operator == "IpAddress":
-        return key == "acs:sourceip" and all(_is_narrow(text) for text in texts)
+        return key == "acs:sourceip" and all(_is_narrow(text) for text in wanted)
     fixed = operator.startswith("StringEquals") or (
-        operator == "StringLike" and not any("*" in text or "?" in text for text in texts)
+        operator == "StringLike" and not any("*" in text or "?" in text for text in wanted)
     )
     return fixed and key in _PINNING_KEYS
 
@@ -100,85 +49,3 @@ def _pins(operator: str, key: str, texts: list[str]) -> bool:
 def _is_narrow(text: str) -> bool:
     network = ipaddress.ip_network(text, strict=False)
     return network.prefixlen >= _WIDEST_PREFIX[network.version]
-
-
-# Operators ------------------------------------------------------------------------------------------------------------
-
-
-def _equals(wanted: str) -> _Test:
-    return wanted.__eq__
-
-
-def _equals_ignoring_case(wanted: str) -> _Test:
-    folded = wanted.casefold()
-    return lambda value: value.casefold() == folded
-
-
-def _like(wanted: str) -> _Test:
-    pattern = glob(wanted)
-    return lambda value: pattern.match(value) is not None
-
-
-def _true_or_false(wanted: str) -> _Test:
-    if wanted.lower() not in ("true", "false"):
-        raise ValueError(wanted)
-    return lambda value: value.lower() == wanted.lower()
-
-
-def _address(wanted: str) -> _Test:
-    network = ipaddress.ip_network(wanted, strict=False)
-
-    def test(value: str) -> bool:
-        try:
-            return ipaddress.ip_address(value) in network
-        except ValueError:
-            return False
-
-    return test
-
-
-def _moment(text: str) -> float:
-    moment = datetime.fromisoformat(text)
-    return (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).timestamp()
-
-
-def _compared(number: Callable[[str], float], holds: Callable[[float, float], bool]) -> Callable[[str], _Test]:
-    def make(wanted: str) -> _Test:
-        limit = number(wanted)
-
-        def test(value: str) -> bool:
-            try:
-                return holds(number(value), limit)
-            except ValueError:
-                return False
-
-        return test
-
-    return make
-
-
-def _comparisons(name: str, number: Callable[[str], float]) -> dict[str, tuple[Callable[[str], _Test], bool]]:
-    return {
-        f"{name}Equals": (_compared(number, float.__eq__), False),
-        f"{name}NotEquals": (_compared(number, float.__eq__), True),
-        f"{name}LessThan": (_compared(number, float.__lt__), False),
-        f"{name}LessThanEquals": (_compared(number, float.__le__), False),
-        f"{name}GreaterThan": (_compared(number, float.__gt__), False),
-        f"{name}GreaterThanEquals": (_compared(number, float.__ge__), False),
-    }
-
-
-# Operator -> how a value is tested, and whether it is negative.
-_OPERATORS: dict[str, tuple[Callable[[str], _Test], bool]] = {
-    "StringEquals": (_equals, False),
-    "StringNotEquals": (_equals, True),
-    "StringEqualsIgnoreCase": (_equals_ignoring_case, False),
-    "StringNotEqualsIgnoreCase": (_equals_ignoring_case, True),
-    "StringLike": (_like, False),
-    "StringNotLike": (_like, True),
-    "Bool": (_true_or_false, False),
-    "IpAddress": (_address, False),
-    "NotIpAddress": (_address, True),
-    **_comparisons("Numeric", float),
-    **_comparisons("Date", _moment),
-}

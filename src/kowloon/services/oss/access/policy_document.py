@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import functools
-import json
 import re
 from enum import Enum
 from typing import Any, NamedTuple
 
 from kowloon.actions.ports import Principal
-from kowloon.services.oss.access.globs import glob
-from kowloon.services.oss.access.policy_conditions import Condition, PolicyError, ValueOf, parse_conditions
+from kowloon.services.oss.access.policy_conditions import parse_known_conditions, pins
+from kowloon.wire.policy.conditions import Condition, ValueOf
+from kowloon.wire.policy.globs import glob
+from kowloon.wire.policy.syntax import PolicyError, either, read_statements, texts
 
 MOST_DOCUMENT_BYTES = 16 * 1024
 _ELEMENTS = {"Sid", "Effect", "Action", "NotAction", "Principal", "NotPrincipal", "Resource", "Condition"}
@@ -88,7 +89,7 @@ class Statement(NamedTuple):
     def is_public(self) -> bool:
         """Whether it opens the bucket to people whom it does not name, from no fixed place."""
         open_to_all = self.but_principals or self.principals.everyone
-        return not self.denies and open_to_all and not any(condition.pins for condition in self.conditions)
+        return not self.denies and open_to_all and not any(pins(condition) for condition in self.conditions)
 
     def covers(self, asked: Asked) -> bool:
         if any(action.match(asked.action) for action in self.actions) == self.but_actions:
@@ -138,39 +139,13 @@ def parse_policy(document: str) -> Policy:
     """Raises PolicyError, which says what is wrong."""
     if len(document.encode()) > MOST_DOCUMENT_BYTES:
         raise PolicyError(f"it is longer than {MOST_DOCUMENT_BYTES} bytes.")
-    try:
-        policy = json.loads(document, object_pairs_hook=_once)
-    except (ValueError, RecursionError):
-        raise PolicyError("it is not JSON.") from None
-    if not isinstance(policy, dict) or set(policy) - {"Version", "Statement", "Id"}:
-        raise PolicyError("it takes Version and Statement.")
-    if policy.get("Version") != "1":
-        raise PolicyError('Version must be the string "1".')
-    statements = policy.get("Statement")
-    if not isinstance(statements, list) or not statements:
-        raise PolicyError("Statement must be a list that is not empty.")
-    return Policy(tuple([_statement(statement) for statement in statements]))
+    return Policy(tuple([_statement(statement) for statement in read_statements(document, _ELEMENTS)]))
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Names that come twice could be read in two ways."""
-    read = dict(pairs)
-    if len(read) != len(pairs):
-        raise PolicyError("a name comes twice in one object.")
-    return read
-
-
-def _statement(statement: Any) -> Statement:
-    if not isinstance(statement, dict):
-        raise PolicyError("each statement must be an object.")
-    unknown = sorted(set(statement) - _ELEMENTS)
-    if unknown:
-        raise PolicyError(f"a statement has no element {unknown[0]!r}.")
-    if statement.get("Effect") not in ("Allow", "Deny"):
-        raise PolicyError("Effect must be Allow or Deny.")
-    actions, but_actions = _either(statement, "Action", "NotAction")
-    principals, but_principals = _either(statement, "Principal", "NotPrincipal")
-    resources = _texts(statement.get("Resource"), "Resource")
+def _statement(statement: dict[str, Any]) -> Statement:
+    actions, but_actions = either(statement, "Action", "NotAction")
+    principals, but_principals = either(statement, "Principal", "NotPrincipal")
+    resources = texts(statement.get("Resource"), "Resource")
     return Statement(
         denies=statement["Effect"] == "Deny",
         actions=tuple([_action(action) for action in actions]),
@@ -178,21 +153,8 @@ def _statement(statement: Any) -> Statement:
         principals=_principals(principals),
         but_principals=but_principals,
         resources=tuple([_resource(resource) for resource in resources]),
-        conditions=parse_conditions(statement.get("Condition", {})),
+        conditions=parse_known_conditions(statement.get("Condition", {})),
     )
-
-
-def _either(statement: dict[str, Any], name: str, but: str) -> tuple[list[str], bool]:
-    if (name in statement) == (but in statement):
-        raise PolicyError(f"a statement has either {name} or {but}.")
-    return (_texts(statement[name], name), False) if name in statement else (_texts(statement[but], but), True)
-
-
-def _texts(value: Any, name: str) -> list[str]:
-    texts = [value] if isinstance(value, str) else value
-    if not isinstance(texts, list) or not texts or not all(isinstance(text, str) and text for text in texts):
-        raise PolicyError(f"{name} must be a list of strings that is not empty.")
-    return texts
 
 
 def _action(action: str) -> re.Pattern[str]:

@@ -6,7 +6,6 @@ from __future__ import annotations
 from typing import ClassVar
 
 from kowloon.services.oss import answers
-from kowloon.services.oss.access.globs import glob
 from kowloon.services.oss.buckets.setting_errors import DENIED_BY_REFERER
 from kowloon.services.oss.buckets.settings import keep, new_setting, setting_of, truth
 from kowloon.services.oss.call import Call
@@ -15,6 +14,7 @@ from kowloon.services.oss.product import Body, oss
 from kowloon.services.oss.resources import Bucket, BucketSetting
 from kowloon.wire.http import HttpResponse
 from kowloon.wire.oss.xml import Content, Node, document, elements
+from kowloon.wire.policy.globs import glob
 
 _MOST_BYTES = 20 * 1024
 

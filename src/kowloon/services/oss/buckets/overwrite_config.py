@@ -8,7 +8,6 @@ from typing import ClassVar, Final
 import msgspec
 
 from kowloon.services.oss import answers
-from kowloon.services.oss.access.globs import glob
 from kowloon.services.oss.buckets.settings import forget, keep, new_setting, setting_of
 from kowloon.services.oss.call import Call
 from kowloon.services.oss.errors import FILE_EXISTS, MALFORMED_XML, invalid
@@ -17,6 +16,7 @@ from kowloon.services.oss.resources import BucketSetting
 from kowloon.services.oss.runs.effect_errors import NO_SUCH_OVERWRITE
 from kowloon.wire.http import HttpResponse
 from kowloon.wire.oss.xml import Content, Node, document, elements
+from kowloon.wire.policy.globs import glob
 
 _MOST_RULES: Final = 100
 _MOST_NAME: Final = 1023

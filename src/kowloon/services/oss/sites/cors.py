@@ -8,7 +8,6 @@ from typing import ClassVar
 import msgspec
 
 from kowloon.services.oss import answers
-from kowloon.services.oss.access.globs import glob
 from kowloon.services.oss.buckets.setting_errors import (
     CORS_NOT_ALLOWED,
     CORS_NOT_ENABLED,
@@ -25,6 +24,7 @@ from kowloon.services.oss.published import ROUTING
 from kowloon.services.oss.resources import Bucket, BucketSetting
 from kowloon.wire.http import HttpResponse
 from kowloon.wire.oss.xml import Content, Node, document, elements
+from kowloon.wire.policy.globs import glob
 
 _METHODS = ("GET", "PUT", "DELETE", "POST", "HEAD")
 _MOST_RULES = 20
