@@ -26,6 +26,9 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
         return self.type == "Account"
 
 
+ANONYMOUS = Principal(account="", type="Anonymous", arn="", id="")
+
+
 class AccessKey(msgspec.Struct, frozen=True, kw_only=True):
     """`secret` signs. A temporary key has `token` and `expires_at` (wall time)."""
 

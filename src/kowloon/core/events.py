@@ -18,19 +18,35 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag=st
 
 
 class RequestEvent(Event, frozen=True, kw_only=True):
-    """One API call, allowed or not. `wall` is wall time; `latency_ms` covers the whole chain."""
+    """One call, allowed or not. `wall` is wall time; `latency_ms` covers the whole chain. `principal` is an ARN;
+    `resources` are ARNs; `data`: a call for what a resource holds, not for the resource. `parameters` and `response`
+    have their secrets masked; `response` is kept of calls that change something."""
 
     wall: float
     request_id: str
     account: str = ""
     principal: str = ""
+    principal_type: str = ""
+    principal_id: str = ""
+    principal_name: str = ""
+    access_key_id: str = ""
+    mfa: bool = False
     source: str = ""
+    host: str = ""
+    scheme: str = ""
+    user_agent: str = ""
     product: str = ""
     version: str = ""
     action: str = ""
     region: str = ""
+    resources: tuple[str, ...] = ()
+    data: bool = False
+    reads: bool = False
+    parameters: dict[str, Any] | None = None
+    response: dict[str, Any] | None = None
     status: int = 0
     code: str = ""
+    message: str = ""
     decision: str = ""
     fault: str = ""
     latency_ms: float = 0.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -13,12 +13,13 @@ from kowloon.actions import errors
 from kowloon.actions.context import Context
 from kowloon.actions.declare import Registry, Response
 from kowloon.actions.idempotency import ClientToken
-from kowloon.actions.ports import AccessRequest, Authorizer, CredentialSource, Principal
+from kowloon.actions.ports import ANONYMOUS, AccessRequest, Authorizer, CredentialSource
 from kowloon.core import limits
 from kowloon.core.clock import Clock
 from kowloon.core.errors import ApiError
 from kowloon.core.events import EventBus, RequestEvent
 from kowloon.core.ids import Ids
+from kowloon.core.masking import masked
 from kowloon.gateway.exchange import Exchange
 from kowloon.gateway.hosts import region_label
 from kowloon.gateway.nonces import Nonces
@@ -31,8 +32,6 @@ from kowloon.wire.parameters import request_parameters
 from kowloon.wire.signatures import Variant, identify, parse_timestamp, verify
 
 log = logging.getLogger("kowloon.gateway")
-
-ANONYMOUS = Principal(account="", type="Anonymous", arn="", id="")
 
 
 class Chain:
@@ -217,6 +216,7 @@ class Chain:
         name = f"{action.product.ram_code}:{action.name}"
         decision = self._authorizer.decide(AccessRequest(principal, name, resource, exchange.value_of))
         exchange.decision = decision.reason
+        exchange.resources = (resource,)
         if not decision.allowed:
             refused = action.product.denied.error()
             refused.detail = decision.detail
@@ -289,26 +289,60 @@ class Chain:
         )
 
     def _record(self, exchange: Exchange, error: ApiError | None, response: HttpResponse, started: float) -> None:
-        principal = exchange.principal
+        principal = exchange.principal or ANONYMOUS
+        request, action = exchange.request, exchange.action
+        reads = action is not None and action.access == "read"
         self._bus.emit(
             RequestEvent(
                 at=exchange.now,
                 wall=started,
                 request_id=exchange.request_id,
                 account=exchange.account,
-                principal=principal.arn if principal else "",
-                source=exchange.request.peer,
-                product=exchange.action.product.code if exchange.action else "",
+                principal=principal.arn,
+                principal_type=principal.type,
+                principal_id=principal.id,
+                principal_name=principal.name,
+                access_key_id=exchange.credentials.access_key_id if exchange.credentials is not None else "",
+                source=request.peer,
+                host=request.host,
+                scheme=request.scheme,
+                user_agent=request.header("user-agent") or "",
+                product=action.product.code if action else "",
                 version=exchange.call.version,
                 action=exchange.call.action,
                 region=exchange.region,
+                resources=exchange.resources,
+                reads=reads,
+                parameters=_told(exchange.parameters),
+                response=None if error or reads else _answered(exchange.answer),
                 status=response.status,
                 code=error.code if error else "",
+                message=error.message if error else "",
                 decision=exchange.decision,
                 fault=exchange.fault,
                 latency_ms=(self._clock.wall() - started) * 1000.0,
             )
         )
+
+
+# Of every call, and told by the record's own fields.
+_SYSTEM_PARAMETERS = frozenset(
+    """
+    AccessKeyId Action Format SecurityToken Signature SignatureMethod SignatureNonce SignatureType SignatureVersion
+    Timestamp Version
+    """.split()
+)
+
+
+def _told(parameters: Mapping[str, str]) -> dict[str, Any]:
+    told: dict[str, Any] = masked({name: parameters[name] for name in parameters if name not in _SYSTEM_PARAMETERS})
+    return told
+
+
+def _answered(answer: object) -> dict[str, Any]:
+    plain = msgspec.json.decode(answer) if isinstance(answer, msgspec.Raw) else msgspec.to_builtins(answer)
+    shown: dict[str, Any] = masked(plain)
+    return shown
 
 
 class _Fields(dict[str, str]):

@@ -31,6 +31,7 @@ class Exchange:
         "region",
         "request",
         "request_id",
+        "resources",
         "wall",
     )
 
@@ -48,6 +49,7 @@ class Exchange:
         self.account = ""
         self.input: Request | None = None
         self.decision = ""
+        self.resources: tuple[str, ...] = ()
         self.fault = ""
         self.answer: object = None
 

@@ -12,6 +12,7 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
+from kowloon.actions.ports import ANONYMOUS as ANONYMOUS_PRINCIPAL
 from kowloon.actions.ports import AccessKey
 from kowloon.core import limits
 from kowloon.core.errors import ApiError
@@ -305,7 +306,7 @@ class ObjectChain:
         taken_s = self._parts.clock.wall() - call.wall
         response.headers[:0] = common_headers(call.request_id, int(taken_s * 1000))
         self._say_more(call, response)
-        self._record(call, response, "", taken_s)
+        self._record(call, response, None, taken_s)
         return response
 
     def _say_more(self, call: Call, response: HttpResponse) -> None:
@@ -325,31 +326,50 @@ class ObjectChain:
             server_time_ms=int(taken_s * 1000),
         )
         self._say_more(call, response)
-        self._record(call, response, error.code, taken_s)
+        self._record(call, response, error, taken_s)
         return response
 
-    def _record(self, call: Call, response: HttpResponse, code: str, taken_s: float) -> None:
-        principal = call.principal
-        self._access_logs.note(call, response, code, taken_s)
+    def _record(self, call: Call, response: HttpResponse, error: ApiError | None, taken_s: float) -> None:
+        principal, request, operation = call.principal or ANONYMOUS_PRINCIPAL, call.request, call.operation
+        self._access_logs.note(call, response, error.code if error is not None else "", taken_s)
         self._parts.bus.emit(
             RequestEvent(
                 at=call.now,
                 wall=call.wall,
                 request_id=call.request_id,
-                account=principal.account if principal is not None else "",
-                principal=principal.arn if principal is not None else "",
-                source=call.request.peer,
+                account=principal.account,
+                principal=principal.arn,
+                principal_type=principal.type,
+                principal_id=principal.id,
+                principal_name=principal.name,
+                access_key_id=call.access_key_id,
+                source=request.peer,
+                host=request.host,
+                scheme=request.scheme,
+                user_agent=call.headers.get("user-agent", ""),
                 product=oss.code,
                 version=oss.version,
-                action=call.operation.name,
+                action=operation.name,
                 region=call.region,
+                resources=_resources(call),
+                data=operation.level == "object",
+                reads=operation.access == "read",
                 status=response.status,
-                code=code,
+                code=error.code if error is not None else "",
+                message=error.message if error is not None else "",
                 decision=call.reason,
                 fault=call.fault,
                 latency_ms=taken_s * 1000.0,
             )
         )
+
+
+def _resources(call: Call) -> tuple[str, ...]:
+    bucket = call.found
+    if bucket is None:
+        return ()
+    path = f"{bucket.id}/{call.address.key}" if call.address.key else bucket.id
+    return (f"acs:oss:{bucket.region}:{bucket.account}:{path}",)
 
 
 def _is_unsettled(call: Call) -> bool:

@@ -1,0 +1,30 @@
+"""Secrets never get into a record: whatever is named like one is shown as asterisks."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+MASK = "******"
+_TELLING = ("password", "secret", "token", "privatekey", "samlassertion", "authenticationcode", "signature", "userdata")
+# They sound like secrets and are none; a client looks for them in records.
+_HARMLESS = frozenset({"nexttoken", "clienttoken", "signaturemethod", "signatureversion", "secretid"})
+
+
+@functools.lru_cache(maxsize=4096)
+def is_secret(name: str) -> bool:
+    """Whether what has that name is a secret. Of `Tag.1.Value` the last part counts."""
+    plain = name.rpartition(".")[2].lower().replace("_", "").replace("-", "")
+    return plain not in _HARMLESS and any(word in plain for word in _TELLING)
+
+
+def masked(value: Any) -> Any:
+    """JSON-like data with the values of secrets replaced, however deep they are."""
+    if isinstance(value, dict):
+        return {
+            name: MASK if isinstance(inner, str) and inner and is_secret(name) else masked(inner)
+            for name, inner in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [masked(inner) for inner in value]
+    return value

@@ -1,0 +1,165 @@
+"""A journal of small records in files that are memory: what `append` took outlives the process, without a system call.
+
+Each file is mapped, and its pages are the kernel's: kill -9 loses nothing of them. A loss of power may cost the last
+seconds. A record is its length, its CRC-32 and its bytes; the length is written last, so a record is there whole or not
+at all. A position is an offset over all files; old files go when there are too many.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import struct
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from kowloon.core.errors import ConfigurationError
+
+SEGMENT_BYTES: Final = 8 * 1024 * 1024
+MOST_BYTES: Final = 256 * 1024 * 1024
+MOST_RECORD_BYTES: Final = 1024 * 1024
+
+_MAGIC: Final = b"kwj1"
+_LENGTH: Final = struct.Struct("<I")
+_CHECK: Final = struct.Struct("<I")
+_HEAD_BYTES: Final = _LENGTH.size + _CHECK.size
+
+
+class _Segment:
+    """One file, or memory alone without a path. `start` is the position of its first byte."""
+
+    def __init__(self, path: Path | None, start: int, size_bytes: int) -> None:
+        self.path = path
+        self.start = start
+        if path is None:
+            self.memory = mmap.mmap(-1, size_bytes)
+        else:
+            fresh = not path.exists()
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                if fresh:
+                    # A page that cannot be had is an error here; behind a mapping it would be the end of the process.
+                    os.posix_fallocate(descriptor, 0, size_bytes)
+                self.memory = mmap.mmap(descriptor, 0)
+            finally:
+                os.close(descriptor)
+        self.size_bytes = len(self.memory)
+        if self.memory[: len(_MAGIC)] != _MAGIC:
+            self.memory[: len(_MAGIC)] = _MAGIC
+
+    def at(self, offset: int) -> bytes | None:
+        """The record at an offset; None where there is none, or none that is whole."""
+        if offset + _HEAD_BYTES > self.size_bytes:
+            return None
+        (length,) = _LENGTH.unpack_from(self.memory, offset)
+        if length == 0 or offset + _HEAD_BYTES + length > self.size_bytes:
+            return None
+        (check,) = _CHECK.unpack_from(self.memory, offset + _LENGTH.size)
+        record = self.memory[offset + _HEAD_BYTES : offset + _HEAD_BYTES + length]
+        return record if zlib.crc32(record) == check else None
+
+    def end(self) -> int:
+        """The offset behind the last whole record."""
+        offset = len(_MAGIC)
+        while (record := self.at(offset)) is not None:
+            offset += _HEAD_BYTES + len(record)
+        return offset
+
+    def close(self, *, remove: bool = False) -> None:
+        self.memory.close()
+        if remove and self.path is not None:
+            self.path.unlink(missing_ok=True)
+
+
+class Journal:
+    """Records in the order of `append`. Without a folder it lives as long as the process. Raises ConfigurationError
+    for a folder that holds something else, OSError where the disk has no room for another file."""
+
+    def __init__(
+        self, folder: Path | None, *, segment_bytes: int = SEGMENT_BYTES, most_bytes: int = MOST_BYTES
+    ) -> None:
+        self._folder = folder
+        self._segment_bytes = segment_bytes
+        self._most = max(2, most_bytes // segment_bytes)
+        self._segments: list[_Segment] = []
+        if folder is not None:
+            folder.mkdir(mode=0o700, exist_ok=True)
+            self._segments = [_open(path) for path in sorted(folder.glob("*.journal"))]
+        if not self._segments:
+            self._segments.append(self._new_segment(0))
+        self._offset = self._last.end()
+
+    @property
+    def _last(self) -> _Segment:
+        return self._segments[-1]
+
+    @property
+    def first(self) -> int:
+        """The position of the oldest record that is left."""
+        return self._segments[0].start
+
+    @property
+    def end(self) -> int:
+        """The position behind the newest record."""
+        return self._last.start + self._offset
+
+    def append(self, record: bytes) -> None:
+        """Kept when it returns. ValueError for more than MOST_RECORD_BYTES."""
+        size_bytes = len(record)
+        if not 0 < size_bytes <= min(MOST_RECORD_BYTES, self._segment_bytes // 2):
+            raise ValueError(f"a record of {size_bytes} bytes cannot be kept")
+        offset = self._offset
+        if offset + _HEAD_BYTES + size_bytes > self._last.size_bytes:
+            self._begin_segment()
+            offset = self._offset
+        memory = self._last.memory
+        body = offset + _HEAD_BYTES
+        memory[body : body + size_bytes] = record
+        _CHECK.pack_into(memory, offset + _LENGTH.size, zlib.crc32(record))
+        _LENGTH.pack_into(memory, offset, size_bytes)
+        self._offset = body + size_bytes
+
+    def read(self, position: int) -> Iterator[tuple[int, bytes]]:
+        """Records from a position on, each with the position behind it. From the oldest where that is gone."""
+        for segment in tuple(self._segments):
+            offset = max(position - segment.start, len(_MAGIC))
+            while (record := segment.at(offset)) is not None:
+                offset += _HEAD_BYTES + len(record)
+                yield segment.start + offset, record
+
+    def clear(self) -> None:
+        """Forget everything; positions go on."""
+        end = self.end
+        for segment in self._segments:
+            segment.close(remove=True)
+        self._segments = [self._new_segment(end)]
+        self._offset = self._last.end()
+
+    def close(self) -> None:
+        for segment in self._segments:
+            segment.close()
+
+    def _begin_segment(self) -> None:
+        self._segments.append(self._new_segment(self._last.start + self._last.size_bytes))
+        self._offset = self._last.end()
+        while len(self._segments) > self._most:
+            self._segments.pop(0).close(remove=True)
+
+    def _new_segment(self, start: int) -> _Segment:
+        path = self._folder / f"{start:016x}.journal" if self._folder is not None else None
+        return _Segment(path, start, self._segment_bytes)
+
+
+def _open(path: Path) -> _Segment:
+    size_bytes = path.stat().st_size
+    with path.open("rb") as file:
+        magic = file.read(len(_MAGIC))
+    try:
+        start = int(path.stem, 16)
+    except ValueError:
+        start = -1
+    if start < 0 or size_bytes <= _HEAD_BYTES or magic not in (_MAGIC, bytes(len(_MAGIC))):
+        raise ConfigurationError(f"{path} is not a journal of kowloon; move it away")
+    return _Segment(path, start, size_bytes)
