@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import typing
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from importlib import resources
 from typing import Any, Literal, TypeVar
 
@@ -12,8 +12,10 @@ import msgspec
 
 from kowloon.actions.context import Context
 from kowloon.actions.decode import Decoder, Request
+from kowloon.actions.ports import Principal
 from kowloon.core.errors import ErrorSpec
 from kowloon.store.resources import Resource
+from kowloon.store.store import Store
 from kowloon.topology.services import Edge, ServiceNode
 
 Req = TypeVar("Req", bound=Request)
@@ -58,7 +60,8 @@ class Product:
     """One product at one API version. `hosts`: first labels of its endpoint names. `code` is the vendor's, as in RAM
     (`ecs:RunInstances` is `ram_code:action`). `denied`: what a RAM denial answers there. `published`: all its
     operations, where the vendor's tables of actions do not have them. `resources`: what it stores. `plane`: the nodes
-    and edges of its control plane in a region, for the health model."""
+    and edges of its control plane in a region, for the health model. `names`: what the RAM resources of its actions may
+    name beside the parameters of a call."""
 
     def __init__(
         self,
@@ -72,6 +75,7 @@ class Product:
         denied: ErrorSpec,
         published: frozenset[str] = frozenset(),
         plane: Callable[[str, tuple[str, ...]], tuple[list[ServiceNode], list[Edge]]] | None = None,
+        names: Callable[[Store, Mapping[str, str], Principal], Mapping[str, str]] | None = None,
     ) -> None:
         self.code = code
         self.version = version
@@ -82,6 +86,7 @@ class Product:
         self.denied = denied
         self.published = published
         self.plane = plane
+        self.names = names
         self.actions: dict[str, Action] = {}
 
     def action(

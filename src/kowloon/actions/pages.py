@@ -34,11 +34,20 @@ def by_number(items: Sequence[T], number: int, size: int, most: int = 100) -> Pa
     return Page(items=list(items[start : start + size]), total=len(items), number=number, size=size)
 
 
-def by_token(items: Sequence[T], token: str, size: int, most: int = 100) -> Page[T]:
-    """The page that follows `token` ('' = the first). Tokens are opaque to clients; a foreign one is refused."""
+def by_token(
+    items: Sequence[T],
+    token: str,
+    size: int,
+    most: int = 100,
+    *,
+    size_name: str = "MaxResults",
+    token_name: str = "NextToken",
+) -> Page[T]:
+    """The page that follows `token` ('' = the first). Tokens are opaque to clients; a foreign one is refused. The names
+    are those of the parameters, for refusals."""
     if not 1 <= size <= most:
-        raise INVALID_PARAMETER.error(name="MaxResults")
-    start = _offset(token) if token else 0
+        raise INVALID_PARAMETER.error(name=size_name)
+    start = _offset(token, token_name) if token else 0
     stop = start + size
     following = _token(stop) if stop < len(items) else ""
     return Page(items=list(items[start:stop]), total=len(items), number=1, size=size, next_token=following)
@@ -55,11 +64,16 @@ def _token(offset: int) -> str:
     return base64.urlsafe_b64encode(f"kowloon:{offset}".encode()).decode()
 
 
-def _offset(token: str) -> int:
+def by_marker(items: Sequence[T], marker: str, size: int, most: int = 1000) -> Page[T]:
+    """The same where the parameters are Marker and MaxItems."""
+    return by_token(items, marker, size, most, size_name="MaxItems", token_name="Marker")
+
+
+def _offset(token: str, name: str) -> int:
     try:
-        name, _, offset = base64.urlsafe_b64decode(token.encode()).decode().partition(":")
-        if name == "kowloon" and int(offset) >= 0:
+        made_by, _, offset = base64.urlsafe_b64decode(token.encode()).decode().partition(":")
+        if made_by == "kowloon" and int(offset) >= 0:
             return int(offset)
     except (ValueError, binascii.Error, UnicodeError):
         pass
-    raise INVALID_PARAMETER.error(name="NextToken")
+    raise INVALID_PARAMETER.error(name=name)

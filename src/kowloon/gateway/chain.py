@@ -212,6 +212,8 @@ class Chain:
             return
         principal = exchange.caller
         fields = {**exchange.parameters, "region": exchange.region or "*", "account": principal.account}
+        if action.product.names is not None:
+            fields.update(action.product.names(self._store, exchange.parameters, principal))
         resource = action.resource.format_map(_Fields(fields))
         name = f"{action.product.ram_code}:{action.name}"
         decision = self._authorizer.decide(AccessRequest(principal, name, resource, exchange.value_of))
