@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -29,7 +30,10 @@ class Condition(NamedTuple):
         value = value_of(self.key)
         if value is None:
             return self.negative
-        return any(test(value) for test in self.tests) != self.negative
+        for test in self.tests:
+            if test(value):
+                return not self.negative
+        return self.negative
 
 
 def parse_conditions(conditions: Any) -> tuple[Condition, ...]:
@@ -95,14 +99,23 @@ def _true_or_false(wanted: str) -> _Test:
     return lambda value: value.lower() == wanted.lower()
 
 
+@functools.lru_cache(maxsize=1024)
+def _number_of(address: str) -> tuple[int, int] | None:
+    """IP version and number."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return None
+    return parsed.version, int(parsed)
+
+
 def _address(wanted: str) -> _Test:
     network = ipaddress.ip_network(wanted, strict=False)
+    version, first, mask = network.version, int(network.network_address), int(network.netmask)
 
     def test(value: str) -> bool:
-        try:
-            return ipaddress.ip_address(value) in network
-        except ValueError:
-            return False
+        found = _number_of(value)
+        return found is not None and found[0] == version and found[1] & mask == first
 
     return test
 

@@ -1,0 +1,172 @@
+"""Documents of identity policies and of trust policies. Parsed once per text."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Set
+from typing import Any, Final, NamedTuple
+
+from kowloon.wire.policy.conditions import Condition, ValueOf, parse_conditions
+from kowloon.wire.policy.globs import expression, glob
+from kowloon.wire.policy.syntax import PolicyError, either, read_statements, texts
+
+# The vendor's limits, in characters.
+MOST_CUSTOM: Final = 6144
+MOST_TRUST: Final = 2048
+MOST_SESSION: Final = 2048
+MOST_CONTROL: Final = 4096
+
+_IDENTITY_ELEMENTS = frozenset({"Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Condition"})
+_TRUST_ELEMENTS = frozenset({"Sid", "Effect", "Action", "Principal", "Condition"})
+_PRINCIPALS = ("RAM", "Service", "Federated")
+_ACTION = re.compile(r"\*|[A-Za-z0-9*?_-]+:[A-Za-z0-9*?_./-]+")
+_RESOURCE = re.compile(r"acs:([^:]+):([^:]*):([^:]*):(.+)", re.DOTALL)
+_ROOT = re.compile(r"acs:ram:[^:]*:(\d+):root")
+
+
+class Statement(NamedTuple):
+    """One statement; `number` counts from 1. `actions` and `resources` (None: everything) are what it is about, or
+    with `but_actions` and `but_resources` all others."""
+
+    number: int
+    denies: bool
+    actions: tuple[re.Pattern[str], ...]
+    but_actions: bool
+    resources: re.Pattern[str] | None
+    but_resources: bool
+    conditions: tuple[Condition, ...]
+
+    def covers_action(self, action: str) -> bool:
+        return any(pattern.match(action) for pattern in self.actions) != self.but_actions
+
+    def covers_resource(self, resource: str) -> bool:
+        return (self.resources is None or self.resources.match(resource) is not None) != self.but_resources
+
+    def applies(self, resource: str, value_of: ValueOf) -> bool:
+        """Whether it is about this resource under these conditions; the action is known to be covered."""
+        if (self.resources is None or self.resources.match(resource) is not None) == self.but_resources:
+            return False
+        for condition in self.conditions:  # noqa: SIM110 (a third of the time)
+            if not condition.holds(value_of):
+                return False
+        return True
+
+
+class Policy(NamedTuple):
+    statements: tuple[Statement, ...]
+
+
+@functools.lru_cache(maxsize=4096)
+def parse_policy(document: str) -> Policy:
+    """An identity policy (also of a session, or a control policy). Raises PolicyError, which says what is wrong."""
+    statements = read_statements(document, _IDENTITY_ELEMENTS)
+    return Policy(tuple([_statement(number, statement) for number, statement in enumerate(statements, 1)]))
+
+
+def _statement(number: int, statement: dict[str, Any]) -> Statement:
+    actions, but_actions = either(statement, "Action", "NotAction")
+    resources, but_resources = either(statement, "Resource", "NotResource")
+    return Statement(
+        number=number,
+        denies=statement["Effect"] == "Deny",
+        actions=tuple([_action(action) for action in actions]),
+        but_actions=but_actions,
+        resources=_resources(resources),
+        but_resources=but_resources,
+        conditions=parse_conditions(statement.get("Condition", {})),
+    )
+
+
+def _action(action: str) -> re.Pattern[str]:
+    if _ACTION.fullmatch(action) is None:
+        raise PolicyError(f"{action!r} is no action.")
+    return glob(action, ignore_case=True)
+
+
+def _resources(resources: list[str]) -> re.Pattern[str] | None:
+    """One expression for all of them: a statement is asked for every request, and read once."""
+    expressions = [_resource(resource) for resource in resources if resource != "*"]
+    return None if "*" in resources else re.compile(f"(?:{'|'.join(expressions)})\\Z", re.DOTALL)
+
+
+def _resource(resource: str) -> str:
+    """A region or an account that is left out is any. Wildcards of one part do not reach into the next."""
+    match = _RESOURCE.fullmatch(resource)
+    if match is None:
+        raise PolicyError(f"{resource!r} is no resource.")
+    product, region, account, path = match.groups()
+    # Buckets are said to be in `oss-cn-hongkong` as well.
+    if product == "oss":
+        region = region.removeprefix("oss-")
+    parts = [expression(part or "*", character="[^:]") for part in (product, region, account)]
+    return f"acs:{':'.join(parts)}:{expression(path)}"
+
+
+# Trust ----------------------------------------------------------------------------------------------------------------
+
+
+class TrustStatement(NamedTuple):
+    """`principals`: names by kind (RAM, Service, Federated)."""
+
+    number: int
+    denies: bool
+    actions: tuple[re.Pattern[str], ...]
+    principals: dict[str, frozenset[str]]
+    conditions: tuple[Condition, ...]
+
+    def covers(self, kind: str, names: Set[str], action: str, value_of: ValueOf) -> bool:
+        trusted = self.principals.get(kind, frozenset())
+        if "*" not in trusted and trusted.isdisjoint(names):
+            return False
+        if not any(pattern.match(action) for pattern in self.actions):
+            return False
+        return all(condition.holds(value_of) for condition in self.conditions)
+
+
+class Trust(NamedTuple):
+    """Who may take a role."""
+
+    statements: tuple[TrustStatement, ...]
+
+    def allows(self, kind: str, names: Set[str], action: str, value_of: ValueOf) -> bool:
+        """`kind`: RAM, Service or Federated. `names`: what such a principal may be called; of a RAM user its ARN and
+        that of its account's root. A denial is final."""
+        allowed = False
+        for statement in self.statements:
+            if statement.covers(kind, names, action, value_of):
+                if statement.denies:
+                    return False
+                allowed = True
+        return allowed
+
+
+@functools.lru_cache(maxsize=1024)
+def parse_trust(document: str) -> Trust:
+    """The trust policy of a role (AssumeRolePolicyDocument). Raises PolicyError."""
+    statements = read_statements(document, _TRUST_ELEMENTS)
+    return Trust(tuple([_trust_statement(number, statement) for number, statement in enumerate(statements, 1)]))
+
+
+def _trust_statement(number: int, statement: dict[str, Any]) -> TrustStatement:
+    named = statement.get("Principal")
+    if not isinstance(named, dict) or not named or set(named) - set(_PRINCIPALS):
+        raise PolicyError("Principal must be an object of RAM, Service or Federated.")
+    return TrustStatement(
+        number=number,
+        denies=statement["Effect"] == "Deny",
+        actions=tuple([_action(action) for action in texts(statement.get("Action"), "Action")]),
+        principals={kind: _names(kind, values) for kind, values in named.items()},
+        conditions=parse_conditions(statement.get("Condition", {})),
+    )
+
+
+def _names(kind: str, values: Any) -> frozenset[str]:
+    names = texts(values, kind)
+    if kind == "RAM":
+        for name in names:
+            if name != "*" and _RESOURCE.fullmatch(name) is None:
+                raise PolicyError(f"{name!r} is no principal.")
+        # `acs:ram:*:1234:root` is the same as `acs:ram::1234:root`.
+        names = [_ROOT.sub(r"acs:ram::\1:root", name) for name in names]
+    return frozenset(names)

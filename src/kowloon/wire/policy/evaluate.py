@@ -1,0 +1,114 @@
+"""What policies say of one request: an explicit denial, else an explicit allowance, else an implicit denial.
+
+In the vendor's order: first the control policies of the account's resource directory, then the policy of the session,
+then those of the identity. The first that does not allow decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final, NamedTuple
+
+from kowloon.wire.policy.conditions import ValueOf
+from kowloon.wire.policy.document import Policy, Statement
+
+CONTROL: Final = "ControlPolicy"
+SESSION: Final = "SessionPolicy"
+IDENTITY: Final = "AccountLevelIdentityBasedPolicy"
+# Actions that a set remembers the statements of. There are more names in the world, but not in use.
+_ACTIONS_KEPT: Final = 1024
+
+
+class Source(NamedTuple):
+    """Where a policy comes from. `type` is System or Custom; `attached_to` such as `user/alice`, `group/ops`."""
+
+    name: str
+    type: str = ""
+    version: str = ""
+    attached_to: str = ""
+
+    def __str__(self) -> str:
+        name = f"{self.type}/{self.name}" if self.type else self.name
+        return f"{name} on {self.attached_to}" if self.attached_to else name
+
+
+class Rule(NamedTuple):
+    """A statement and the policy that it is of."""
+
+    source: Source
+    statement: Statement
+
+    def __str__(self) -> str:
+        return f"statement {self.statement.number} of {self.source}"
+
+
+class Verdict(NamedTuple):
+    """`kind` is the vendor's PolicyType of the policies that decided; `rule` None when no statement did."""
+
+    allowed: bool
+    kind: str
+    rule: Rule | None = None
+
+    @property
+    def is_explicit(self) -> bool:
+        return self.rule is not None
+
+    @property
+    def is_final(self) -> bool:
+        """A denial that no policy of the resource overrules."""
+        return not self.allowed and (self.rule is not None or self.kind != IDENTITY)
+
+
+class PolicySet:
+    """Policies of one kind that count together. Made once, asked often: statements are found by their action."""
+
+    def __init__(self, kind: str, policies: Iterable[tuple[Source, Policy]]) -> None:
+        self.kind = kind
+        self.rules = tuple([Rule(source, statement) for source, policy in policies for statement in policy.statements])
+        self._silence = Verdict(False, kind)
+        self._by_action: dict[str, tuple[tuple[Rule, Verdict], ...]] = {}
+
+    def decide(self, action: str, resource: str, value_of: ValueOf) -> Verdict:
+        for (_, statement), verdict in self._covering(action):
+            if statement.applies(resource, value_of):
+                return verdict
+        return self._silence
+
+    def covering(self, action: str) -> Iterator[Rule]:
+        """The rules about an action, denials first."""
+        return (rule for rule, _ in self._covering(action))
+
+    def _covering(self, action: str) -> tuple[tuple[Rule, Verdict], ...]:
+        found = self._by_action.get(action)
+        if found is None:
+            rules = [rule for rule in self.rules if rule.statement.covers_action(action)]
+            rules.sort(key=lambda rule: not rule.statement.denies)
+            found = tuple([(rule, Verdict(not rule.statement.denies, self.kind, rule)) for rule in rules])
+            if len(self._by_action) >= _ACTIONS_KEPT:
+                self._by_action.clear()
+            self._by_action[action] = found
+        return found
+
+
+class Policies(NamedTuple):
+    """All that counts for one principal. `control`: what each level of the resource directory allows, from the root
+    folder to the account; empty for accounts that are in none. `session` None: the session has no policy."""
+
+    identity: PolicySet
+    session: PolicySet | None = None
+    control: tuple[PolicySet, ...] = ()
+
+    @property
+    def sets(self) -> tuple[PolicySet, ...]:
+        """In the order in which they are asked."""
+        return (*self.control, self.identity) if self.session is None else (*self.control, self.session, self.identity)
+
+
+def decide(policies: Policies, action: str, resource: str, value_of: ValueOf) -> Verdict:
+    """`action` as in RAM (`ecs:RunInstances`), `resource` an ARN or `*`."""
+    verdict: Verdict
+    for policy_set in policies.sets:
+        verdict = policy_set.decide(action, resource, value_of)
+        if not verdict.allowed:
+            return verdict
+    return verdict
