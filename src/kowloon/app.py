@@ -28,6 +28,8 @@ from kowloon.dingtalk.robot import RobotWebhook
 from kowloon.drill.resources import Drill
 from kowloon.drill.routes import DrillRoutes
 from kowloon.drill.service import Drills
+from kowloon.engines.audit.index import AuditIndex
+from kowloon.engines.audit.journal import Journal
 from kowloon.engines.base import EngineError, UnitEngine
 from kowloon.engines.blob.storage import open_storage
 from kowloon.engines.dialler import Dialler
@@ -39,7 +41,11 @@ from kowloon.gateway.certificates import CertificateAuthority
 from kowloon.gateway.chain import Chain
 from kowloon.gateway.front import Front
 from kowloon.gateway.hosts import Hosts
+from kowloon.gateway.internal import InternalCalls
 from kowloon.gateway.transport import Server
+from kowloon.services.actiontrail.actions import actiontrail
+from kowloon.services.actiontrail.audit import AuditTrail
+from kowloon.services.actiontrail.delivery import TrailDelivery
 from kowloon.services.ecs.actions import ecs
 from kowloon.services.ecs.command_runs import CommandRuns
 from kowloon.services.ecs.image_data import ImageData
@@ -78,7 +84,7 @@ from kowloon.topology.health import HealthBoard
 from kowloon.topology.map import Topology
 
 _OFFSET = "clock-offset"
-PRODUCTS: tuple[Product, ...] = (ecs, vpc, slb, rds, oss, ram, sts)
+PRODUCTS: tuple[Product, ...] = (ecs, vpc, slb, rds, oss, ram, sts, actiontrail)
 
 
 class Cloud:
@@ -104,6 +110,7 @@ class Cloud:
         )
         self.storage_zones = StorageZones(self.storage, self.board, self.clock)
         self.identity = self._bootstrap()
+        self.audit = self._open_audit()
         self.faults = FaultManager(self.store, self.board, self.clock, self.bus, self.ids)
         self.drills = Drills(self.store, self.board, self.clock, self.bus, self.ids, self.faults)
         self.runtime = ControllerRuntime(self.store, self.clock, self.board, settings.takeover_s)
@@ -137,6 +144,11 @@ class Cloud:
         ]
         backend = SqliteBackend(self.files.state) if self.files is not None else MemoryBackend()
         return Store(backend, Codec(types))
+
+    def _open_audit(self) -> AuditTrail:
+        folder = self.files.audit if self.files is not None else None
+        journal = Journal(folder)
+        return AuditTrail(journal, AuditIndex(folder / "index.db" if folder is not None else None), self.clock)
 
     def _restore_offset(self) -> None:
         """Cloud time goes on where it was, also after a restart."""
@@ -223,6 +235,8 @@ class Cloud:
         self.webhook = RobotWebhook(self.store, self.clock, self.ids)
         self.webhook.register(self.routes)
         DingTalkAdmin(self.store, self.webhook).register(self.routes)
+        self.bus.subscribe(self.audit.take)
+        self.runtime.add(self.audit)
         self.commentary = Commentary(self.bus, self.store, self.clock, self.webhook)
         AdminRoutes(
             store=self.store,
@@ -236,6 +250,7 @@ class Cloud:
             reset=self.reset,
         ).register(self.routes)
         DrillRoutes(self.drills).register(self.routes)
+        self.authorizer = AttachedPolicies(self.store, self.ids)
         self.chain = Chain(
             registry=self.registry,
             store=self.store,
@@ -244,8 +259,9 @@ class Cloud:
             ids=self.ids,
             bus=self.bus,
             credentials=StoredCredentials(self.store),
-            authorizer=AttachedPolicies(self.store),
+            authorizer=self.authorizer,
             default_region=self.settings.region,
+            ports={AuditTrail: self.audit},
         )
         self.callbacks = CallbackSender(self.store, self.clock, self._new_dialler())
         self.callbacks.register(self.routes)
@@ -260,7 +276,7 @@ class Cloud:
             ids=self.ids,
             bus=self.bus,
             credentials=StoredCredentials(self.store),
-            authorizer=AttachedPolicies(self.store),
+            authorizer=self.authorizer,
             versions=Versions(self.clock, self.ids),
             default_region=self.settings.region,
             own_host=hosts.serves,
@@ -276,6 +292,8 @@ class Cloud:
         self.runtime.add(LifecycleRuns(object_parts))
         self.runtime.add(ReplicationRuns(object_parts))
         self.front = Front(self.chain, self.objects, self.routes, hosts, self.identity.admin_token)
+        internal = InternalCalls(self.front.handle, self.store, self.clock, self.ids)
+        self.runtime.add(TrailDelivery(self.store, self.board.topology, self.clock, self.audit, internal))
 
     def _new_dialler(self) -> Dialler:
         try:
@@ -314,6 +332,7 @@ class Cloud:
         if self.files is not None:
             authority = CertificateAuthority(self.files.certificates, self.clock)
             authority.write_bundle(self.files.bundle)
+            authority.write_truststore(self.files.truststore)
         self.server = Server(
             self.front.handle,
             receive=self.front.receive,
@@ -356,6 +375,7 @@ class Cloud:
         await self.storage.close()
         self.clock.close()
         self.store.close()
+        self.audit.close()
         if self.files is not None:
             self.files.server.unlink(missing_ok=True)
 
@@ -368,6 +388,7 @@ class Cloud:
         images = self.store.list(Image)
         cidr = str(_pool(self.store).cidr)
         self.store.clear()
+        self.audit.clear()
         await self.storage.wipe()
         await self.parts.wipe([(unit.engine, unit.id) for unit in units])
         for image in images:

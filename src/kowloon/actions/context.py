@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypeVar, cast
 
 from kowloon.actions.errors import REGION_NOT_FOUND
 from kowloon.actions.ports import Principal
@@ -13,10 +14,13 @@ from kowloon.store.store import R, Transaction
 from kowloon.topology.health import HealthView
 from kowloon.topology.map import Topology
 
+P = TypeVar("P")
+
 
 class Context:
     """One call of one action. `now` is cloud time, `wall` is wall time; `events` go out after the commit; `prepared` is
-    what the action's `prepare` made before the transaction, the same at every re-run."""
+    what the action's `prepare` made before the transaction, the same at every re-run; `ports` are the parts of this
+    cloud beside the store that actions may read."""
 
     __slots__ = (
         "account",
@@ -25,6 +29,7 @@ class Context:
         "host",
         "ids",
         "now",
+        "ports",
         "prepared",
         "principal",
         "region",
@@ -46,6 +51,7 @@ class Context:
         health: HealthView,
         request_id: str,
         host: str,
+        ports: Mapping[type, object],
         prepared: Any = None,
     ) -> None:
         self.tx = tx
@@ -59,8 +65,13 @@ class Context:
         self.topology: Topology = health.topology
         self.request_id = request_id
         self.host = host
+        self.ports = ports
         self.prepared = prepared
         self.events: list[Event] = []
+
+    def port(self, kind: type[P]) -> P:
+        """The part of that type which app.py gave."""
+        return cast(P, self.ports[kind])
 
     def mine(self, kind: type[R], id: str) -> R | None:
         """The caller's resource of that id in this region, or None: another account's is as good as absent."""

@@ -34,16 +34,16 @@ class Action:
         product: Product,
         handler: Callable[[Context, Any], Response],
         request: type[Request],
-        resource: str,
+        resources: tuple[str, ...],
         access: Literal["read", "write"],
         anonymous: bool,
-        prepare: Callable[[], Awaitable[object]] | None,
+        prepare: Callable[[Mapping[type, object]], Awaitable[object]] | None,
     ) -> None:
         self.product = product
         self.handler = handler
         self.request = request
         self.name = request.__name__.removesuffix("Request")
-        self.resource = resource
+        self.resources = resources
         self.access = access
         self.anonymous = anonymous
         self.prepare = prepare
@@ -92,22 +92,24 @@ class Product:
     def action(
         self,
         *,
-        resource: str = "*",
+        resource: str | tuple[str, ...] = "*",
         access: Literal["read", "write"] | None = None,
         anonymous: bool = False,
-        prepare: Callable[[], Awaitable[object]] | None = None,
+        prepare: Callable[[Mapping[type, object]], Awaitable[object]] | None = None,
     ) -> Callable[[Callable[[Context, Req], Res]], Callable[[Context, Req], Res]]:
         """Declare an operation. Its name is that of the request type without `Request`; `resource` is the RAM
-        resource, fields in braces taken from the request (`acs:vpc:{region}:{account}:vswitch/{VSwitchId}`).
-        `prepare` makes what costs too much for the loop (a key): it runs before the transaction, and what it made is
-        `ctx.prepared`."""
+        resource, fields in braces taken from the request (`acs:vpc:{region}:{account}:vswitch/{VSwitchId}`); or
+        several, of which all but the first count only where the request has their fields.
+        `prepare` makes what costs too much for the loop (a key), or waits for what must be there: it is given the
+        cloud's ports and runs before the transaction, and what it made is `ctx.prepared`."""
 
         def declare(handler: Callable[[Context, Req], Res]) -> Callable[[Context, Req], Res]:
             request = typing.get_type_hints(handler)["req"]
             name = request.__name__
             reads = name.startswith(("Describe", "Get", "List", "Query"))
             kind = access or ("read" if reads else "write")
-            declared = Action(self, handler, request, resource, kind, anonymous, prepare)
+            templates = (resource,) if isinstance(resource, str) else resource
+            declared = Action(self, handler, request, templates, kind, anonymous, prepare)
             if declared.name in self.actions:
                 raise ValueError(f"{self.code} {declared.name} is declared twice")
             self.actions[declared.name] = declared

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
@@ -48,19 +48,23 @@ class CredentialSource(Protocol):
 
 class AccessRequest(NamedTuple):
     """Who wants to do what with what. `action` as in RAM (`ecs:RunInstances`), `resource` an ARN. `value_of` gives the
-    value of a condition key, its name in lower case (`acs:sourceip`); None when the call has none."""
+    value of a condition key, its name in lower case but for the name of a tag (`acs:sourceip`,
+    `acs:resourcetag/Team`); None when the call has none."""
 
     principal: Principal
     action: str
     resource: str
     value_of: Callable[[str], str | None]
+    request_id: str = ""
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
-    """`reason` is for the audit and for people: which rule decided."""
+    """`reason` is for the audit and for people: which rule decided. `final`: a denial that no policy of the resource
+    overrules."""
 
     allowed: bool
     reason: str
+    final: bool = False
     detail: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
@@ -68,6 +72,21 @@ class Authorizer(Protocol):
     """May this principal do this to that, and why."""
 
     def decide(self, asked: AccessRequest) -> Decision: ...
+
+
+class RoleRefused(Exception):
+    """The role does not exist, or does not trust the product that wants to act as it."""
+
+
+class InternalClient(Protocol):
+    """Calls of one product to another, through the whole chain. Never to be called inside a transaction."""
+
+    async def put_object(
+        self, service: str, role_arn: str, bucket: str, key: str, body: bytes, headers: Mapping[str, str] | None = None
+    ) -> HttpResponse:
+        """`service` (`actiontrail.aliyuncs.com`) acts as the role. Raises RoleRefused; what the call itself answers
+        is returned, whatever it is."""
+        ...
 
 
 class OwnProtocol(Protocol):

@@ -53,6 +53,11 @@ class HomeFiles(msgspec.Struct, frozen=True):
         return self.home / "ca-bundle.pem"
 
     @property
+    def truststore(self) -> Path:
+        """The same for Java, as PKCS #12 with the password `changeit`."""
+        return self.home / "ca-bundle.p12"
+
+    @property
     def server(self) -> Path:
         """Where the running server listens."""
         return self.home / "server.json"
@@ -61,6 +66,11 @@ class HomeFiles(msgspec.Struct, frozen=True):
     def data(self) -> Path:
         """The data of real parts."""
         return self.home / "data"
+
+    @property
+    def audit(self) -> Path:
+        """Who did what: the journal of all calls, and its index."""
+        return self.home / "audit"
 
     @property
     def objects(self) -> Path:

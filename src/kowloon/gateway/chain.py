@@ -20,6 +20,7 @@ from kowloon.core.errors import ApiError
 from kowloon.core.events import EventBus, RequestEvent
 from kowloon.core.ids import Ids
 from kowloon.core.masking import masked
+from kowloon.gateway.asking import ConditionValues, resources_of
 from kowloon.gateway.exchange import Exchange
 from kowloon.gateway.hosts import region_label
 from kowloon.gateway.nonces import Nonces
@@ -49,7 +50,9 @@ class Chain:
         credentials: CredentialSource,
         authorizer: Authorizer,
         default_region: str,
+        ports: Mapping[type, object],
     ) -> None:
+        self._ports = ports
         self._registry = registry
         self._store = store
         self._board = board
@@ -210,19 +213,17 @@ class Chain:
         action = exchange.declared
         if action.anonymous:
             return
-        principal = exchange.caller
-        fields = {**exchange.parameters, "region": exchange.region or "*", "account": principal.account}
-        if action.product.names is not None:
-            fields.update(action.product.names(self._store, exchange.parameters, principal))
-        resource = action.resource.format_map(_Fields(fields))
         name = f"{action.product.ram_code}:{action.name}"
-        decision = self._authorizer.decide(AccessRequest(principal, name, resource, exchange.value_of))
-        exchange.decision = decision.reason
-        exchange.resources = (resource,)
-        if not decision.allowed:
-            refused = action.product.denied.error()
-            refused.detail = decision.detail
-            raise refused
+        exchange.resources = resources_of(exchange, self._store)
+        for resource in exchange.resources:
+            values = ConditionValues(exchange, resource, self._store, self._registry)
+            asked = AccessRequest(exchange.caller, name, resource, values, exchange.request_id)
+            decision = self._authorizer.decide(asked)
+            exchange.decision = decision.reason
+            if not decision.allowed:
+                refused = action.product.denied.error()
+                refused.detail = decision.detail
+                raise refused
 
     def _throttle(self, exchange: Exchange) -> None:
         """A control plane with less capacity than demand serves its share of the calls and refuses the rest."""
@@ -237,7 +238,7 @@ class Chain:
         if action.takes_client_token:
             token = getattr(request, "ClientToken", "") or ""
         contexts: list[Context] = []
-        prepared = await action.prepare() if action.prepare is not None else None
+        prepared = await action.prepare(self._ports) if action.prepare is not None else None
 
         def body(transaction: Transaction) -> object:
             ctx = self._context(exchange, transaction, prepared)
@@ -270,6 +271,7 @@ class Chain:
             health=self._board.view(exchange.now),
             request_id=exchange.request_id,
             host=exchange.request.host,
+            ports=self._ports,
             prepared=prepared,
         )
 
@@ -345,10 +347,3 @@ def _answered(answer: object) -> dict[str, Any]:
     plain = msgspec.json.decode(answer) if isinstance(answer, msgspec.Raw) else msgspec.to_builtins(answer)
     shown: dict[str, Any] = masked(plain)
     return shown
-
-
-class _Fields(dict[str, str]):
-    """A RAM resource names `*` for what the request does not say."""
-
-    def __missing__(self, key: str) -> str:
-        return "*"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Mapping
 
 import msgspec
 
@@ -34,7 +35,7 @@ def pair_id(ctx: Context, name: str) -> str:
     return f"{ctx.account}:{ctx.region}:{name}"
 
 
-async def _new_key() -> RsaKey:
+async def _new_key(ports: Mapping[type, object]) -> RsaKey:
     return await asyncio.to_thread(new_rsa_key)
 
 

@@ -14,6 +14,7 @@ from kowloon.actions.context import Context
 from kowloon.actions.declare import Product, Response
 from kowloon.actions.decode import Request
 from kowloon.actions.errors import NO_PERMISSION
+from kowloon.actions.sessions import open_session
 from kowloon.core.clock import iso_seconds
 from kowloon.services.sts.errors import (
     INVALID_ARN,
@@ -101,16 +102,8 @@ def assume_role(ctx: Context, req: AssumeRoleRequest) -> AssumeRoleResponse:
     if not _SHORTEST_S <= req.DurationSeconds <= role.max_session_s:
         raise INVALID_DURATION.error(most_s=role.max_session_s)
     _forget_expired(ctx)
-    key = StoredKey(
-        id="STS." + ctx.ids.token(26),
-        account=role.account,
-        created_at=ctx.now,
-        secret=ctx.ids.secret(44),
-        role=role.id,
-        session_name=req.RoleSessionName,
-        policy=req.Policy,
-        token="CAIS" + ctx.ids.secret(200),
-        expires_at=float(int(ctx.wall)) + req.DurationSeconds,
+    key = open_session(
+        ctx.ids, role, req.RoleSessionName, req.DurationSeconds, now=ctx.now, wall=ctx.wall, policy=req.Policy
     )
     ctx.tx.put(key)
     return AssumeRoleResponse(

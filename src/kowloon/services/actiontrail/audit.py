@@ -1,0 +1,116 @@
+"""The audit: every call goes into the journal before it is answered; management events can then be looked up.
+
+The index over them follows by itself, and a lookup waits until it has caught up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import msgspec
+
+from kowloon.core.clock import Clock, RealSeconds
+from kowloon.core.events import Event, RequestEvent
+from kowloon.engines.audit.index import AuditIndex, Row
+from kowloon.engines.audit.journal import MOST_RECORD_BYTES, Journal
+from kowloon.services.actiontrail.records import row_of
+from kowloon.store.resources import Key, Resource
+
+log = logging.getLogger("kowloon.actiontrail")
+
+KEPT_S: Final = 90 * 24 * 3600.0
+_MANAGEMENT, _DATA = b"M", b"D"
+# Of these, so many are looked at in one step: about two milliseconds.
+_AT_ONCE: Final = 200
+_LOOP: Final = "audit index"
+_FORGET_S: Final = 24 * 3600.0
+
+
+class AuditTrail:
+    """A Reconciler with one loop, that of the index. Listens to the bus."""
+
+    name = _LOOP
+    workers = 1
+
+    def __init__(self, journal: Journal, index: AuditIndex, clock: Clock) -> None:
+        self.index = index
+        self._journal = journal
+        self._clock = clock
+        self._encoder = msgspec.msgpack.Encoder()
+        self._decoder = msgspec.msgpack.Decoder(RequestEvent)
+        self._forgotten_at = 0.0
+
+    def take(self, event: Event) -> None:
+        """Kept when it returns: the death of the process loses no call that was answered."""
+        if not isinstance(event, RequestEvent):
+            return
+        record = (_DATA if event.data else _MANAGEMENT) + self._encoder.encode(event)
+        if len(record) > MOST_RECORD_BYTES:
+            bare = msgspec.structs.replace(event, parameters=None, response=None, user_agent="", resources=())
+            record = record[:1] + self._encoder.encode(bare)
+        try:
+            self._journal.append(record)
+        except OSError as problem:
+            log.error("call %s could not be kept in the audit journal: %s", event.request_id, problem)
+
+    async def catch_up(self) -> None:
+        """Until all that happened before this call can be looked up."""
+        end = self._journal.end
+        while True:
+            if not self._index_some() or self.index.position >= end:
+                return
+            await asyncio.sleep(0)
+
+    def _index_some(self) -> bool:
+        """One step. False when there was nothing left to do."""
+        start = max(self.index.position, self._journal.first)
+        records = list(itertools.islice(self._journal.read(start), _AT_ONCE))
+        if not records:
+            return False
+        rows: list[Row] = []
+        for position, record in records:
+            if record[:1] == _MANAGEMENT:
+                event = self._decoder.decode(memoryview(record)[1:])
+                # Strangers' calls are nobody's events.
+                if event.account:
+                    rows.append(row_of(position, event))
+        self.index.add(rows, records[-1][0])
+        return True
+
+    def clear(self) -> None:
+        self._journal.clear()
+        self.index.clear()
+
+    def close(self) -> None:
+        self._journal.close()
+        self.index.close()
+
+    # --- the loop ---
+
+    def keys(self, key: Key, item: Resource | None) -> Iterable[str]:
+        return ()
+
+    def all_keys(self) -> Iterable[str]:
+        return (_LOOP,)
+
+    def zones(self, key: str) -> tuple[str, ...]:
+        return ()
+
+    async def reconcile(self, key: str) -> float | None:
+        await self.catch_up()
+        now = self._clock.now()
+        if now >= self._forgotten_at + _FORGET_S:
+            self._forgotten_at = now
+            self.index.forget(now - KEPT_S)
+        return RealSeconds(1.0)
+
+
+async def caught_up(ports: Mapping[type, object]) -> None:
+    """To be waited for before a lookup."""
+    audit = ports[AuditTrail]
+    assert isinstance(audit, AuditTrail)
+    await audit.catch_up()
