@@ -10,10 +10,15 @@ from kowloon.store.resources import Resource
 
 
 class Account(Resource, frozen=True, kw_only=True):
-    """One customer; `id` is the 16-digit account id."""
+    """One customer; `id` is the 16-digit account id. `alias` is the head of the default domain."""
 
     kind: ClassVar[str] = "account"
     alias: str = ""
+
+    @property
+    def domain(self) -> str:
+        """What follows the @ in the logon names of its users."""
+        return f"{self.alias or self.id}.onaliyun.com"
 
 
 class PolicyAttachment(Resource, frozen=True, kw_only=True):
@@ -42,6 +47,8 @@ class Policy(Resource, frozen=True, kw_only=True):
     description: str = ""
     versions: tuple[PolicyVersion, ...]
     default_version: str = "v1"
+    last_version: int = 1
+    updated_at: float = 0.0
 
     @property
     def document(self) -> str:
@@ -55,7 +62,9 @@ class Group(Resource, frozen=True, kw_only=True):
     kind: ClassVar[str] = "ram-group"
     name: str
     group_id: str
+    display_name: str = ""
     comments: str = ""
+    updated_at: float = 0.0
 
 
 class Membership(Resource, frozen=True, kw_only=True):
@@ -72,10 +81,16 @@ class User(Resource, frozen=True, kw_only=True):
     kind: ClassVar[str] = "ram-user"
     name: str
     user_id: str
+    display_name: str = ""
+    mobile_phone: str = ""
+    email: str = ""
+    comments: str = ""
+    updated_at: float = 0.0
 
 
 class Role(Resource, frozen=True, kw_only=True):
-    """id is `<account>:<name in lower case>`. `trust` is the AssumeRolePolicyDocument as given."""
+    """id is `<account>:<name in lower case>`. `trust` is the AssumeRolePolicyDocument as given. `service`: whose
+    service-linked role this is."""
 
     kind: ClassVar[str] = "ram-role"
     name: str
@@ -83,6 +98,9 @@ class Role(Resource, frozen=True, kw_only=True):
     description: str = ""
     trust: str
     max_session_s: int = 3600
+    console_login: bool = False
+    service: str = ""
+    updated_at: float = 0.0
 
     @property
     def arn(self) -> str:
@@ -102,3 +120,93 @@ class StoredKey(Resource, frozen=True, kw_only=True):
     policy: str = ""
     token: str = ""
     expires_at: float | None = None
+    updated_at: float = 0.0
+
+
+class KeyUse(Resource, frozen=True, kw_only=True):
+    """When an access key signed last, and for which product; id is the AccessKeyId. Apart from the key, so that using
+    one changes no identity."""
+
+    kind: ClassVar[str] = "access-key-use"
+    used_at: float
+    product: str
+
+
+class LoginProfile(Resource, frozen=True, kw_only=True):
+    """The console password of a user; id is the user's user_id. `hashes` are scrypt's with `salt`, the newest first;
+    the rest is what may not come back. `initial`: set by somebody else, not yet changed by the user."""
+
+    kind: ClassVar[str] = "ram-login-profile"
+    salt: str
+    hashes: tuple[str, ...]
+    reset_required: bool = False
+    mfa_required: bool = False
+    active: bool = True
+    initial: bool = True
+    changed_at: float = 0.0
+    updated_at: float = 0.0
+
+
+class MfaDevice(Resource, frozen=True, kw_only=True):
+    """A virtual MFA device; id is its serial number, `seed` is in base32, `user_id` whose it is once bound."""
+
+    kind: ClassVar[str] = "ram-mfa-device"
+    seed: str
+    user_id: str = ""
+    bound_at: float | None = None
+
+
+class PasswordPolicy(Resource, frozen=True, kw_only=True):
+    """What passwords of an account must be; id is the account. Ages are in days, 0 means no limit."""
+
+    kind: ClassVar[str] = "ram-password-policy"
+    minimum_length: int = 8
+    require_lowercase: bool = False
+    require_uppercase: bool = False
+    require_numbers: bool = False
+    require_symbols: bool = False
+    minimum_different_characters: int = 0
+    not_contain_user_name: bool = False
+    reuse_prevention: int = 0
+    max_age_days: int = 0
+    initial_age_days: int = 14
+    hard_expiry: bool = False
+    max_login_attempts: int = 0
+    intercept_risk_on_api: bool = False
+
+
+class SecurityPreference(Resource, frozen=True, kw_only=True):
+    """What users of an account may do for themselves, and how they log on; id is the account."""
+
+    kind: ClassVar[str] = "ram-security-preference"
+    manage_access_keys: bool = False
+    change_password: bool = True
+    manage_mfa_devices: bool = True
+    manage_public_keys: bool = False
+    manage_service_credentials: bool = False
+    manage_personal_ding_talk: bool = True
+    login_with_passkey: bool = True
+    save_mfa_ticket: bool = False
+    login_network_masks: str = ""
+    login_session_h: int = 6
+    mfa_operation: str = "independent"
+    operation_for_risk_login: str = "autonomous"
+    verification_types: tuple[str, ...] = ()
+    max_idle_days_for_users: int = 730
+    max_idle_days_for_access_keys: int = 730
+
+
+class RecycledUser(Resource, frozen=True, kw_only=True):
+    """A deleted user, who can come back; id is the user_id, created_at when it was deleted."""
+
+    kind: ClassVar[str] = "ram-recycled-user"
+    user: User
+
+
+class RecycledKey(Resource, frozen=True, kw_only=True):
+    """A deleted access key of a user; id is the AccessKeyId, created_at when it was deleted."""
+
+    kind: ClassVar[str] = "ram-recycled-key"
+    access_key: StoredKey
+    user_id: str
+    user_name: str

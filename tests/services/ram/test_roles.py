@@ -86,7 +86,7 @@ def test_a_role_may_do_what_its_policies_say(alone: Customer) -> None:
     assert error.accessDeniedDetail["AuthAction"] == "ecs:RunInstances"
     assert error.accessDeniedDetail["AuthPrincipalType"] == "AssumedRoleUser"
     assert error.accessDeniedDetail["NoPermissionType"] == "ImplicitDeny"
-    refused(lambda: reader.call("vpc", "DescribeVpcs"), "Forbidden.RAM")
+    refused(lambda: reader.call("vpc", "CreateVpc", cidr_block="10.0.0.0/8"), "Forbidden.RAM")
     refused(lambda: reader.call("slb", "CreateLoadBalancer"), "Forbidden.RAM")
     refused(
         lambda: reader.call("ram", "CreateRole", role_name="x", assume_role_policy_document=json.dumps(TRUST)),

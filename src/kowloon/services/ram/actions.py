@@ -1,6 +1,27 @@
 """All actions of the product, declared by importing the modules that hold them."""
 
-from kowloon.services.ram import roles
+from kowloon.services.ram import (
+    access_keys,
+    account,
+    attachments,
+    custom_policies,
+    groups,
+    login_profiles,
+    mfa_devices,
+    roles,
+    users,
+)
 from kowloon.services.ram.product import ram
 
-__all__ = ["ram", "roles"]
+__all__ = [
+    "access_keys",
+    "account",
+    "attachments",
+    "custom_policies",
+    "groups",
+    "login_profiles",
+    "mfa_devices",
+    "ram",
+    "roles",
+    "users",
+]

@@ -1,28 +1,76 @@
-"""Roles and the policies attached to them."""
+"""Roles: who may take them (the trust policy), for how long, and their life."""
 
 from __future__ import annotations
 
 import msgspec
 
-from kowloon.actions import pages
+from kowloon.actions import pages, tags
 from kowloon.actions.context import Context
 from kowloon.actions.declare import Response
-from kowloon.actions.decode import Request
+from kowloon.actions.decode import AsJson, Request
 from kowloon.core.clock import iso_seconds
+from kowloon.services.ram import quotas
 from kowloon.services.ram.errors import (
-    ALREADY_ATTACHED,
     INVALID_DURATION,
-    INVALID_POLICY_TYPE,
-    INVALID_ROLE_NAME,
-    NOT_ATTACHED,
-    POLICY_NOT_FOUND,
+    INVALID_LENGTH,
+    MALFORMED_POLICY,
+    NOT_FOR_SERVICE_LINKED_ROLES,
     ROLE_EXISTS,
     ROLE_HAS_POLICY,
     ROLE_NOT_FOUND,
+    TOO_MANY,
 )
-from kowloon.services.ram.policies import ROLE_NAME, SYSTEM_POLICIES, parse_trust
+from kowloon.services.ram.logic import names, users
 from kowloon.services.ram.product import ram
-from kowloon.store.identity import PolicyAttachment, Role
+from kowloon.store.identity import Account, Role
+from kowloon.wire.policy.document import parse_trust
+from kowloon.wire.policy.syntax import PolicyError
+
+SHORTEST_SESSION_S = 3600
+LONGEST_SESSION_S = 43200
+
+
+def entity_of(role: Role) -> str:
+    """How attachments name it."""
+    return f"role/{role.name.lower()}"
+
+
+def find(ctx: Context, name: str) -> Role:
+    role = ctx.tx.get(Role, f"{ctx.account}:{name.lower()}")
+    if role is None:
+        raise ROLE_NOT_FOUND.error(name=name)
+    return role
+
+
+def find_own(ctx: Context, name: str) -> Role:
+    """One that the account's people may change: not a service's."""
+    role = find(ctx, name)
+    if role.service:
+        raise NOT_FOR_SERVICE_LINKED_ROLES.error(name=role.name)
+    return role
+
+
+def put_new(ctx: Context, role: Role) -> None:
+    if ctx.tx.get(Role, role.id) is not None:
+        raise ROLE_EXISTS.error(name=role.name)
+    ctx.tx.put(role)
+
+
+def _check_trust(document: str, parameter: str) -> None:
+    if not 1 <= len(document) <= quotas.TRUST_CHARACTERS:
+        raise INVALID_LENGTH.error(name=parameter)
+    try:
+        parse_trust(document)
+    except PolicyError as problem:
+        raise MALFORMED_POLICY.error(why=problem) from None
+
+
+def _check_duration(seconds: int) -> None:
+    if not SHORTEST_SESSION_S <= seconds <= LONGEST_SESSION_S:
+        raise INVALID_DURATION.error()
+
+
+# --- answers ---
 
 
 class RoleItem(msgspec.Struct, kw_only=True):
@@ -33,67 +81,82 @@ class RoleItem(msgspec.Struct, kw_only=True):
     CreateDate: str
     UpdateDate: str
     MaxSessionDuration: int
+    AllowConsoleLogin: bool
+
+
+class ListedRole(RoleItem, kw_only=True):
+    Tags: tags.TagList
+
+
+class RoleWithTrust(RoleItem, kw_only=True):
     AssumeRolePolicyDocument: str
+    RolePrincipalName: str
+    IsServiceLinkedRole: bool
 
 
 class RoleResponse(Response):
-    Role: RoleItem
+    Role: RoleWithTrust
 
 
-def _shown(role: Role) -> RoleItem:
-    return RoleItem(
-        RoleId=role.role_id,
-        RoleName=role.name,
-        Arn=role.arn,
-        Description=role.description,
-        CreateDate=iso_seconds(role.created_at),
-        UpdateDate=iso_seconds(role.created_at),
-        MaxSessionDuration=role.max_session_s,
+def _fields(role: Role) -> dict[str, object]:
+    return {
+        "RoleId": role.role_id,
+        "RoleName": role.name,
+        "Arn": role.arn,
+        "Description": role.description,
+        "CreateDate": iso_seconds(role.created_at),
+        "UpdateDate": iso_seconds(role.updated_at),
+        "MaxSessionDuration": role.max_session_s,
+        "AllowConsoleLogin": role.console_login,
+    }
+
+
+def shown(ctx: Context, role: Role) -> RoleWithTrust:
+    account = ctx.tx.get(Account, ctx.account)
+    alias = account.alias if account is not None else ""
+    return RoleWithTrust(
+        **_fields(role),  # type: ignore[arg-type]
         AssumeRolePolicyDocument=role.trust,
+        RolePrincipalName=f"{role.name}@role.{alias or ctx.account}.onaliyunservice.com",
+        IsServiceLinkedRole=bool(role.service),
     )
 
 
-def _role(ctx: Context, name: str) -> Role:
-    role = ctx.tx.get(Role, f"{ctx.account}:{name.lower()}")
-    if role is None:
-        raise ROLE_NOT_FOUND.error(name=name)
-    return role
-
-
-def _attachments(ctx: Context, role: Role) -> list[PolicyAttachment]:
-    entity = f"role/{role.name.lower()}"
-    return [item for item in ctx.tx.list(PolicyAttachment, account=ctx.account) if item.entity == entity]
+# --- actions ---
 
 
 class CreateRoleRequest(Request):
     RoleName: str
     AssumeRolePolicyDocument: str
     Description: str = ""
-    MaxSessionDuration: int = 3600
+    MaxSessionDuration: int = SHORTEST_SESSION_S
+    AllowConsoleLogin: bool = False
+    Tag: AsJson[list[tags.TagParam]] = []
 
 
 @ram.action(resource="acs:ram:*:{account}:role/*")
 def create_role(ctx: Context, req: CreateRoleRequest) -> RoleResponse:
-    if not ROLE_NAME.fullmatch(req.RoleName):
-        raise INVALID_ROLE_NAME.error(name=req.RoleName)
-    if not 3600 <= req.MaxSessionDuration <= 43200:
-        raise INVALID_DURATION.error()
-    parse_trust(req.AssumeRolePolicyDocument)
-    id = f"{ctx.account}:{req.RoleName.lower()}"
-    if ctx.tx.get(Role, id) is not None:
-        raise ROLE_EXISTS.error(name=req.RoleName)
+    names.check(req.RoleName, "RoleName", names.ROLE)
+    names.check_text(req.Description, "Description", names.DESCRIPTION_CHARACTERS)
+    _check_duration(req.MaxSessionDuration)
+    _check_trust(req.AssumeRolePolicyDocument, "AssumeRolePolicyDocument")
+    if len(ctx.tx.list(Role, account=ctx.account)) >= quotas.ROLES:
+        raise TOO_MANY.error(kind="Role", entities="roles")
     role = Role(
-        id=id,
+        id=f"{ctx.account}:{req.RoleName.lower()}",
         account=ctx.account,
         created_at=ctx.now,
+        updated_at=ctx.now,
+        tags=tags.checked(req.Tag),
         name=req.RoleName,
-        role_id=ctx.ids.digits(18),
+        role_id="3" + ctx.ids.digits(17),
         description=req.Description,
         trust=req.AssumeRolePolicyDocument,
         max_session_s=req.MaxSessionDuration,
+        console_login=req.AllowConsoleLogin,
     )
-    ctx.tx.put(role)
-    return RoleResponse(Role=_shown(role))
+    put_new(ctx, role)
+    return RoleResponse(Role=shown(ctx, role))
 
 
 class GetRoleRequest(Request):
@@ -102,16 +165,17 @@ class GetRoleRequest(Request):
 
 @ram.action(resource="acs:ram:*:{account}:role/{RoleName}")
 def get_role(ctx: Context, req: GetRoleRequest) -> RoleResponse:
-    return RoleResponse(Role=_shown(_role(ctx, req.RoleName)))
+    return RoleResponse(Role=shown(ctx, find(ctx, req.RoleName)))
 
 
 class ListRolesRequest(Request):
     Marker: str = ""
     MaxItems: int = 100
+    Tag: AsJson[list[tags.TagParam]] = []
 
 
 class RoleList(msgspec.Struct, kw_only=True):
-    Role: list[RoleItem]
+    Role: list[ListedRole]
 
 
 class ListRolesResponse(Response):
@@ -122,12 +186,38 @@ class ListRolesResponse(Response):
 
 @ram.action(resource="acs:ram:*:{account}:role/*")
 def list_roles(ctx: Context, req: ListRolesRequest) -> ListRolesResponse:
-    page = pages.by_token(ctx.tx.list(Role, account=ctx.account), req.Marker, req.MaxItems, most=1000)
-    return ListRolesResponse(
-        IsTruncated=bool(page.next_token),
-        Marker=page.next_token,
-        Roles=RoleList(Role=[_shown(role) for role in page.items]),
-    )
+    wanted = [role for role in ctx.tx.list(Role, account=ctx.account) if tags.matches(role.tags, req.Tag)]
+    page = pages.by_marker(wanted, req.Marker, req.MaxItems)
+    rows = [ListedRole(**_fields(role), Tags=tags.shown(role.tags)) for role in page.items]  # type: ignore[arg-type]
+    return ListRolesResponse(IsTruncated=bool(page.next_token), Marker=page.next_token, Roles=RoleList(Role=rows))
+
+
+class UpdateRoleRequest(Request):
+    RoleName: str
+    NewAssumeRolePolicyDocument: str | None = None
+    NewDescription: str | None = None
+    NewMaxSessionDuration: int | None = None
+    NewAllowConsoleLogin: bool | None = None
+
+
+@ram.action(resource="acs:ram:*:{account}:role/{RoleName}")
+def update_role(ctx: Context, req: UpdateRoleRequest) -> RoleResponse:
+    role = find_own(ctx, req.RoleName)
+    changes: dict[str, object] = {}
+    if req.NewAssumeRolePolicyDocument is not None:
+        _check_trust(req.NewAssumeRolePolicyDocument, "NewAssumeRolePolicyDocument")
+        changes["trust"] = req.NewAssumeRolePolicyDocument
+    if req.NewDescription is not None:
+        names.check_text(req.NewDescription, "NewDescription", names.DESCRIPTION_CHARACTERS)
+        changes["description"] = req.NewDescription
+    if req.NewMaxSessionDuration is not None:
+        _check_duration(req.NewMaxSessionDuration)
+        changes["max_session_s"] = req.NewMaxSessionDuration
+    if req.NewAllowConsoleLogin is not None:
+        changes["console_login"] = req.NewAllowConsoleLogin
+    changed = msgspec.structs.replace(role, updated_at=ctx.now, **changes)
+    ctx.tx.put(changed)
+    return RoleResponse(Role=shown(ctx, changed))
 
 
 class DeleteRoleRequest(Request):
@@ -136,84 +226,8 @@ class DeleteRoleRequest(Request):
 
 @ram.action(resource="acs:ram:*:{account}:role/{RoleName}")
 def delete_role(ctx: Context, req: DeleteRoleRequest) -> Response:
-    role = _role(ctx, req.RoleName)
-    if _attachments(ctx, role):
-        raise ROLE_HAS_POLICY.error(name=req.RoleName)
+    role = find_own(ctx, req.RoleName)
+    if users.attachments(ctx, entity_of(role)):
+        raise ROLE_HAS_POLICY.error(name=role.name)
     ctx.tx.delete(role)
     return Response()
-
-
-class AttachPolicyToRoleRequest(Request):
-    PolicyType: str
-    PolicyName: str
-    RoleName: str
-
-
-def _attachment_id(ctx: Context, role: Role, policy_type: str, policy_name: str) -> str:
-    if policy_type not in ("System", "Custom"):
-        raise INVALID_POLICY_TYPE.error()
-    return f"{ctx.account}:role/{role.name.lower()}:{policy_type}/{policy_name}"
-
-
-@ram.action(resource="acs:ram:*:{account}:role/{RoleName}")
-def attach_policy_to_role(ctx: Context, req: AttachPolicyToRoleRequest) -> Response:
-    role = _role(ctx, req.RoleName)
-    id = _attachment_id(ctx, role, req.PolicyType, req.PolicyName)
-    if req.PolicyType != "System" or req.PolicyName not in SYSTEM_POLICIES:
-        raise POLICY_NOT_FOUND.error(name=req.PolicyName)
-    if ctx.tx.get(PolicyAttachment, id) is not None:
-        raise ALREADY_ATTACHED.error(name=req.PolicyName)
-    ctx.tx.put(
-        PolicyAttachment(
-            id=id,
-            account=ctx.account,
-            created_at=ctx.now,
-            entity=f"role/{role.name.lower()}",
-            policy_type=req.PolicyType,
-            policy_name=req.PolicyName,
-        )
-    )
-    return Response()
-
-
-class DetachPolicyFromRoleRequest(AttachPolicyToRoleRequest):
-    pass
-
-
-@ram.action(resource="acs:ram:*:{account}:role/{RoleName}")
-def detach_policy_from_role(ctx: Context, req: DetachPolicyFromRoleRequest) -> Response:
-    role = _role(ctx, req.RoleName)
-    item = ctx.tx.get(PolicyAttachment, _attachment_id(ctx, role, req.PolicyType, req.PolicyName))
-    if item is None:
-        raise NOT_ATTACHED.error(name=req.PolicyName)
-    ctx.tx.delete(item)
-    return Response()
-
-
-class ListPoliciesForRoleRequest(Request):
-    RoleName: str
-
-
-class PolicyItem(msgspec.Struct, kw_only=True):
-    PolicyName: str
-    PolicyType: str
-    AttachDate: str
-    DefaultVersion: str = "v1"
-    Description: str = ""
-
-
-class PolicyList(msgspec.Struct, kw_only=True):
-    Policy: list[PolicyItem]
-
-
-class ListPoliciesForRoleResponse(Response):
-    Policies: PolicyList
-
-
-@ram.action(resource="acs:ram:*:{account}:role/{RoleName}")
-def list_policies_for_role(ctx: Context, req: ListPoliciesForRoleRequest) -> ListPoliciesForRoleResponse:
-    rows = [
-        PolicyItem(PolicyName=item.policy_name, PolicyType=item.policy_type, AttachDate=iso_seconds(item.created_at))
-        for item in _attachments(ctx, _role(ctx, req.RoleName))
-    ]
-    return ListPoliciesForRoleResponse(Policies=PolicyList(Policy=rows))
