@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from kowloon.actions.declare import Action
 from kowloon.actions.decode import Request
 from kowloon.actions.ports import Principal
-from kowloon.core.clock import iso_seconds
 from kowloon.wire.http import HttpRequest
 from kowloon.wire.identify import Call, Format, Style
 from kowloon.wire.signatures import Credentials
@@ -62,17 +61,6 @@ class Exchange:
     def caller(self) -> Principal:
         assert self.principal is not None
         return self.principal
-
-    def value_of(self, key: str) -> str | None:
-        """The value of a condition key of policies, its name in lower case."""
-        match key:
-            case "acs:sourceip":
-                return self.request.peer
-            case "acs:securetransport":
-                return "true" if self.request.scheme == "https" else "false"
-            case "acs:currenttime":
-                return iso_seconds(self.now)
-        return None
 
     @property
     def format(self) -> Format:

@@ -1,107 +1,169 @@
-"""The system policies that exist so far, and the thin decision over them. Custom policies come with identity proper."""
+"""The decision: the policies that count for a caller, and what they say of a call."""
 
 from __future__ import annotations
 
-import json
 import re
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
 
 from kowloon.actions.ports import AccessRequest, Decision, Principal
+from kowloon.core.ids import Ids
+from kowloon.services.ram.decisions import DecisionLog, Record, identity_arn
+from kowloon.services.ram.diagnosis import denial_detail
 from kowloon.services.ram.errors import MALFORMED_POLICY
-from kowloon.store.identity import PolicyAttachment
+from kowloon.services.ram.system_policies import system_policies
+from kowloon.store.identity import Membership, Policy, PolicyAttachment
 from kowloon.store.store import Store
+from kowloon.wire.policy import document, evaluate
+from kowloon.wire.policy.evaluate import IDENTITY, SESSION, Policies, PolicySet, Source, Verdict
+from kowloon.wire.policy.syntax import PolicyError
 
-_READS = ("Describe", "Get", "List", "Query")
+# What the sets of policies are made of: while none of these changes, neither do they.
+_KINDS: Final = (Policy, PolicyAttachment, Membership)
+_SESSIONS_KEPT: Final = 1024
+_ROOT: Final = Decision(allowed=True, reason="root of the account")
+_ANYONE: Final = Decision(allowed=True, reason="everyone may ask who they are")
 
-_DECISIONS_KEPT = 10_000
 
-# Policy name -> (RAM codes it covers, or None for all; whether only reads).
-SYSTEM_POLICIES: dict[str, tuple[frozenset[str] | None, bool]] = {
-    "AdministratorAccess": (None, False),
-    "ReadOnlyAccess": (None, True),
-    "AliyunECSFullAccess": (frozenset({"ecs"}), False),
-    "AliyunECSReadOnlyAccess": (frozenset({"ecs"}), True),
-    "AliyunVPCFullAccess": (frozenset({"vpc"}), False),
-    "AliyunVPCReadOnlyAccess": (frozenset({"vpc"}), True),
-    "AliyunSLBFullAccess": (frozenset({"slb"}), False),
-    "AliyunSLBReadOnlyAccess": (frozenset({"slb"}), True),
-    "AliyunRDSFullAccess": (frozenset({"rds"}), False),
-    "AliyunRDSReadOnlyAccess": (frozenset({"rds"}), True),
-    "AliyunOSSFullAccess": (frozenset({"oss"}), False),
-    "AliyunOSSReadOnlyAccess": (frozenset({"oss"}), True),
-    "AliyunRAMFullAccess": (frozenset({"ram"}), False),
-    "AliyunSTSAssumeRoleAccess": (frozenset({"sts"}), False),
-}
+def no_control(account: str) -> tuple[PolicySet, ...]:
+    """Of accounts that are in no resource directory."""
+    return ()
+
+
+class Values:
+    """The condition values of one request, each asked for once."""
+
+    __slots__ = ("_asked", "known")
+
+    def __init__(self, asked: AccessRequest) -> None:
+        self._asked = asked
+        self.known: dict[str, str | None] = {}
+
+    def __call__(self, key: str) -> str | None:
+        if key in self.known:
+            return self.known[key]
+        value = identity_arn(self._asked.principal) if key == "acs:principalarn" else self._asked.value_of(key)
+        self.known[key] = value
+        return value
 
 
 class AttachedPolicies:
-    """An Authorizer: root may all, users and roles what their attached system policies say."""
+    """An Authorizer: root may all, users what their own policies and those of their groups say, sessions what their
+    role's policies say and their own policy does too. `control_of`: the control policies that an account is under, one
+    set per level of its resource directory; they do not bind its root."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, ids: Ids, control_of: Callable[[str], tuple[PolicySet, ...]] = no_control) -> None:
+        self.log = DecisionLog()
         self._store = store
-        # What was decided, while nothing changes: a system policy says the same of every resource.
-        self._decided: dict[tuple[str, str, str], Decision] = {}
+        self._ids = ids
+        self._control_of = control_of
         self._generation = -1
+        self._attached: dict[tuple[str, str], list[PolicyAttachment]] = {}
+        self._groups: dict[tuple[str, str], list[str]] = {}
+        self._sets: dict[tuple[str, str], PolicySet] = {}
+        self._sessions: dict[str, PolicySet] = {}
 
     def decide(self, asked: AccessRequest) -> Decision:
-        principal, action = asked.principal, asked.action
-        if principal.is_root:
-            return Decision(allowed=True, reason="root of the account")
-        if action == "sts:GetCallerIdentity":
-            return Decision(allowed=True, reason="everyone may ask who they are")
-        generation = self._store.generation
-        if generation != self._generation or len(self._decided) >= _DECISIONS_KEPT:
-            self._decided.clear()
-            self._generation = generation
-        known = (principal.account, principal.id, action)
-        decision = self._decided.get(known)
-        if decision is None:
-            decision = self._decided[known] = self._decide(principal, action)
+        if asked.principal.is_root or asked.action == "sts:GetCallerIdentity":
+            decision = _ROOT if asked.principal.is_root else _ANYONE
+            self._note(asked, decision, None, None, Values(asked))
+            return decision
+        values = Values(asked)
+        policies = self.policies_of(asked.principal)
+        verdict = evaluate.decide(policies, asked.action, asked.resource, values)
+        if verdict.allowed:
+            decision = Decision(allowed=True, reason=str(verdict.rule))
+        else:
+            detail = denial_detail(self._store, self._ids, asked, policies, verdict, values.known)
+            decision = Decision(allowed=False, reason=_reason(asked, verdict), final=verdict.is_final, detail=detail)
+        self._note(asked, decision, policies, verdict, values)
         return decision
 
-    def _decide(self, principal: Principal, action: str) -> Decision:
-        product, _, name = action.partition(":")
-        entity = _entity(principal)
-        for attachment in self._store.list(PolicyAttachment, account=principal.account):
-            if attachment.entity != entity:
-                continue
-            covered, reads_only = SYSTEM_POLICIES[attachment.policy_name]
-            if (covered is None or product in covered) and (not reads_only or name.startswith(_READS)):
-                return Decision(allowed=True, reason=f"System/{attachment.policy_name} on {entity}")
-        return Decision(allowed=False, reason=f"nothing on {entity} allows {action}", detail=_detail(principal, action))
+    def _note(
+        self,
+        asked: AccessRequest,
+        decision: Decision,
+        policies: Policies | None,
+        verdict: Verdict | None,
+        values: Values,
+    ) -> None:
+        record = Record(
+            asked.request_id,
+            asked.principal.arn,
+            asked.action,
+            asked.resource,
+            decision.reason,
+            decision.allowed,
+            policies,
+            verdict,
+            values.known,
+        )
+        self.log.note(asked, record)
+
+    def policies_of(self, principal: Principal) -> Policies:
+        """All that counts for a user or a session."""
+        generation = self._store.generation_of(*_KINDS)
+        if generation != self._generation:
+            self._read()
+            self._generation = generation
+        account = principal.account
+        entity = f"role/{principal.name.lower()}" if principal.type == "AssumedRoleUser" else f"user/{principal.name}"
+        identity = self._sets.get((account, entity))
+        if identity is None:
+            identity = self._sets[account, entity] = self._identity_set(account, entity)
+        session = self._session_set(principal.policy) if principal.policy else None
+        return Policies(identity, session, self._control_of(account))
+
+    def _read(self) -> None:
+        for index in (self._attached, self._groups, self._sets):
+            index.clear()
+        for attachment in self._store.list(PolicyAttachment):
+            self._attached.setdefault((attachment.account, attachment.entity), []).append(attachment)
+        for membership in self._store.list(Membership):
+            self._groups.setdefault((membership.account, membership.user), []).append(membership.group)
+
+    def _identity_set(self, account: str, entity: str) -> PolicySet:
+        kind, _, name = entity.partition("/")
+        groups = self._groups.get((account, name), []) if kind == "user" else []
+        entities = [entity, *[f"group/{group}" for group in groups]]
+        attachments = [item for each in entities for item in self._attached.get((account, each), [])]
+        return PolicySet(IDENTITY, [self._policy(attachment) for attachment in attachments])
+
+    def _policy(self, attachment: PolicyAttachment) -> tuple[Source, document.Policy]:
+        name, kind, entity = attachment.policy_name, attachment.policy_type, attachment.entity
+        if kind == "System":
+            system = system_policies()[name]
+            return Source(name, kind, system.version, entity), document.parse_policy(system.document)
+        custom = self._store.get(Policy, f"{attachment.account}:{name}")
+        if custom is None:
+            raise LookupError(f"{attachment.id} attaches a policy that does not exist")
+        return Source(name, kind, custom.default_version, entity), document.parse_policy(custom.document)
+
+    def _session_set(self, text: str) -> PolicySet:
+        found = self._sessions.get(text)
+        if found is None:
+            if len(self._sessions) >= _SESSIONS_KEPT:
+                self._sessions.clear()
+            policy = (Source("policy of the session"), document.parse_policy(text))
+            found = self._sessions[text] = PolicySet(SESSION, [policy])
+        return found
 
 
-def _entity(principal: Principal) -> str:
-    return f"role/{principal.name.lower()}" if principal.type == "AssumedRoleUser" else f"user/{principal.name}"
+def _reason(asked: AccessRequest, verdict: Verdict) -> str:
+    if verdict.rule is not None:
+        return f"{verdict.rule} denies {asked.action}"
+    if verdict.kind == IDENTITY:
+        return f"no policy of {identity_arn(asked.principal)} allows {asked.action} on {asked.resource}"
+    return f"no {verdict.kind} allows {asked.action} on {asked.resource}"
 
 
-def _detail(principal: Principal, action: str) -> dict[str, Any]:
-    kinds = {"RAMUser": "SubUser", "AssumedRoleUser": "AssumedRoleUser"}
-    return {
-        "AuthAction": action,
-        "AuthPrincipalType": kinds.get(principal.type, principal.type),
-        "AuthPrincipalOwnerId": principal.account,
-        "AuthPrincipalDisplayName": principal.id,
-        "NoPermissionType": "ImplicitDeny",
-        "PolicyType": "AccountLevelIdentityBasedPolicy",
-    }
-
-
-def parse_trust(document: str) -> list[dict[str, Any]]:
-    """The statements of a trust policy, or MalformedPolicyDocument with the reason."""
-    try:
-        policy = json.loads(document)
-    except (ValueError, RecursionError):
-        raise MALFORMED_POLICY.error(why="it is not JSON.") from None
-    statements = policy.get("Statement") if isinstance(policy, dict) else None
-    if not isinstance(statements, list) or not statements or policy.get("Version") != "1":
-        raise MALFORMED_POLICY.error(why='it needs "Version": "1" and a list "Statement".')
-    for statement in statements:
-        if not isinstance(statement, dict) or statement.get("Effect") not in ("Allow", "Deny"):
-            raise MALFORMED_POLICY.error(why='each statement needs "Effect": "Allow" or "Deny".')
-        if not isinstance(statement.get("Principal"), dict) or "Action" not in statement:
-            raise MALFORMED_POLICY.error(why='each statement needs "Principal" and "Action".')
-    return statements
-
-
+# Until the actions of roles have their own.
+SYSTEM_POLICIES = system_policies()
 ROLE_NAME = re.compile(r"[A-Za-z0-9.-]{1,64}")
+
+
+def parse_trust(text: str) -> Any:
+    try:
+        return document.parse_trust(text)
+    except PolicyError as problem:
+        raise MALFORMED_POLICY.error(why=str(problem)) from None

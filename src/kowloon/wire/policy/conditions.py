@@ -17,10 +17,11 @@ _Test = Callable[[str], bool]
 
 
 class Condition(NamedTuple):
-    """One key under one operator; `key` in lower case but for the name of a tag. `negative`: it holds where no test
-    does, also for requests without the key."""
+    """One key under one operator; `name` as written, `key` in lower case but for the name of a tag. `negative`: it
+    holds where no test does, also for requests without the key."""
 
     operator: str
+    name: str
     key: str
     wanted: tuple[str, ...]
     tests: tuple[_Test, ...]
@@ -65,7 +66,7 @@ def _condition(operator: str, name: str, values: Any) -> Condition:
         tests = tuple([make(text) for text in wanted])
     except ValueError:
         raise PolicyError(f"{operator} cannot compare with {list(wanted)!r}.") from None
-    return Condition(operator, condition_key(name), wanted, tests, negative)
+    return Condition(operator, name, condition_key(name), wanted, tests, negative)
 
 
 def _text(value: Any) -> str:

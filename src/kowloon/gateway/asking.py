@@ -1,0 +1,121 @@
+"""What a call asks RAM for: the resources that it touches, and the values of condition keys."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import string
+from collections.abc import Iterable, Mapping
+
+from kowloon.actions.declare import Registry
+from kowloon.core.clock import iso_seconds
+from kowloon.gateway.exchange import Exchange
+from kowloon.store.store import Store
+
+# The vendor's older names of acs:ResourceTag in some products.
+_RESOURCE_TAGS = frozenset({"acs:resourcetag", "ecs:tag", "rds:resourcetag"})
+
+
+def resources_of(exchange: Exchange, store: Store) -> tuple[str, ...]:
+    """The RAM resources of a call, each of which must be allowed. The first one declared is always there, `*` for what
+    the call does not say; of the others those that it names."""
+    action, principal = exchange.declared, exchange.caller
+    known = {"region": exchange.region or "*", "account": principal.account}
+    if action.product.names is not None:
+        known.update(action.product.names(store, exchange.parameters, principal))
+    found: dict[str, None] = {}
+    for number, template in enumerate(action.resources):
+        for resource in _filled(template, exchange, known, optional=number > 0):
+            found[resource] = None
+    return tuple(found)
+
+
+def _filled(template: str, exchange: Exchange, known: Mapping[str, str], *, optional: bool) -> Iterable[str]:
+    """A field that is a list gives one resource per value."""
+    parts: list[list[str]] = []
+    for text, name in _pieces(template):
+        parts.append([text])
+        if name is None:
+            continue
+        values = [known[name]] if name in known else _values_of(exchange, name)
+        if not values and optional:
+            return []
+        parts.append(values or ["*"])
+    return ["".join(combination) for combination in itertools.product(*parts)]
+
+
+@functools.lru_cache(maxsize=4096)
+def _pieces(template: str) -> tuple[tuple[str, str | None], ...]:
+    return tuple([(text, name) for text, name, _, _ in string.Formatter().parse(template)])
+
+
+def _values_of(exchange: Exchange, name: str) -> list[str]:
+    value = getattr(exchange.input, name, None)
+    if isinstance(value, list | tuple):
+        return [item for item in value if isinstance(item, str) and item]
+    if value is None:
+        # Parameters that the action itself does not read.
+        value = exchange.parameters.get(name)
+    return [str(value)] if value not in (None, "") else []
+
+
+class ConditionValues:
+    """The values of condition keys for one call and one of its resources. Tags are looked up only when a policy asks
+    for one."""
+
+    __slots__ = ("_exchange", "_registry", "_resource", "_store")
+
+    def __init__(self, exchange: Exchange, resource: str, store: Store, registry: Registry) -> None:
+        self._exchange = exchange
+        self._resource = resource
+        self._store = store
+        self._registry = registry
+
+    def __call__(self, key: str) -> str | None:
+        exchange = self._exchange
+        match key:
+            case "acs:sourceip":
+                return exchange.request.peer
+            case "acs:securetransport":
+                return "true" if exchange.request.scheme == "https" else "false"
+            case "acs:currenttime":
+                return iso_seconds(exchange.now)
+            case "acs:mfapresent":
+                # Nobody logs on to a console here: all calls are signed by a key.
+                return "false"
+            case "ram:servicename":
+                return exchange.parameters.get("ServiceName")
+        prefix, _, tag = key.partition("/")
+        if prefix == "acs:requesttag":
+            return _request_tags(exchange.parameters).get(tag)
+        if prefix in _RESOURCE_TAGS:
+            return self._resource_tags().get(tag)
+        return None
+
+    def _resource_tags(self) -> Mapping[str, str]:
+        """Of a list of resources those that it asks for: who may see some only has to ask for these."""
+        product, _, name = self._resource.removeprefix("acs:").partition(":")
+        id = name.rpartition("/")[2]
+        if id == "*":
+            return _request_tags(self._exchange.parameters) if self._exchange.declared.access == "read" else {}
+        account, region = self._exchange.account, self._exchange.region
+        for candidate in self._registry.products:
+            if candidate.ram_code != product:
+                continue
+            for kind in candidate.resources:
+                for stored_id in (id, f"{account}:{region}:{id}", f"{account}:{id}"):
+                    item = self._store.get(kind, stored_id)
+                    if item is not None and item.account == account:
+                        return item.tags
+        return {}
+
+
+def _request_tags(parameters: Mapping[str, str]) -> dict[str, str]:
+    """`Tag.1.Key=team`, `Tag.1.Value=dev` as {team: dev}; some clients write `key` and `value`."""
+    tags: dict[str, str] = {}
+    for name, key in parameters.items():
+        head, _, tail = name.rpartition(".")
+        if tail in ("Key", "key") and head.startswith("Tag."):
+            value = parameters.get(f"{head}.Value", parameters.get(f"{head}.value", ""))
+            tags[key] = value
+    return tags

@@ -1,0 +1,126 @@
+"""What was decided lately, for people: each decision with what it rested on, and who called what on which resources.
+
+In memory and bounded; the journal of calls is what lasts.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final, NamedTuple
+
+from kowloon.actions.ports import AccessRequest, Principal
+from kowloon.wire.policy.evaluate import Policies, Verdict
+
+# Denials are rare and are asked about: a flood of allowed calls does not push them out.
+_KEPT: Final = 1000
+_PAIRS_KEPT: Final = 4096
+_RESOURCES_KEPT: Final = 20
+
+
+class Record(NamedTuple):
+    """`values`: the condition values that were asked for, by key. `policies` and `verdict` None: no policy was asked,
+    such as of a root."""
+
+    request_id: str
+    principal: str
+    action: str
+    resource: str
+    reason: str
+    allowed: bool
+    policies: Policies | None
+    verdict: Verdict | None
+    values: Mapping[str, str | None]
+
+
+class Resources:
+    """Resources as they come; when they are too many, what they all begin with."""
+
+    __slots__ = ("_names", "_prefix")
+
+    def __init__(self) -> None:
+        self._names: set[str] = set()
+        self._prefix: str | None = None
+
+    def add(self, resource: str) -> None:
+        if self._prefix is not None:
+            if not resource.startswith(self._prefix):
+                self._prefix = _common(self._prefix, resource)
+            return
+        self._names.add(resource)
+        if len(self._names) > _RESOURCES_KEPT:
+            # What the first and the last have in common, all between them have.
+            self._prefix = _common(min(self._names), max(self._names))
+            self._names.clear()
+
+    @property
+    def patterns(self) -> list[str]:
+        return sorted(self._names) if self._prefix is None else [f"{self._prefix}*"]
+
+
+def _common(one: str, other: str) -> str:
+    length = next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+    return one[:length]
+
+
+class Observed:
+    """One action of one identity: how often it was allowed and on what, how often not and on what."""
+
+    __slots__ = ("allowed", "allowed_on", "denied", "denied_on")
+
+    def __init__(self) -> None:
+        self.allowed = 0
+        self.denied = 0
+        self.allowed_on = Resources()
+        self.denied_on = Resources()
+
+    def note(self, resource: str, allowed: bool) -> None:
+        if allowed:
+            self.allowed += 1
+            self.allowed_on.add(resource)
+        else:
+            self.denied += 1
+            self.denied_on.add(resource)
+
+
+class DecisionLog:
+    def __init__(self) -> None:
+        self._allowed: deque[Record] = deque(maxlen=_KEPT)
+        self._denied: deque[Record] = deque(maxlen=_KEPT)
+        self._observed: dict[tuple[str, str], Observed] = {}
+
+    def note(self, asked: AccessRequest, record: Record) -> None:
+        (self._allowed if record.allowed else self._denied).append(record)
+        key = (identity_arn(asked.principal), asked.action)
+        observed = self._observed.get(key)
+        if observed is None:
+            if len(self._observed) >= _PAIRS_KEPT:
+                # The one that has been known longest.
+                del self._observed[next(iter(self._observed))]
+            observed = self._observed[key] = Observed()
+        observed.note(asked.resource, record.allowed)
+
+    def of_request(self, request_id: str) -> list[Record]:
+        return [record for record in self._all() if record.request_id == request_id]
+
+    def _all(self) -> Iterator[Record]:
+        yield from self._allowed
+        yield from self._denied
+
+    def observed(self, principal: str = "") -> Iterable[tuple[str, str, Observed]]:
+        """Identity, action and what was seen; of one identity when it is given."""
+        for (arn, action), observed in self._observed.items():
+            if principal in ("", arn):
+                yield arn, action, observed
+
+    def clear(self) -> None:
+        self._allowed.clear()
+        self._denied.clear()
+        self._observed.clear()
+
+
+def identity_arn(principal: Principal) -> str:
+    """Of a session the role's, else the principal's own: whose policies count, and the value of acs:PrincipalARN."""
+    if principal.type == "AssumedRoleUser":
+        return f"acs:ram::{principal.account}:role/{principal.name.lower()}"
+    return principal.arn

@@ -1,0 +1,31 @@
+"""DecodeDiagnosticMessage."""
+
+from __future__ import annotations
+
+from kowloon.actions.context import Context
+from kowloon.actions.declare import Response
+from kowloon.actions.decode import Request
+from kowloon.core.errors import ErrorSpec
+from kowloon.services.ram.diagnosis import Diagnosis, DiagnosticKey, open_message
+from kowloon.services.ram.product import ram
+
+INVALID_MESSAGE = ErrorSpec(
+    "InvalidParameter.EncodedDiagnosticMessage", 400, 'The parameter - "EncodedDiagnosticMessage" is incorrect.'
+)
+
+
+class DecodeDiagnosticMessageRequest(Request):
+    EncodedDiagnosticMessage: str
+
+
+class DecodeDiagnosticMessageResponse(Response):
+    DecodedDiagnosticMessage: Diagnosis
+
+
+@ram.action(access="read")
+def decode_diagnostic_message(ctx: Context, req: DecodeDiagnosticMessageRequest) -> DecodeDiagnosticMessageResponse:
+    key = ctx.tx.get(DiagnosticKey, "diagnostic")
+    diagnosis = open_message(key, ctx.account, req.EncodedDiagnosticMessage)
+    if diagnosis is None:
+        raise INVALID_MESSAGE.error()
+    return DecodeDiagnosticMessageResponse(DecodedDiagnosticMessage=diagnosis)
