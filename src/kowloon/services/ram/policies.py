@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from kowloon.actions.ports import AccessRequest, Decision, Principal
 from kowloon.core.ids import Ids
 from kowloon.services.ram.decisions import DecisionLog, Record, identity_arn
 from kowloon.services.ram.diagnosis import denial_detail
-from kowloon.services.ram.errors import MALFORMED_POLICY
 from kowloon.services.ram.system_policies import system_policies
 from kowloon.store.identity import Membership, Policy, PolicyAttachment
 from kowloon.store.store import Store
 from kowloon.wire.policy import document, evaluate
 from kowloon.wire.policy.evaluate import IDENTITY, SESSION, Policies, PolicySet, Source, Verdict
-from kowloon.wire.policy.syntax import PolicyError
 
 # What the sets of policies are made of: while none of these changes, neither do they.
 _KINDS: Final = (Policy, PolicyAttachment, Membership)
@@ -155,15 +152,3 @@ def _reason(asked: AccessRequest, verdict: Verdict) -> str:
     if verdict.kind == IDENTITY:
         return f"no policy of {identity_arn(asked.principal)} allows {asked.action} on {asked.resource}"
     return f"no {verdict.kind} allows {asked.action} on {asked.resource}"
-
-
-# Until the actions of roles have their own.
-SYSTEM_POLICIES = system_policies()
-ROLE_NAME = re.compile(r"[A-Za-z0-9.-]{1,64}")
-
-
-def parse_trust(text: str) -> Any:
-    try:
-        return document.parse_trust(text)
-    except PolicyError as problem:
-        raise MALFORMED_POLICY.error(why=str(problem)) from None
