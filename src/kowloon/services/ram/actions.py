@@ -10,6 +10,8 @@ from kowloon.services.ram import (
     login_profiles,
     mfa_devices,
     roles,
+    service_linked,
+    tag_actions,
     users,
 )
 from kowloon.services.ram.product import ram
@@ -25,5 +27,7 @@ __all__ = [
     "mfa_devices",
     "ram",
     "roles",
+    "service_linked",
+    "tag_actions",
     "users",
 ]

@@ -8,7 +8,7 @@ from kowloon.store.store import Store
 
 
 class StoredCredentials:
-    """Keys that were found are kept while nothing changes: every call asks for one."""
+    """Keys that were found are kept while no identity changes: every call asks for one."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -16,7 +16,7 @@ class StoredCredentials:
         self._generation = -1
 
     def find(self, access_key_id: str) -> AccessKey | None:
-        generation = self._store.generation
+        generation = self._store.generation_of(StoredKey, Role, User)
         if generation != self._generation:
             self._found.clear()
             self._generation = generation

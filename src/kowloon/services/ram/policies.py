@@ -9,6 +9,7 @@ from kowloon.actions.ports import AccessRequest, Decision, Principal
 from kowloon.core.ids import Ids
 from kowloon.services.ram.decisions import DecisionLog, Record, identity_arn
 from kowloon.services.ram.diagnosis import denial_detail
+from kowloon.services.ram.self_service import is_own
 from kowloon.services.ram.system_policies import system_policies
 from kowloon.store.identity import Membership, Policy, PolicyAttachment
 from kowloon.store.store import Store
@@ -20,6 +21,7 @@ _KINDS: Final = (Policy, PolicyAttachment, Membership)
 _SESSIONS_KEPT: Final = 1024
 _ROOT: Final = Decision(allowed=True, reason="root of the account")
 _ANYONE: Final = Decision(allowed=True, reason="everyone may ask who they are")
+_OWN: Final = Decision(allowed=True, reason="the account lets its users do this for themselves")
 
 
 def no_control(account: str) -> tuple[PolicySet, ...]:
@@ -70,6 +72,8 @@ class AttachedPolicies:
         verdict = evaluate.decide(policies, asked.action, asked.resource, values)
         if verdict.allowed:
             decision = Decision(allowed=True, reason=str(verdict.rule))
+        elif not verdict.is_final and is_own(self._store, asked):
+            decision = _OWN
         else:
             detail = denial_detail(self._store, self._ids, asked, policies, verdict, values.known)
             decision = Decision(allowed=False, reason=_reason(asked, verdict), final=verdict.is_final, detail=detail)

@@ -1,0 +1,143 @@
+"""Service-linked roles: the service decides who takes them and what they may do; an account only has them or not."""
+
+from __future__ import annotations
+
+import functools
+from importlib import resources
+
+import msgspec
+
+from kowloon.actions.context import Context
+from kowloon.actions.declare import Response
+from kowloon.actions.decode import Request
+from kowloon.services.ram import roles
+from kowloon.services.ram.errors import (
+    DESCRIPTION_NOT_ALLOWED,
+    ROLE_NOT_FOUND,
+    SERVICE_NOT_FOUND,
+    SUFFIX_NOT_ALLOWED,
+)
+from kowloon.services.ram.logic import policies, users
+from kowloon.services.ram.product import ram
+from kowloon.store.identity import Role
+
+
+class Template(msgspec.Struct, frozen=True, kw_only=True):
+    """What the role of a service is called and may do."""
+
+    service: str
+    role: str
+    policy: str
+    description: str
+
+
+@functools.cache
+def _templates() -> dict[str, Template]:
+    raw = resources.files("kowloon.data").joinpath("service_linked_roles.json").read_bytes()
+    return {template.service: template for template in msgspec.json.decode(raw, type=list[Template])}
+
+
+def _template(service: str) -> Template:
+    template = _templates().get(service)
+    if template is None:
+        raise SERVICE_NOT_FOUND.error(name=service)
+    return template
+
+
+class CreateServiceLinkedRoleRequest(Request):
+    ServiceName: str
+    CustomSuffix: str = ""
+    Description: str = ""
+
+
+@ram.action(resource="acs:ram:*:{account}:role/*")
+def create_service_linked_role(ctx: Context, req: CreateServiceLinkedRoleRequest) -> roles.RoleResponse:
+    template = _template(req.ServiceName)
+    if req.CustomSuffix:
+        raise SUFFIX_NOT_ALLOWED.error()
+    if req.Description:
+        raise DESCRIPTION_NOT_ALLOWED.error()
+    trust = {
+        "Statement": [
+            {"Action": "sts:AssumeRole", "Effect": "Allow", "Principal": {"Service": [template.service]}},
+        ],
+        "Version": "1",
+    }
+    role = Role(
+        id=f"{ctx.account}:{template.role.lower()}",
+        account=ctx.account,
+        created_at=ctx.now,
+        updated_at=ctx.now,
+        name=template.role,
+        role_id="3" + ctx.ids.digits(17),
+        description=template.description,
+        trust=msgspec.json.encode(trust).decode(),
+        service=template.service,
+    )
+    roles.put_new(ctx, role)
+    policies.attach(ctx, roles.entity_of(role), "System", template.policy)
+    return roles.RoleResponse(Role=roles.shown(ctx, role))
+
+
+class DeleteServiceLinkedRoleRequest(Request):
+    RoleName: str
+
+
+class DeleteServiceLinkedRoleResponse(Response):
+    DeletionTaskId: str
+
+
+@ram.action(resource="acs:ram:*:{account}:role/{RoleName}")
+def delete_service_linked_role(ctx: Context, req: DeleteServiceLinkedRoleRequest) -> DeleteServiceLinkedRoleResponse:
+    """At once: the task is over when its id is known."""
+    role = roles.find(ctx, req.RoleName)
+    if not role.service:
+        raise ROLE_NOT_FOUND.error(name=req.RoleName)
+    for attachment in users.attachments(ctx, roles.entity_of(role)):
+        ctx.tx.delete(attachment)
+    ctx.tx.delete(role)
+    task = ctx.ids.request_id().lower()
+    return DeleteServiceLinkedRoleResponse(DeletionTaskId=f"task/{role.name}/{task}")
+
+
+class GetServiceLinkedRoleTemplateRequest(Request):
+    ServiceName: str
+
+
+class RoleDescription(msgspec.Struct, kw_only=True):
+    Language: str
+    Description: str
+
+
+class RoleDescriptionList(msgspec.Struct, kw_only=True):
+    RoleDescription: list[RoleDescription]
+
+
+class TemplateItem(msgspec.Struct, kw_only=True):
+    ServiceName: str
+    RoleNamePrefix: str
+    SystemPolicyName: str
+    MultipleRolesAllowed: bool
+    RoleDescriptions: RoleDescriptionList
+
+
+class GetServiceLinkedRoleTemplateResponse(Response):
+    ServiceLinkedRoleTemplate: TemplateItem
+
+
+@ram.action()
+def get_service_linked_role_template(
+    ctx: Context, req: GetServiceLinkedRoleTemplateRequest
+) -> GetServiceLinkedRoleTemplateResponse:
+    template = _template(req.ServiceName)
+    return GetServiceLinkedRoleTemplateResponse(
+        ServiceLinkedRoleTemplate=TemplateItem(
+            ServiceName=template.service,
+            RoleNamePrefix=template.role,
+            SystemPolicyName=template.policy,
+            MultipleRolesAllowed=False,
+            RoleDescriptions=RoleDescriptionList(
+                RoleDescription=[RoleDescription(Language="en", Description=template.description)]
+            ),
+        )
+    )
