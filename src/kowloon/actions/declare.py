@@ -61,7 +61,8 @@ class Product:
     (`ecs:RunInstances` is `ram_code:action`). `denied`: what a RAM denial answers there. `published`: all its
     operations, where the vendor's tables of actions do not have them. `resources`: what it stores. `plane`: the nodes
     and edges of its control plane in a region, for the health model. `names`: what the RAM resources of its actions may
-    name beside the parameters of a call."""
+    name beside the parameters of a call. `condition_keys`: the product's own keys of policies, in lower case, and the
+    parameters that have their values."""
 
     def __init__(
         self,
@@ -75,7 +76,8 @@ class Product:
         denied: ErrorSpec,
         published: frozenset[str] = frozenset(),
         plane: Callable[[str, tuple[str, ...]], tuple[list[ServiceNode], list[Edge]]] | None = None,
-        names: Callable[[Store, Mapping[str, str], Principal], Mapping[str, str]] | None = None,
+        names: Callable[[Store, Mapping[str, str], Principal], Mapping[str, str | list[str]]] | None = None,
+        condition_keys: Mapping[str, str] | None = None,
     ) -> None:
         self.code = code
         self.version = version
@@ -87,6 +89,7 @@ class Product:
         self.published = published
         self.plane = plane
         self.names = names
+        self.condition_keys = dict(condition_keys or {})
         self.actions: dict[str, Action] = {}
 
     def action(

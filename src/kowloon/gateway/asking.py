@@ -20,7 +20,7 @@ def resources_of(exchange: Exchange, store: Store) -> tuple[str, ...]:
     """The RAM resources of a call, each of which must be allowed. The first one declared is always there, `*` for what
     the call does not say; of the others those that it names."""
     action, principal = exchange.declared, exchange.caller
-    known = {"region": exchange.region or "*", "account": principal.account}
+    known: dict[str, str | list[str]] = {"region": exchange.region or "*", "account": principal.account}
     if action.product.names is not None:
         known.update(action.product.names(store, exchange.parameters, principal))
     found: dict[str, None] = {}
@@ -30,14 +30,16 @@ def resources_of(exchange: Exchange, store: Store) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _filled(template: str, exchange: Exchange, known: Mapping[str, str], *, optional: bool) -> Iterable[str]:
+def _filled(
+    template: str, exchange: Exchange, known: Mapping[str, str | list[str]], *, optional: bool
+) -> Iterable[str]:
     """A field that is a list gives one resource per value."""
     parts: list[list[str]] = []
     for text, name in _pieces(template):
         parts.append([text])
         if name is None:
             continue
-        values = [known[name]] if name in known else _values_of(exchange, name)
+        values = _texts(known[name] if name in known else _value_of(exchange, name))
         if not values and optional:
             return []
         parts.append(values or ["*"])
@@ -49,13 +51,15 @@ def _pieces(template: str) -> tuple[tuple[str, str | None], ...]:
     return tuple([(text, name) for text, name, _, _ in string.Formatter().parse(template)])
 
 
-def _values_of(exchange: Exchange, name: str) -> list[str]:
+def _value_of(exchange: Exchange, name: str) -> object:
+    """As the action reads it, or of a parameter that it does not read as it came."""
     value = getattr(exchange.input, name, None)
+    return exchange.parameters.get(name) if value is None else value
+
+
+def _texts(value: object) -> list[str]:
     if isinstance(value, list | tuple):
         return [item for item in value if isinstance(item, str) and item]
-    if value is None:
-        # Parameters that the action itself does not read.
-        value = exchange.parameters.get(name)
     return [str(value)] if value not in (None, "") else []
 
 
@@ -83,8 +87,9 @@ class ConditionValues:
             case "acs:mfapresent":
                 # Nobody logs on to a console here: all calls are signed by a key.
                 return "false"
-            case "ram:servicename":
-                return exchange.parameters.get("ServiceName")
+        parameter = exchange.declared.product.condition_keys.get(key)
+        if parameter is not None:
+            return exchange.parameters.get(parameter)
         prefix, _, tag = key.partition("/")
         if prefix == "acs:requesttag":
             return _request_tags(exchange.parameters).get(tag)

@@ -150,7 +150,12 @@ class InvokeCommandResponse(Response):
     InvokeId: str
 
 
-@ecs.action(resource="acs:ecs:{region}:{account}:command/{CommandId}")
+@ecs.action(
+    resource=(
+        "acs:ecs:{region}:{account}:command/{CommandId}",
+        "acs:ecs:{region}:{account}:instance/{InstanceId}",
+    )
+)
 def invoke_command(ctx: Context, req: InvokeCommandRequest) -> InvokeCommandResponse:
     command = _mine(ctx, req.CommandId)
     if req.Timeout is not None and not 10 <= req.Timeout <= 86400:
@@ -181,7 +186,7 @@ class RunCommandResponse(Response):
     InvokeId: str
 
 
-@ecs.action(resource="acs:ecs:{region}:{account}:instance/*")
+@ecs.action(resource="acs:ecs:{region}:{account}:instance/{InstanceId}")
 def run_command(ctx: Context, req: RunCommandRequest) -> RunCommandResponse:
     """Unlike in CreateCommand the content is plain text unless ContentEncoding says Base64."""
     command = _command(ctx, req, plain=req.ContentEncoding.lower() != "base64")

@@ -113,7 +113,13 @@ class CreateImageResponse(Response):
     ImageId: str
 
 
-@ecs.action(resource="acs:ecs:{region}:{account}:image/*")
+@ecs.action(
+    resource=(
+        "acs:ecs:{region}:{account}:image/*",
+        "acs:ecs:{region}:{account}:instance/{InstanceId}",
+        "acs:ecs:{region}:{account}:snapshot/{SnapshotId}",
+    )
+)
 def create_image(ctx: Context, req: CreateImageRequest) -> CreateImageResponse:
     """Of a running or stopped instance; a running one is not stopped for it."""
     if req.SnapshotId or req.DiskDeviceMapping:
@@ -284,7 +290,7 @@ class DescribeImagesResponse(Response):
     Images: ImageList
 
 
-@ecs.action()
+@ecs.action(resource="acs:ecs:{region}:{account}:image/{ImageId}")
 def describe_images(ctx: Context, req: DescribeImagesRequest) -> DescribeImagesResponse:
     """Only Available ones unless Status asks for others (`ALL`, or several with commas)."""
     used = {instance.image_id for instance in ctx.all(Instance)}

@@ -146,7 +146,7 @@ class DescribeInstancesResponse(Response):
     Instances: InstanceList
 
 
-@ecs.action(resource="acs:ecs:{region}:{account}:instance/*")
+@ecs.action(resource="acs:ecs:{region}:{account}:instance/{InstanceIds}")
 def describe_instances(ctx: Context, req: DescribeInstancesRequest) -> DescribeInstancesResponse:
     wanted = req.InstanceIds
     if wanted is None:

@@ -74,7 +74,7 @@ class DescribeCommandsResponse(Response):
     Commands: CommandList
 
 
-@ecs.action(resource="acs:ecs:{region}:{account}:command/*")
+@ecs.action(resource="acs:ecs:{region}:{account}:command/{CommandId}")
 def describe_commands(ctx: Context, req: DescribeCommandsRequest) -> DescribeCommandsResponse:
     found = [
         item
@@ -206,7 +206,12 @@ class DescribeInvocationsResponse(Response):
     Invocations: InvocationList
 
 
-@ecs.action(resource="acs:ecs:{region}:{account}:command/*")
+@ecs.action(
+    resource=(
+        "acs:ecs:{region}:{account}:command/{CommandId}",
+        "acs:ecs:{region}:{account}:instance/{InstanceId}",
+    )
+)
 def describe_invocations(ctx: Context, req: DescribeInvocationsRequest) -> DescribeInvocationsResponse:
     found = [item for item in ctx.all(Invocation) if _fits(item, req)]
     page = pages.either(found, req.PageNumber, req.PageSize, req.NextToken, req.MaxResults, most=50)
@@ -316,7 +321,12 @@ class DescribeInvocationResultsResponse(Response):
     Invocation: ResultPage
 
 
-@ecs.action(resource="acs:ecs:{region}:{account}:command/*")
+@ecs.action(
+    resource=(
+        "acs:ecs:{region}:{account}:command/{CommandId}",
+        "acs:ecs:{region}:{account}:instance/{InstanceId}",
+    )
+)
 def describe_invocation_results(
     ctx: Context, req: DescribeInvocationResultsRequest
 ) -> DescribeInvocationResultsResponse:

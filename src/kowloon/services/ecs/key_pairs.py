@@ -137,7 +137,7 @@ class DescribeKeyPairsResponse(Response):
     KeyPairs: KeyPairList
 
 
-@ecs.action(resource="acs:ecs:{region}:{account}:keypair/*")
+@ecs.action(resource="acs:ecs:{region}:{account}:keypair/{KeyPairName}")
 def describe_key_pairs(ctx: Context, req: DescribeKeyPairsRequest) -> DescribeKeyPairsResponse:
     found = [
         item
@@ -183,7 +183,7 @@ class DeleteKeyPairsRequest(Request):
     KeyPairNames: AsJson[list[str]]
 
 
-@ecs.action(resource="acs:ecs:{region}:{account}:keypair/*")
+@ecs.action(resource="acs:ecs:{region}:{account}:keypair/{KeyPairNames}")
 def delete_key_pairs(ctx: Context, req: DeleteKeyPairsRequest) -> Response:
     """All or none; a name that is not there is passed over, one that an instance was made with is refused."""
     if not 1 <= len(req.KeyPairNames) <= 100:

@@ -133,7 +133,7 @@ class DeleteInstancesRequest(Request):
     DryRun: bool = False
 
 
-@ecs.action(resource="acs:ecs:{region}:{account}:instance/*")
+@ecs.action(resource="acs:ecs:{region}:{account}:instance/{InstanceId}")
 def delete_instances(ctx: Context, req: DeleteInstancesRequest) -> Response:
     for instance in _all_mine(ctx, req.InstanceId):
         _release(ctx, instance, req.Force)
@@ -170,7 +170,7 @@ class StartInstancesRequest(Request):
     DryRun: bool = False
 
 
-@ecs.action(resource="acs:ecs:{region}:{account}:instance/*")
+@ecs.action(resource="acs:ecs:{region}:{account}:instance/{InstanceId}")
 def start_instances(ctx: Context, req: StartInstancesRequest) -> BatchResponse:
     instances = _all_mine(ctx, req.InstanceId)
     for instance in instances:
@@ -185,7 +185,7 @@ class StopInstancesRequest(Request):
     DryRun: bool = False
 
 
-@ecs.action(resource="acs:ecs:{region}:{account}:instance/*")
+@ecs.action(resource="acs:ecs:{region}:{account}:instance/{InstanceId}")
 def stop_instances(ctx: Context, req: StopInstancesRequest) -> BatchResponse:
     instances = _all_mine(ctx, req.InstanceId)
     for instance in instances:

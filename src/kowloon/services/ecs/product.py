@@ -38,4 +38,5 @@ ecs = Product(
     resources=(Instance, Image, SecurityGroup, KeyPair, Command, Invocation),
     denied=FORBIDDEN,
     plane=_plane,
+    condition_keys={"ecs:instancetype": "InstanceType", "ecs:commandrunas": "Username"},
 )

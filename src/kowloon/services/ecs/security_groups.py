@@ -59,7 +59,12 @@ class CreateSecurityGroupResponse(Response):
     SecurityGroupId: str
 
 
-@ecs.action(resource="acs:ecs:{region}:{account}:securitygroup/*")
+@ecs.action(
+    resource=(
+        "acs:ecs:{region}:{account}:securitygroup/*",
+        "acs:vpc:{region}:{account}:vpc/{VpcId}",
+    )
+)
 def create_security_group(ctx: Context, req: CreateSecurityGroupRequest) -> CreateSecurityGroupResponse:
     if not req.VpcId:
         raise MISSING_PARAMETER.error(name="VpcId")

@@ -60,4 +60,5 @@ ram = Product(
     central=True,
     denied=NO_PERMISSION,
     names=_names,
+    condition_keys={"ram:servicename": "ServiceName"},
 )

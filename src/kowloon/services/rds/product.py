@@ -20,4 +20,10 @@ rds = Product(
     resources=(DBInstance, Account, Database),
     denied=FORBIDDEN,
     plane=_plane,
+    condition_keys={
+        "rds:engine": "Engine",
+        "rds:engineversion": "EngineVersion",
+        "rds:dbinstanceclass": "DBInstanceClass",
+        "rds:dbinstancestorage": "DBInstanceStorage",
+    },
 )

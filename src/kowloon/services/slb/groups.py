@@ -72,7 +72,12 @@ class CreateVServerGroupRequest(Request):
     Tag: list[tags.TagParam] = []
 
 
-@slb.action(resource="acs:slb:{region}:{account}:loadbalancer/{LoadBalancerId}")
+@slb.action(
+    resource=(
+        "acs:slb:{region}:{account}:loadbalancer/{LoadBalancerId}",
+        "acs:ecs:{region}:{account}:instance/{Server}",
+    )
+)
 def create_vserver_group(ctx: Context, req: CreateVServerGroupRequest) -> GroupResponse:
     balancer = my_balancer(ctx, req.LoadBalancerId)
     servers = merged((), members(ctx, parse(req.BackendServers), ports=True))
@@ -96,7 +101,12 @@ class AddVServerGroupBackendServersRequest(Request):
     BackendServers: str
 
 
-@slb.action(resource="acs:slb:{region}:{account}:vservergroup/{VServerGroupId}")
+@slb.action(
+    resource=(
+        "acs:slb:{region}:{account}:loadbalancer/{LoadBalancerId}",
+        "acs:ecs:{region}:{account}:instance/{Server}",
+    )
+)
 def add_vserver_group_backend_servers(ctx: Context, req: AddVServerGroupBackendServersRequest) -> GroupResponse:
     """A server that is in the group with that port already gets the given weight."""
     item = mine(ctx, req.VServerGroupId)
@@ -109,7 +119,12 @@ class RemoveVServerGroupBackendServersRequest(Request):
     BackendServers: str
 
 
-@slb.action(resource="acs:slb:{region}:{account}:vservergroup/{VServerGroupId}")
+@slb.action(
+    resource=(
+        "acs:slb:{region}:{account}:loadbalancer/{LoadBalancerId}",
+        "acs:ecs:{region}:{account}:instance/{Server}",
+    )
+)
 def remove_vserver_group_backend_servers(ctx: Context, req: RemoveVServerGroupBackendServersRequest) -> GroupResponse:
     """An entry without a port means the server with all its ports; one that is not in the group is passed over."""
     item = mine(ctx, req.VServerGroupId)
@@ -124,7 +139,12 @@ class SetVServerGroupAttributeRequest(Request):
     BackendServers: str = ""
 
 
-@slb.action(resource="acs:slb:{region}:{account}:vservergroup/{VServerGroupId}")
+@slb.action(
+    resource=(
+        "acs:slb:{region}:{account}:loadbalancer/{LoadBalancerId}",
+        "acs:ecs:{region}:{account}:instance/{Server}",
+    )
+)
 def set_vserver_group_attribute(ctx: Context, req: SetVServerGroupAttributeRequest) -> GroupResponse:
     """A new name, and new weights and descriptions for members that are named by server and port."""
     item = mine(ctx, req.VServerGroupId)
@@ -141,7 +161,7 @@ class DeleteVServerGroupRequest(Request):
     VServerGroupId: str
 
 
-@slb.action(resource="acs:slb:{region}:{account}:vservergroup/{VServerGroupId}")
+@slb.action(resource="acs:slb:{region}:{account}:loadbalancer/{LoadBalancerId}")
 def delete_vserver_group(ctx: Context, req: DeleteVServerGroupRequest) -> Response:
     """Refused while a listener sends its traffic there."""
     ctx.tx.delete(mine(ctx, req.VServerGroupId))
@@ -240,7 +260,7 @@ class DescribeVServerGroupAttributeResponse(Response):
     BackendServers: AddressedMemberList
 
 
-@slb.action(resource="acs:slb:{region}:{account}:vservergroup/{VServerGroupId}")
+@slb.action(resource="acs:slb:{region}:{account}:loadbalancer/{LoadBalancerId}")
 def describe_vserver_group_attribute(
     ctx: Context, req: DescribeVServerGroupAttributeRequest
 ) -> DescribeVServerGroupAttributeResponse:

@@ -2,14 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import msgspec
+
 from kowloon.actions.declare import Product
 from kowloon.actions.errors import FORBIDDEN
+from kowloon.actions.ports import Principal
 from kowloon.services.slb.resources import BalancerHealth, Listener, LoadBalancer, ServerGroup
+from kowloon.store.store import Store
 from kowloon.topology.services import Edge, ServiceNode
 
 
 def _plane(region: str, zones: tuple[str, ...]) -> tuple[list[ServiceNode], list[Edge]]:
     return [ServiceNode(name=f"slb@{region}", places=zones)], []
+
+
+def _names(store: Store, parameters: Mapping[str, str], principal: Principal) -> Mapping[str, str | list[str]]:
+    """A server group counts as its load balancer; `Server`: the backend servers that a call is about."""
+    names: dict[str, str | list[str]] = {"Server": _servers(parameters.get("BackendServers", ""))}
+    group = store.get(ServerGroup, parameters.get("VServerGroupId", ""))
+    if group is not None and group.account == principal.account:
+        names["LoadBalancerId"] = group.refers_to(LoadBalancer.kind)
+    return names
+
+
+def _servers(text: str) -> list[str]:
+    """Malformed ones are the action's to refuse."""
+    try:
+        entries = msgspec.json.decode(text or "[]", type=list[dict[str, msgspec.Raw] | str])
+        return [
+            entry if isinstance(entry, str) else msgspec.json.decode(entry.get("ServerId", b'""'), type=str)
+            for entry in entries
+        ]
+    except msgspec.MsgspecError:
+        return []
 
 
 slb = Product(
@@ -20,4 +47,5 @@ slb = Product(
     resources=(LoadBalancer, ServerGroup, Listener, BalancerHealth),
     denied=FORBIDDEN,
     plane=_plane,
+    names=_names,
 )

@@ -129,7 +129,12 @@ class AddBackendServersRequest(Request):
     BackendServers: str = ""
 
 
-@slb.action(resource="acs:slb:{region}:{account}:loadbalancer/{LoadBalancerId}")
+@slb.action(
+    resource=(
+        "acs:slb:{region}:{account}:loadbalancer/{LoadBalancerId}",
+        "acs:ecs:{region}:{account}:instance/{Server}",
+    )
+)
 def add_backend_servers(ctx: Context, req: AddBackendServersRequest) -> BackendServersResponse:
     """A server that is in the group already gets the given weight."""
     item = mine(ctx, req.LoadBalancerId)
@@ -141,7 +146,12 @@ class SetBackendServersRequest(AddBackendServersRequest):
     pass
 
 
-@slb.action(resource="acs:slb:{region}:{account}:loadbalancer/{LoadBalancerId}")
+@slb.action(
+    resource=(
+        "acs:slb:{region}:{account}:loadbalancer/{LoadBalancerId}",
+        "acs:ecs:{region}:{account}:instance/{Server}",
+    )
+)
 def set_backend_servers(ctx: Context, req: SetBackendServersRequest) -> BackendServersResponse:
     """New weights for servers of the group; a server that is not in it is refused."""
     item = mine(ctx, req.LoadBalancerId)
@@ -157,7 +167,12 @@ class RemoveBackendServersRequest(Request):
     BackendServers: str
 
 
-@slb.action(resource="acs:slb:{region}:{account}:loadbalancer/{LoadBalancerId}")
+@slb.action(
+    resource=(
+        "acs:slb:{region}:{account}:loadbalancer/{LoadBalancerId}",
+        "acs:ecs:{region}:{account}:instance/{Server}",
+    )
+)
 def remove_backend_servers(ctx: Context, req: RemoveBackendServersRequest) -> BackendServersResponse:
     """Servers that are not in the group are passed over."""
     item = mine(ctx, req.LoadBalancerId)

@@ -35,7 +35,7 @@ class CreateVSwitchResponse(Response):
     VSwitchId: str
 
 
-@vpc.action(resource="acs:vpc:{region}:{account}:vswitch/*")
+@vpc.action(resource=("acs:vpc:{region}:{account}:vswitch/*", "acs:vpc:{region}:{account}:vpc/{VpcId}"))
 def create_vswitch(ctx: Context, req: CreateVSwitchRequest) -> CreateVSwitchResponse:
     parent = ctx.mine(Vpc, req.VpcId)
     if parent is None:
