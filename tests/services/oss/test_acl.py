@@ -132,6 +132,6 @@ def test_the_one_in_charge_is_told_what_decided(alone: Owner) -> None:
     Anyone(alone).call("PUT", f"/{bucket.bucket_name}/a", body=b"2")
     assert decisions == [
         f"ACL of {bucket.bucket_name}",
-        "System/AdministratorAccess on user/admin",
+        "statement 1 of System/AdministratorAccess on user/admin",
         "nothing allows oss:PutObject",
     ]

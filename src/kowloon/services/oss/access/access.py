@@ -77,10 +77,14 @@ def check(call: Call, action: str, bucket: Bucket | None, key: str, acl: str, ve
         version_id = call.version_id if key == call.key else ""
     reason, detail = "", {}
     if call.principal is not None:
-        resource = f"acs:oss:*:{owner}:{path or '*'}"
+        resource = f"acs:oss:{bucket.region if bucket is not None else '*'}:{owner}:{path or '*'}"
         values = _values(call, bucket, path, version_id)
-        decision = call.parts.authorizer.decide(AccessRequest(call.principal, f"oss:{action}", resource, values))
+        asked = AccessRequest(call.principal, f"oss:{action}", resource, values, call.request_id)
+        decision = call.parts.authorizer.decide(asked)
         detail = decision.detail
+        if decision.final:
+            call.reason = decision.reason
+            raise _denial(call, action, bucket, key, acl, version_id, detail)
         # What identity grants, it grants for what is its account's own.
         if decision.allowed and call.account == owner:
             reason = decision.reason
@@ -254,5 +258,8 @@ def _plain_value(call: Call, key: str) -> str | None:
             return call.access_point.account if call.access_point is not None else None
         case "oss:accesspointnetworkorigin":
             return call.access_point.origin if call.access_point is not None else None
-    # Sources that nobody has here: VPCs, second factors.
+        case "acs:mfapresent":
+            # Nobody logs on to a console here: all calls are signed by a key.
+            return "false"
+    # Nobody here calls from a VPC.
     return None
