@@ -10,6 +10,10 @@ import threading
 import time
 from pathlib import Path
 
+import msgspec
+
+from kowloon.core.events import RequestEvent
+from kowloon.engines.audit.journal import Journal
 from tests.cli.parts import Served
 
 _VPCS_AT_ONCE = 2
@@ -90,6 +94,8 @@ def kill_repeatedly(home: Path, rounds: int, seed: int, progress_every: int = 0)
             served.kill()
         load.join()
         assert load.refusals == []
+        audited = audited_vpcs(home)
+        assert load.vpcs.keys() <= audited, "an acknowledged call is not in the audit"
         vpcs |= load.vpcs
         vswitches |= load.vswitches
         toll["rounds"] += 1
@@ -98,6 +104,15 @@ def kill_repeatedly(home: Path, rounds: int, seed: int, progress_every: int = 0)
         if progress_every and toll["rounds"] % progress_every == 0:
             print(f"kill -9: {toll} after {time.monotonic() - began:.0f} s", flush=True)
     return toll
+
+
+def audited_vpcs(home: Path) -> set[str]:
+    """The VPCs that the journal of a dead server knows to have been made."""
+    journal = Journal(home / "audit")
+    decoder = msgspec.msgpack.Decoder(RequestEvent)
+    events = [decoder.decode(record[1:]) for _, record in journal.read(0)]
+    journal.close()
+    return {event.response["VpcId"] for event in events if event.action == "CreateVpc" and event.response}
 
 
 def check(served: Served, vpcs: dict[str, str], vswitches: dict[str, tuple[str, str]]) -> None:
