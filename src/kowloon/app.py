@@ -49,6 +49,7 @@ from kowloon.services.actiontrail.delivery import TrailDelivery
 from kowloon.services.ecs.actions import ecs
 from kowloon.services.ecs.command_runs import CommandRuns
 from kowloon.services.ecs.image_data import ImageData
+from kowloon.services.ecs.metadata import Metadata
 from kowloon.services.ecs.reconcile import InstanceStatus
 from kowloon.services.ecs.resources import Image
 from kowloon.services.oss.actions import oss
@@ -291,7 +292,18 @@ class Cloud:
         self.runtime.add(InventoryRuns(object_parts))
         self.runtime.add(LifecycleRuns(object_parts))
         self.runtime.add(ReplicationRuns(object_parts))
-        self.front = Front(self.chain, self.objects, self.routes, hosts, self.identity.admin_token)
+        metadata = Metadata(
+            self.store,
+            self.clock,
+            self.ids,
+            secret=self.identity.admin_token,
+            account=self.identity.account_id,
+            region=self.settings.region,
+        )
+        metadata.register(self.routes)
+        self.front = Front(
+            self.chain, self.objects, self.routes, hosts, metadata.handle, self.identity.admin_token
+        )
         internal = InternalCalls(self.front.handle, self.store, self.clock, self.ids)
         self.runtime.add(TrailDelivery(self.store, self.board.topology, self.clock, self.audit, internal))
 

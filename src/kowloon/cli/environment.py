@@ -1,19 +1,25 @@
-"""`env`: what each family of clients reads, as shell exports. Facts per family: docs/ways-in.md.
+"""`env`: what each family of clients reads. Facts per family: docs/guides/ways-in.md.
 
 A proxy is never exported unless asked for: it would send every other program's traffic here, to be refused.
 """
 
 from __future__ import annotations
 
+import os
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import typer
 
-from kowloon.cli.home import RunningCloud, fail
+from kowloon.cli.home import RunningCloud, fail, show_json
 from kowloon.core.config import DEFAULT_REGION
 
 Exports = dict[str, str]
+
+# Products of Terraform's provider that have a variable of the old form, which its object store's client reads.
+_OLD_FORM = ("ECS", "VPC", "SLB", "RDS", "RAM", "STS", "OSS", "LOCATION")
+_FORMATS = ("shell", "dotenv", "json")
 
 
 def env(
@@ -23,59 +29,91 @@ def env(
     region: str = typer.Option(DEFAULT_REGION, help="Region to export."),
     https: bool = typer.Option(False, "--https", help="Point at https instead of http."),
     proxy: bool = typer.Option(False, "--proxy", help="Also export proxy variables that lead every request here."),
+    ecs_role: str = typer.Option(
+        "", "--ecs-role", metavar="ROLE", help="Temporary credentials of this role, by URI, instead of keys."
+    ),
+    form: str = typer.Option("shell", "--format", help="shell, dotenv or json."),
 ) -> None:
     """Print exports for the shell: eval "$(kowloon env)"."""
-    cloud = RunningCloud()
     if family and family not in _FAMILIES:
         fail(f"there is no family {family!r}; use one of {', '.join(_FAMILIES)}", 2)
+    if form not in _FORMATS:
+        fail(f"there is no format {form!r}; use one of {', '.join(_FORMATS)}", 2)
+    cloud = RunningCloud()
     exports = _common(cloud, region, https)
     for name in [family] if family else _FAMILIES:
-        exports.update(_FAMILIES[name](cloud, region, https))
+        exports.update(_FAMILIES[name](cloud, region))
+    identity = ""
+    if ecs_role:
+        identity = identity_of(cloud, {"role": ecs_role})
+        exports = {**without_credentials(exports), **role_credentials(cloud, identity, metadata=proxy)}
     if proxy:
-        exports.update(_proxy(cloud))
+        exports.update(proxied(cloud, identity))
+    _print(exports, form)
+
+
+def _print(exports: Exports, form: str) -> None:
+    if form == "json":
+        show_json(exports)
+        return
     for name, value in exports.items():
-        typer.echo(f"export {name}={shlex.quote(value)}")
+        if form == "dotenv":
+            escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$").replace("`", "\\`")
+            typer.echo(f'{name}="{escaped}"')
+        else:
+            typer.echo(f"export {name}={shlex.quote(value)}")
 
 
 def _common(cloud: RunningCloud, region: str, https: bool) -> Exports:
-    identity = cloud.identity
     scheme = "https" if https else "http"
     return {
-        "ALIBABA_CLOUD_ACCESS_KEY_ID": identity.access_key_id,
-        "ALIBABA_CLOUD_ACCESS_KEY_SECRET": identity.access_key_secret,
-        "ALIBABA_CLOUD_ACCOUNT_ID": identity.account_id,
+        **keys(cloud),
         "ALIBABA_CLOUD_REGION_ID": region,
         "ALIBABA_CLOUD_ENDPOINT": cloud.server.endpoint,
         "KOWLOON_ENDPOINT": cloud.server.endpoint,
         "KOWLOON_URL": f"{scheme}://{cloud.server.endpoint}",
         "KOWLOON_CA_BUNDLE": str(cloud.files.bundle),
-        # No metadata service answers outside an instance: without this some credential chains wait for it.
+    }
+
+
+def keys(cloud: RunningCloud) -> Exports:
+    """The account's administrator, and no waiting for a metadata service that only instances have."""
+    identity = cloud.identity
+    return {
+        "ALIBABA_CLOUD_ACCESS_KEY_ID": identity.access_key_id,
+        "ALIBABA_CLOUD_ACCESS_KEY_SECRET": identity.access_key_secret,
+        "ALIBABA_CLOUD_ACCOUNT_ID": identity.account_id,
         "ALIBABA_CLOUD_ECS_METADATA_DISABLED": "true",
     }
 
 
-def _python(cloud: RunningCloud, region: str, https: bool) -> Exports:
+def _python(cloud: RunningCloud, region: str) -> Exports:
     return {"SSL_CERT_FILE": str(cloud.files.bundle)}
 
 
-def _python_core(cloud: RunningCloud, region: str, https: bool) -> Exports:
+def _python_core(cloud: RunningCloud, region: str) -> Exports:
     return {"ALIBABA_CLOUD_CA_BUNDLE": str(cloud.files.bundle)}
 
 
-def _node(cloud: RunningCloud, region: str, https: bool) -> Exports:
+def _node(cloud: RunningCloud, region: str) -> Exports:
     return {"NODE_EXTRA_CA_CERTS": str(cloud.files.certificates / "ca.pem")}
 
 
-def _go(cloud: RunningCloud, region: str, https: bool) -> Exports:
+def _go(cloud: RunningCloud, region: str) -> Exports:
     return {"SSL_CERT_FILE": str(cloud.files.bundle)}
 
 
-def _java(cloud: RunningCloud, region: str, https: bool) -> Exports:
-    """Java reads no CA variable: its clients take the common KOWLOON_CA_BUNDLE in code (docs/ways-in.md)."""
-    return {}
+def _java(cloud: RunningCloud, region: str) -> Exports:
+    """Java reads no variable with a file of PEM: the machine itself is told where its store of trust is."""
+    path = str(cloud.files.truststore)
+    # What is in these options is split at blanks, except between quotes.
+    quoted = f'"{path}"' if " " in path else path
+    options = {"trustStore": quoted, "trustStoreType": "PKCS12", "trustStorePassword": "changeit"}
+    told = " ".join(f"-Djavax.net.ssl.{name}={value}" for name, value in options.items())
+    return {"JAVA_TOOL_OPTIONS": told}
 
 
-def _cli(cloud: RunningCloud, region: str, https: bool) -> Exports:
+def _cli(cloud: RunningCloud, region: str) -> Exports:
     return {
         "ALIBABA_CLOUD_REGION": region,
         "ALIBABA_CLOUD_IGNORE_PROFILE": "TRUE",
@@ -83,39 +121,29 @@ def _cli(cloud: RunningCloud, region: str, https: bool) -> Exports:
     }
 
 
-def _terraform(cloud: RunningCloud, region: str, https: bool) -> Exports:
-    endpoints = {
-        f"{name}_ENDPOINT": cloud.server.endpoint
-        for name in ("ECS", "VPC", "SLB", "RDS", "RAM", "STS", "OSS", "LOCATION")
-    }
+def _terraform(cloud: RunningCloud, region: str) -> Exports:
     return {
-        "ALICLOUD_ACCESS_KEY": cloud.identity.access_key_id,
-        "ALICLOUD_SECRET_KEY": cloud.identity.access_key_secret,
+        **_terraform_keys(cloud),
         "ALICLOUD_REGION": region,
-        **endpoints,
+        **{f"{name}_ENDPOINT": cloud.server.endpoint for name in _OLD_FORM},
     }
 
 
-def _oss(cloud: RunningCloud, region: str, https: bool) -> Exports:
-    return {
-        "OSS_ACCESS_KEY_ID": cloud.identity.access_key_id,
-        "OSS_ACCESS_KEY_SECRET": cloud.identity.access_key_secret,
-        "REQUESTS_CA_BUNDLE": str(cloud.files.bundle),
-    }
+def _terraform_keys(cloud: RunningCloud) -> Exports:
+    identity = cloud.identity
+    return {"ALICLOUD_ACCESS_KEY": identity.access_key_id, "ALICLOUD_SECRET_KEY": identity.access_key_secret}
 
 
-def _proxy(cloud: RunningCloud) -> Exports:
-    address = f"http://{cloud.server.endpoint}"
-    return {
-        "HTTP_PROXY": address,
-        "HTTPS_PROXY": address,
-        "http_proxy": address,
-        "https_proxy": address,
-        "NO_PROXY": "localhost,127.0.0.1",
-    }
+def _oss(cloud: RunningCloud, region: str) -> Exports:
+    return {**_oss_keys(cloud), "REQUESTS_CA_BUNDLE": str(cloud.files.bundle)}
 
 
-_FAMILIES: dict[str, Callable[[RunningCloud, str, bool], Exports]] = {
+def _oss_keys(cloud: RunningCloud) -> Exports:
+    identity = cloud.identity
+    return {"OSS_ACCESS_KEY_ID": identity.access_key_id, "OSS_ACCESS_KEY_SECRET": identity.access_key_secret}
+
+
+_FAMILIES: dict[str, Callable[[RunningCloud, str], Exports]] = {
     "python": _python,
     "python-core": _python_core,
     "node": _node,
@@ -125,3 +153,73 @@ _FAMILIES: dict[str, Callable[[RunningCloud, str, bool], Exports]] = {
     "terraform": _terraform,
     "oss": _oss,
 }
+
+
+# Shared with `run` and `tf` ---------------------------------------------------------------------------------------
+
+
+def all_keys(cloud: RunningCloud) -> Exports:
+    """The keys under every name that some family reads."""
+    return {**keys(cloud), **_terraform_keys(cloud), **_oss_keys(cloud)}
+
+
+def trust(cloud: RunningCloud) -> Exports:
+    """The authority of this cloud, for every family."""
+    found: Exports = {"KOWLOON_CA_BUNDLE": str(cloud.files.bundle), "CURL_CA_BUNDLE": str(cloud.files.bundle)}
+    for family in (_python, _python_core, _node, _java):
+        found.update(family(cloud, ""))
+    found["REQUESTS_CA_BUNDLE"] = str(cloud.files.bundle)
+    return found
+
+
+def proxied(cloud: RunningCloud, identity: str) -> Exports:
+    """Every request here. `identity` goes with each, for the metadata service."""
+    user = f"kowloon:{identity}@" if identity else ""
+    address = f"http://{user}{cloud.server.endpoint}"
+    return {
+        "HTTP_PROXY": address,
+        "HTTPS_PROXY": address,
+        "http_proxy": address,
+        "https_proxy": address,
+        "NO_PROXY": "localhost,127.0.0.1",
+        # From its version 24 on, Node minds the others if this is set.
+        "NODE_USE_ENV_PROXY": "1",
+    }
+
+
+_PREFIXES = ("ALIBABA_CLOUD_", "ALIBABACLOUD_", "ALICLOUD_", "ALIYUN_", "OSS_", "")
+_CREDENTIALS = frozenset(
+    prefix + name
+    for prefix in _PREFIXES
+    for name in (
+        *("ACCESS_KEY", "ACCESS_KEY_ID", "ACCESS_KEY_SECRET", "SECRET_KEY", "SECURITY_TOKEN", "SESSION_TOKEN"),
+        *("ROLE_ARN", "ROLE_SESSION_NAME", "OIDC_PROVIDER_ARN", "OIDC_TOKEN_FILE", "BEARER_TOKEN", "PROFILE"),
+        *("ECS_METADATA", "ECS_METADATA_DISABLED", "ECS_ROLE_NAME", "CREDENTIALS_URI", "CREDENTIALS_FILE"),
+    )
+    if prefix or name in ("ACCESS_KEY_ID", "ACCESS_KEY_SECRET", "SECURITY_TOKEN")
+)
+
+
+def without_credentials(variables: Mapping[str, str]) -> Exports:
+    """Less everything that a family's chain of credentials would find first."""
+    return {name: value for name, value in variables.items() if name not in _CREDENTIALS}
+
+
+def identity_of(cloud: RunningCloud, wanted: Mapping[str, Any]) -> str:
+    """The word by which the metadata service knows on whose behalf it is asked; `wanted`: `role`, `instance`."""
+    identity: str = cloud.call("POST", "ecs/identities", dict(wanted))["identity"]
+    return identity
+
+
+def role_credentials(cloud: RunningCloud, identity: str, *, metadata: bool) -> Exports:
+    """What leads a chain of credentials to the role: past the user's own profiles, to the metadata service if it can
+    be reached, else to the URI."""
+    found = {
+        "ALIBABA_CLOUD_CREDENTIALS_URI": f"http://{cloud.server.endpoint}/_kowloon/ecs/credentials/{identity}",
+        "ALIBABA_CLOUD_CLI_PROFILE_DISABLED": "true",
+        "ALIBABA_CLOUD_IGNORE_PROFILE": "TRUE",
+        "ALIBABA_CLOUD_CREDENTIALS_FILE": os.devnull,
+    }
+    if not metadata:
+        found["ALIBABA_CLOUD_ECS_METADATA_DISABLED"] = "true"
+    return found

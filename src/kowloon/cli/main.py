@@ -8,7 +8,7 @@ from __future__ import annotations
 import typer
 
 from kowloon import __version__
-from kowloon.cli import clouds, dingtalk, drills, environment, faults
+from kowloon.cli import clouds, dingtalk, drills, environment, faults, ram, run, terraform
 
 app = typer.Typer(
     name="kowloon",
@@ -20,12 +20,16 @@ app = typer.Typer(
 
 app.command("up")(clouds.up)
 app.command("env")(environment.env)
+# Options after the command are its own.
+app.command("run", context_settings={"allow_interspersed_args": False})(run.run)
+app.command("tf", context_settings={"allow_interspersed_args": False})(terraform.tf)
 app.command("status")(clouds.status)
 app.command("reset")(clouds.reset)
 app.command("doctor")(clouds.doctor)
 app.add_typer(faults.app, name="fault")
 app.add_typer(drills.app, name="drill")
 app.add_typer(dingtalk.app, name="dingtalk")
+app.add_typer(ram.app, name="ram")
 
 
 @app.callback(invoke_without_command=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import os
 import re
 import ssl
 import tempfile
+import warnings
 from collections import OrderedDict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,6 +18,7 @@ import certifi
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from kowloon.core.clock import Clock
@@ -32,6 +35,8 @@ CONTEXTS_KEPT: Final = 512
 _COMMON_NAME_CHARACTERS: Final = 64
 _HOST_NAME: Final = re.compile(r"(?=.{1,253}\Z)(?!-)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\Z")
 _FALLBACK_NAME: Final = "localhost"
+_TRUSTSTORE_PASSWORD: Final = b"changeit"
+_PEM_END: Final = b"-----END CERTIFICATE-----\n"
 
 
 class CertificateAuthority:
@@ -55,6 +60,13 @@ class CertificateAuthority:
         """Write the public roots and this authority, for clients that take one file of trusted certificates."""
         public = Path(certifi.where()).read_bytes()
         _replace_file(path, public.rstrip() + b"\n\n" + self._certificate_pem(), mode=0o644)
+
+    def write_truststore(self, path: Path) -> None:
+        """The same for Java: PKCS #12. It holds nothing secret; its password is the one that everybody uses."""
+        trusted = [self._certificate, *_public_roots()]
+        named = [pkcs12.PKCS12Certificate(each, str(number).encode()) for number, each in enumerate(trusted)]
+        encryption = serialization.BestAvailableEncryption(_TRUSTSTORE_PASSWORD)
+        _replace_file(path, pkcs12.serialize_java_truststore(named, encryption), mode=0o644)
 
     def context(self, name: str) -> ssl.SSLContext:
         """A server context whose leaf is for `name`; a client that asks for another name by SNI gets that one's.
@@ -148,6 +160,17 @@ class CertificateAuthority:
                 os.link(file.name, path)
             except FileExistsError:
                 return
+
+
+def _public_roots() -> list[x509.Certificate]:
+    """Those that can be read: a few old roots break today's rules (serial numbers that are not positive)."""
+    found = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for pem in Path(certifi.where()).read_bytes().split(_PEM_END)[:-1]:
+            with contextlib.suppress(ValueError, Warning):
+                found.append(x509.load_pem_x509_certificate(pem + _PEM_END))
+    return found
 
 
 def _self_signed(key: ec.EllipticCurvePrivateKey, now: datetime) -> x509.Certificate:

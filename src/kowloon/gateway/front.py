@@ -11,13 +11,13 @@ from urllib.parse import urlsplit
 import msgspec
 
 from kowloon.actions.ports import OwnProtocol
-from kowloon.actions.routes import Route, Routes
+from kowloon.actions.routes import Handler, Route, Routes
 from kowloon.core.errors import ApiError
 from kowloon.gateway.chain import Chain
 from kowloon.gateway.hosts import Hosts, is_local
 from kowloon.wire.encode import JSON_TYPE, encode_error
 from kowloon.wire.http import BodyReceiver, HttpRequest, HttpResponse
-from kowloon.wire.identify import Format, is_object_call
+from kowloon.wire.identify import METADATA_HOST, Format, is_object_call
 from kowloon.wire.oss.addressing import names_bucket
 
 log = logging.getLogger("kowloon.gateway")
@@ -26,13 +26,17 @@ HOST_REFUSED = "HostNotServed"
 
 
 class Front:
-    """`admin_token` opens the admin routes, on loopback too: any web page can reach a loopback port."""
+    """`admin_token` opens the admin routes, on loopback too: any web page can reach a loopback port. `metadata`
+    answers what is asked of the metadata service's address."""
 
-    def __init__(self, chain: Chain, objects: OwnProtocol, routes: Routes, hosts: Hosts, admin_token: str) -> None:
+    def __init__(
+        self, chain: Chain, objects: OwnProtocol, routes: Routes, hosts: Hosts, metadata: Handler, admin_token: str
+    ) -> None:
         self._chain = chain
         self._objects = objects
         self._routes = routes
         self._hosts = hosts
+        self._metadata = Route((), "/", metadata, "own")
         self._token = admin_token.encode()
 
     def serves_host(self, host: str) -> bool:
@@ -41,6 +45,8 @@ class Front:
     def handle(self, request: HttpRequest) -> HttpResponse | Awaitable[HttpResponse]:
         if not self.serves_host(request.host):
             return self._refuse(request, _not_served(request))
+        if request.host == METADATA_HOST:
+            return self._run(self._metadata, request)
         if self._is_object_call(request):
             return self._objects.handle(request)
         candidates = self._routes.candidates(request.path)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 
-_OURS = (".aliyuncs.com", ".dingtalk.com", ".localhost")
-# The last of them: where receivers of callbacks fetch the key that signs them.
-_EXACT = frozenset({"", "localhost", "aliyuncs.com", "oapi.dingtalk.com", "api.dingtalk.com", "gosspublic.alicdn.com"})
+from kowloon.wire.identify import METADATA_HOST
+from kowloon.wire.names import is_vendor_name
+
+_EXACT = frozenset({"", "localhost", METADATA_HOST})
 
 
 class Hosts:
@@ -17,7 +18,7 @@ class Hosts:
 
     def serves(self, host: str) -> bool:
         """Loopback addresses, the vendor's names, and what the user added. Lower case, no port."""
-        if host in _EXACT or host in self._extra or host.endswith(_OURS):
+        if host in _EXACT or host in self._extra or host.endswith(".localhost") or is_vendor_name(host):
             return True
         try:
             return ipaddress.ip_address(host).is_loopback

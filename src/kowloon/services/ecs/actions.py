@@ -6,6 +6,7 @@ from kowloon.actions.places import declare_regions
 from kowloon.services.ecs import (
     commands,
     images,
+    instance_roles,
     instances,
     invocations,
     key_pairs,
@@ -46,6 +47,7 @@ __all__ = [
     "commands",
     "ecs",
     "images",
+    "instance_roles",
     "instances",
     "invocations",
     "key_pairs",

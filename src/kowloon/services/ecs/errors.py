@@ -3,6 +3,15 @@
 from kowloon.core.errors import ErrorSpec
 
 INSTANCE_NOT_FOUND = ErrorSpec("InvalidInstanceId.NotFound", 404, "The specified InstanceId does not exist.")
+INSTANCE_IDS_INVALID = ErrorSpec("InvalidInstanceIds.Malformed", 400, "The specified instanceIds are not valid.")
+ROLE_NOT_FOUND = ErrorSpec("InvalidRamRole.NotFound", 404, "The specified RAMRoleName does not exist.")
+ROLE_NOT_FOR_INSTANCES = ErrorSpec(
+    "InvalidRamRole.NotEcsRole",
+    404,
+    "The specified ram role is not authorized for ecs, please check your role policy.",
+)
+ROLE_ATTACHED = ErrorSpec("InvalidRamRole.AlreadyAttached", 403, "The instance already has a RAM role.")
+ROLE_NOT_ATTACHED = ErrorSpec("InvalidRamRole.NotAttached", 404, "The instance does not have this RAM role.")
 INSTANCE_STATUS = ErrorSpec(
     "IncorrectInstanceStatus", 403, "The current status of the resource does not support this operation."
 )

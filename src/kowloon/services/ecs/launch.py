@@ -33,6 +33,7 @@ from kowloon.services.ecs.errors import (
     ZONE_MISMATCH,
 )
 from kowloon.services.ecs.images import bootable
+from kowloon.services.ecs.instance_roles import usable_role
 from kowloon.services.ecs.product import ecs
 from kowloon.services.ecs.resources import Image, Instance, KeyPair, SecurityGroup
 from kowloon.services.ecs.types import InstanceType, instance_types
@@ -69,6 +70,7 @@ class RunInstancesRequest(Request):
     InstanceChargeType: str = "PostPaid"
     DeletionProtection: bool = False
     ResourceGroupId: str = ""
+    RamRoleName: str = ""
     SystemDisk: SystemDisk | None = None
     Tag: list[tags.TagParam] = []
     ClientToken: str = ""
@@ -113,6 +115,7 @@ class _Order:
         self.tags = tags.checked(req.Tag)
         if req.KeyPairName and ctx.tx.get(KeyPair, f"{ctx.account}:{ctx.region}:{req.KeyPairName}") is None:
             raise KEY_PAIR_NOT_FOUND.error()
+        self.role = usable_role(ctx, req.RamRoleName).name if req.RamRoleName else ""
         self.hosts = ctx.health.in_stock(self.zone, self.type.family)
         if not self.hosts:
             raise NO_STOCK.error()
@@ -166,6 +169,7 @@ class _Order:
             deletion_protection=req.DeletionProtection,
             serial_number=ctx.ids.request_id().lower(),
             resource_group_id=req.ResourceGroupId,
+            ram_role=self.role,
         )
         ctx.tx.put(instance)
         ctx.tx.put(self._unit(instance))

@@ -66,7 +66,8 @@ class Instance(Resource, frozen=True, kw_only=True):
 
     `missing_since`: when its checker first found no running part while it believed it Running. `unread_image`: the
     custom image that its disk still has to be filled from; until then it has no part that runs. `boot_since`: since
-    when a boot has waited for that image's data.
+    when a boot has waited for that image's data. `ram_role`: the name of what its programs may act as, narrowed by
+    `ram_role_policy`.
     """
 
     kind: ClassVar[str] = "instance"
@@ -89,6 +90,8 @@ class Instance(Resource, frozen=True, kw_only=True):
     charge_type: str = "PostPaid"
     serial_number: str = ""
     resource_group_id: str = ""
+    ram_role: str = ""
+    ram_role_policy: str = ""
 
     @property
     def group_ids(self) -> list[str]:
