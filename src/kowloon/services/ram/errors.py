@@ -62,6 +62,10 @@ NOT_ATTACHED = ErrorSpec(
 )
 ALIAS_NOT_FOUND = ErrorSpec("EntityNotExist.AccountAlias", 404, "The account alias does not exist.")
 SERVICE_NOT_FOUND = ErrorSpec("EntityNotExist.Service", 404, "The service does not exist: {name}.")
+PASSKEY_NOT_FOUND = ErrorSpec("EntityNotExist.Passkey", 404, "The passkey does not exist: {name}.")
+REPORT_NOT_FOUND = ErrorSpec("EntityNotExist.CredentialReport", 404, "The credential report does not exist.")
+APP_NOT_FOUND = ErrorSpec("EntityNotExist.Application", 404, "The application does not exist: {name}.")
+SECRET_NOT_FOUND = ErrorSpec("EntityNotExist.AppSecret", 404, "The application secret does not exist: {name}.")
 
 # --- what is there already ---
 
@@ -84,6 +88,7 @@ ATTACHED_ALREADY = ErrorSpec(
     "EntityAlreadyExists.{kind}.Policy", 409, "The {entity} has already been attached this policy: {name}."
 )
 ALIAS_EXISTS = ErrorSpec("EntityAlreadyExists.AccountAlias", 409, "The account alias does already exist.")
+APP_EXISTS = ErrorSpec("EntityAlreadyExists.Application", 409, "The application does already EXIST: {name}.")
 
 # --- what is still needed ---
 

@@ -19,9 +19,6 @@ from kowloon.wire.policy.evaluate import IDENTITY, SESSION, Policies, PolicySet,
 # What the sets of policies are made of: while none of these changes, neither do they.
 _KINDS: Final = (Policy, PolicyAttachment, Membership)
 _SESSIONS_KEPT: Final = 1024
-_ROOT: Final = Decision(allowed=True, reason="root of the account")
-_ANYONE: Final = Decision(allowed=True, reason="everyone may ask who they are")
-_OWN: Final = Decision(allowed=True, reason="the account lets its users do this for themselves")
 
 
 def no_control(account: str) -> tuple[PolicySet, ...]:
@@ -63,43 +60,42 @@ class AttachedPolicies:
         self._sessions: dict[str, PolicySet] = {}
 
     def decide(self, asked: AccessRequest) -> Decision:
-        if asked.principal.is_root or asked.action == "sts:GetCallerIdentity":
-            decision = _ROOT if asked.principal.is_root else _ANYONE
-            self._note(asked, decision, None, None, Values(asked))
-            return decision
-        values = Values(asked)
-        policies = self.policies_of(asked.principal)
-        verdict = evaluate.decide(policies, asked.action, asked.resource, values)
-        if verdict.allowed:
-            decision = Decision(allowed=True, reason=str(verdict.rule))
-        elif not verdict.is_final and is_own(self._store, asked):
-            decision = _OWN
-        else:
-            detail = denial_detail(self._store, self._ids, asked, policies, verdict, values.known)
-            decision = Decision(allowed=False, reason=_reason(asked, verdict), final=verdict.is_final, detail=detail)
-        self._note(asked, decision, policies, verdict, values)
-        return decision
+        record = self.weigh(asked)
+        self.log.note(asked, record)
+        if record.allowed or record.policies is None or record.verdict is None:
+            return Decision(allowed=record.allowed, reason=record.reason)
+        detail = denial_detail(self._store, self._ids, asked, record.policies, record.verdict, record.values)
+        return Decision(allowed=False, reason=record.reason, final=record.verdict.is_final, detail=detail)
 
-    def _note(
-        self,
-        asked: AccessRequest,
-        decision: Decision,
-        policies: Policies | None,
-        verdict: Verdict | None,
-        values: Values,
-    ) -> None:
-        record = Record(
+    def weigh(self, asked: AccessRequest) -> Record:
+        """The same, with what it rests on; nobody notes it."""
+        values = Values(asked)
+        policies: Policies | None = None
+        verdict: Verdict | None = None
+        if asked.principal.is_root:
+            allowed, reason = True, "root of the account"
+        elif asked.action == "sts:GetCallerIdentity":
+            allowed, reason = True, "everyone may ask who they are"
+        else:
+            policies = self.policies_of(asked.principal)
+            verdict = evaluate.decide(policies, asked.action, asked.resource, values)
+            if verdict.allowed:
+                allowed, reason = True, str(verdict.rule)
+            elif not verdict.is_final and is_own(self._store, asked):
+                allowed, reason = True, "the account lets its users do this for themselves"
+            else:
+                allowed, reason = False, _reason(asked, verdict)
+        return Record(
             asked.request_id,
             asked.principal.arn,
             asked.action,
             asked.resource,
-            decision.reason,
-            decision.allowed,
+            reason,
+            allowed,
             policies,
             verdict,
             values.known,
         )
-        self.log.note(asked, record)
 
     def policies_of(self, principal: Principal) -> Policies:
         """All that counts for a user or a session."""
