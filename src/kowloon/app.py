@@ -13,6 +13,7 @@ import msgspec
 from kowloon.actions.declare import Product, Registry
 from kowloon.actions.idempotency import ClientTokenRecord
 from kowloon.actions.routes import Routes
+from kowloon.admin.ram import RamRoutes
 from kowloon.admin.routes import AdminRoutes
 from kowloon.controllers.runtime import ControllerRuntime
 from kowloon.controllers.units import UnitKeeper
@@ -65,6 +66,8 @@ from kowloon.services.oss.uploads.callback_sender import CallbackSender
 from kowloon.services.oss.zones import StorageZones
 from kowloon.services.ram.actions import ram
 from kowloon.services.ram.credentials import StoredCredentials
+from kowloon.services.ram.ims.actions import ims
+from kowloon.services.ram.key_use import KeyUseLog
 from kowloon.services.ram.policies import AttachedPolicies
 from kowloon.services.rds.actions import rds
 from kowloon.services.rds.contents import DatabaseContents
@@ -85,7 +88,7 @@ from kowloon.topology.health import HealthBoard
 from kowloon.topology.map import Topology
 
 _OFFSET = "clock-offset"
-PRODUCTS: tuple[Product, ...] = (ecs, vpc, slb, rds, oss, ram, sts, actiontrail)
+PRODUCTS: tuple[Product, ...] = (ecs, vpc, slb, rds, oss, ram, ims, sts, actiontrail)
 
 
 class Cloud:
@@ -233,6 +236,7 @@ class Cloud:
         self.runtime.add(HealthListener(self.store, self.board.topology, self.clock, self.parts.balancer))
         self.runtime.add(DatabaseHa(self.store, self.board, self.clock, self.bus, self.parts.database))
         self.runtime.add(DatabaseContents(self.store, self.board, self.parts.database))
+        self.key_use = KeyUseLog(self.store, self.clock, self.bus)
         self.webhook = RobotWebhook(self.store, self.clock, self.ids)
         self.webhook.register(self.routes)
         DingTalkAdmin(self.store, self.webhook).register(self.routes)
@@ -252,6 +256,7 @@ class Cloud:
         ).register(self.routes)
         DrillRoutes(self.drills).register(self.routes)
         self.authorizer = AttachedPolicies(self.store, self.ids)
+        RamRoutes(self.store, self.clock, self.authorizer).register(self.routes)
         self.chain = Chain(
             registry=self.registry,
             store=self.store,
@@ -380,6 +385,7 @@ class Cloud:
         await self.parts.close(end_units=end_units)
         self.parts.addresses.release()
         self.commentary.close()
+        self.key_use.close()
         self.faults.close()
         await self.storage_zones.close()
         await self.image_jobs.close()
@@ -394,6 +400,8 @@ class Cloud:
     async def reset(self) -> None:
         """Everything gone but the account, its keys and the claimed addresses."""
         self.drills.forget()
+        self.key_use.forget()
+        self.authorizer.log.clear()
         self.runtime.forget()
         self.access_logs.forget()
         units = self.store.list(Unit)

@@ -76,5 +76,5 @@ def _denied(log: DecisionLog, principal: str, policies: list[dict[str, Any]]) ->
         for arn, action, observed in log.observed(principal)
         if action != _FREE
         for resource in observed.denied_on.patterns
-        if not evaluate.decide(generated, action, resource, {}.get).allowed
+        if not evaluate.decide(generated, action, resource, lambda key: None).allowed
     ]
