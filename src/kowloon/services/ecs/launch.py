@@ -85,7 +85,17 @@ class RunInstancesResponse(Response):
     InstanceIdSets: InstanceIdSet
 
 
-@ecs.action(resource="acs:ecs:{region}:{account}:instance/*")
+@ecs.action(
+    resource=(
+        "acs:ecs:{region}:{account}:instance/*",
+        "acs:ecs:{region}:{account}:image/{ImageId}",
+        "acs:ecs:{region}:{account}:securitygroup/{SecurityGroupId}",
+        "acs:ecs:{region}:{account}:securitygroup/{SecurityGroupIds}",
+        "acs:vpc:{region}:{account}:vswitch/{VSwitchId}",
+        "acs:ecs:{region}:{account}:keypair/{KeyPairName}",
+        "acs:ram:*:{account}:role/{RamRoleName}",
+    )
+)
 def run_instances(ctx: Context, req: RunInstancesRequest) -> RunInstancesResponse:
     if not 1 <= req.Amount <= 100:
         raise AMOUNT_INVALID.error()
