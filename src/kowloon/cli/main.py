@@ -8,7 +8,7 @@ from __future__ import annotations
 import typer
 
 from kowloon import __version__
-from kowloon.cli import clouds, dingtalk, drills, environment, faults, ram, run, terraform
+from kowloon.cli import accounts, clouds, dingtalk, drills, environment, faults, ram, run, terraform
 
 app = typer.Typer(
     name="kowloon",
@@ -29,6 +29,7 @@ app.command("doctor")(clouds.doctor)
 app.add_typer(faults.app, name="fault")
 app.add_typer(drills.app, name="drill")
 app.add_typer(dingtalk.app, name="dingtalk")
+app.add_typer(accounts.app, name="account")
 app.add_typer(ram.app, name="ram")
 
 

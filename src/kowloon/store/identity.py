@@ -10,9 +10,11 @@ from kowloon.store.resources import Resource
 
 
 class Account(Resource, frozen=True, kw_only=True):
-    """One customer; `id` is the 16-digit account id. `alias` is the head of the default domain."""
+    """One customer; `id` is the 16-digit account id. `alias` is the head of the default domain; `name` is
+    what its opener calls it."""
 
     kind: ClassVar[str] = "account"
+    name: str = ""
     alias: str = ""
 
     @property
