@@ -14,10 +14,12 @@ from kowloon.services.oss.product import oss
 
 TESTS = Path(__file__).resolve().parents[1]
 CLIENTS = {
+    "Actiontrail": "actiontrail20200706",
     "Ecs": "ecs20140526",
     "Vpc": "vpc20160428",
     "Slb": "slb20140515",
     "Rds": "rds20140815",
+    "Ims": "ims20190815",
     "Ram": "ram20150501",
     "Sts": "sts20150401",
 }

@@ -9,6 +9,8 @@ from typing import Any
 
 from alibabacloud_ecs20140526 import models as ecs_models
 from alibabacloud_ecs20140526.client import Client as EcsClient
+from alibabacloud_ims20190815 import models as ims_models
+from alibabacloud_ims20190815.client import Client as ImsClient
 from alibabacloud_ram20150501 import models as ram_models
 from alibabacloud_ram20150501.client import Client as RamClient
 from alibabacloud_slb20140515 import models as slb_models
@@ -25,6 +27,15 @@ from tests.helpers import eventually
 
 IMAGE = "ubuntu_22_04_x64_20G_alibase_20240710.vhd"
 TYPE = "ecs.g7.large"
+
+_MODELS = {
+    "ecs": ecs_models,
+    "vpc": vpc_models,
+    "slb": slb_models,
+    "ram": ram_models,
+    "ims": ims_models,
+    "sts": sts_models,
+}
 
 
 class Customer:
@@ -51,16 +62,23 @@ class Customer:
         return RamClient(sdk_config(self.cloud, **self.config))
 
     @cached_property
+    def ims(self) -> ImsClient:
+        return ImsClient(sdk_config(self.cloud, **self.config))
+
+    @cached_property
     def sts(self) -> StsClient:
         return StsClient(sdk_config(self.cloud, **self.config))
 
     def call(self, product: str, action: str, **fields: Any) -> Any:
         """`call("ecs", "RunInstances", amount=2)`: the body of the answer."""
-        models = {"ecs": ecs_models, "vpc": vpc_models, "slb": slb_models, "ram": ram_models, "sts": sts_models}
-        request_type = getattr(models[product], f"{action}Request")
+        request_type = getattr(_MODELS[product], f"{action}Request", None)
+        method = getattr(getattr(self, product), _method(action))
+        if request_type is None:
+            # An action without parameters.
+            return method().body
         if "region_id" in request_type.__init__.__code__.co_varnames:
             fields.setdefault("region_id", REGION)
-        return getattr(getattr(self, product), _method(action))(request_type(**fields)).body
+        return method(request_type(**fields)).body
 
     def network(self, *zones: str) -> SimpleNamespace:
         """A VPC with a vSwitch in each zone and one security group."""
