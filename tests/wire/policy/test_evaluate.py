@@ -72,9 +72,9 @@ def test_every_level_of_control_must_allow() -> None:
     assert verdict.kind == "AccountLevelIdentityBasedPolicy"
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_naive_evaluator_agrees(seed: int) -> None:
-    different, answers = differences(seed, 2_500)
+    different, answers = differences(seed, 2_000)
     assert different == []
     # All answers come up, so that agreeing means something.
     assert len(answers) == 7
