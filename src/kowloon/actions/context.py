@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, cast
 
 from kowloon.actions.errors import REGION_NOT_FOUND
@@ -20,7 +20,7 @@ P = TypeVar("P")
 class Context:
     """One call of one action. `now` is cloud time, `wall` is wall time; `events` go out after the commit; `prepared` is
     what the action's `prepare` made before the transaction, the same at every re-run; `ports` are the parts of this
-    cloud beside the store that actions may read."""
+    cloud beside the store that actions may read; `value_of` gives the values of condition keys of policies."""
 
     __slots__ = (
         "account",
@@ -36,6 +36,7 @@ class Context:
         "request_id",
         "topology",
         "tx",
+        "value_of",
         "wall",
     )
 
@@ -52,6 +53,7 @@ class Context:
         request_id: str,
         host: str,
         ports: Mapping[type, object],
+        value_of: Callable[[str], str | None],
         prepared: Any = None,
     ) -> None:
         self.tx = tx
@@ -66,6 +68,7 @@ class Context:
         self.request_id = request_id
         self.host = host
         self.ports = ports
+        self.value_of = value_of
         self.prepared = prepared
         self.events: list[Event] = []
 

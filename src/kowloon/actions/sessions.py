@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Set
 
+from kowloon.actions.ports import Principal
 from kowloon.core.ids import Ids
 from kowloon.store.identity import Role, StoredKey
+from kowloon.wire.policy.conditions import ValueOf
+from kowloon.wire.policy.document import parse_trust
 
 
 def open_session(
@@ -25,14 +28,20 @@ def open_session(
     )
 
 
+def trusts(role: Role, kind: str, names: Set[str], action: str, value_of: ValueOf) -> bool:
+    """Whether the role's trust policy lets somebody take it. `kind`: RAM, Service or Federated; `names`: what they may
+    be called."""
+    return parse_trust(role.trust).allows(kind, names, action, value_of)
+
+
+def trusts_caller(role: Role, caller: Principal, value_of: ValueOf) -> bool:
+    """A caller may be named itself, a session by its role, and all of an account by its root."""
+    names = {caller.arn, f"acs:ram::{caller.account}:root"}
+    if caller.role_id:
+        names.add(f"acs:ram::{caller.account}:role/{caller.name.lower()}")
+    return trusts(role, "RAM", names, "sts:AssumeRole", value_of)
+
+
 def trusts_service(role: Role, service: str) -> bool:
-    """Whether the role's trust policy lets a product (`actiontrail.aliyuncs.com`) act as it."""
-    allowed = False
-    for statement in json.loads(role.trust)["Statement"]:
-        named = statement.get("Principal", {}).get("Service", [])
-        if service not in (named if isinstance(named, list) else [named]):
-            continue
-        if statement["Effect"] == "Deny":
-            return False
-        allowed = True
-    return allowed
+    """Whether a product (`actiontrail.aliyuncs.com`) may act as the role."""
+    return trusts(role, "Service", {service}, "sts:AssumeRole", lambda key: None)

@@ -272,6 +272,7 @@ class Chain:
             request_id=exchange.request_id,
             host=exchange.request.host,
             ports=self._ports,
+            value_of=ConditionValues(exchange, "*", self._store, self._registry),
             prepared=prepared,
         )
 

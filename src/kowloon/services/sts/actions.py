@@ -1,11 +1,7 @@
-"""STS: who am I, and temporary credentials of a role (API version 2015-04-01).
-
-Deviation: no policy evaluation beyond the trust policy's principals and the caller's system policies yet.
-"""
+"""STS: who am I, and temporary credentials of a role (API version 2015-04-01)."""
 
 from __future__ import annotations
 
-import json
 import re
 
 import msgspec
@@ -14,19 +10,33 @@ from kowloon.actions.context import Context
 from kowloon.actions.declare import Product, Response
 from kowloon.actions.decode import Request
 from kowloon.actions.errors import NO_PERMISSION
-from kowloon.actions.sessions import open_session
+from kowloon.actions.ports import Principal
+from kowloon.actions.sessions import open_session, trusts_caller
 from kowloon.core.clock import iso_seconds
+from kowloon.core.errors import ApiError
 from kowloon.services.sts.errors import (
     INVALID_ARN,
     INVALID_DURATION,
     INVALID_SESSION_NAME,
     NOT_TRUSTED,
+    POLICY_GRAMMAR,
+    POLICY_SIZE,
     ROLE_NOT_FOUND,
     ROOT_REFUSED,
 )
 from kowloon.store.identity import Role, StoredKey
+from kowloon.wire.policy.document import MOST_SESSION, parse_policy
+from kowloon.wire.policy.syntax import PolicyError
 
-sts = Product("Sts", "2015-04-01", ram_code="sts", hosts=("sts",), central=True, denied=NO_PERMISSION)
+sts = Product(
+    "Sts",
+    "2015-04-01",
+    ram_code="sts",
+    hosts=("sts",),
+    central=True,
+    denied=NO_PERMISSION,
+    condition_keys={"sts:externalid": "ExternalId"},
+)
 
 _ARN = re.compile(r"acs:ram::(\d+):role/([A-Za-z0-9.-]{1,64})")
 _SESSION = re.compile(r"[A-Za-z0-9.@_-]{2,64}")
@@ -97,10 +107,12 @@ def assume_role(ctx: Context, req: AssumeRoleRequest) -> AssumeRoleResponse:
     role = ctx.tx.get(Role, f"{account}:{name.lower()}")
     if role is None:
         raise ROLE_NOT_FOUND.error()
-    if not _trusts(role, ctx.principal.account, ctx.principal.arn):
-        raise NOT_TRUSTED.error()
+    if not trusts_caller(role, ctx.principal, ctx.value_of):
+        raise _refuse(ctx.principal)
     if not _SHORTEST_S <= req.DurationSeconds <= role.max_session_s:
         raise INVALID_DURATION.error(most_s=role.max_session_s)
+    if req.Policy:
+        _check_policy(req.Policy)
     _forget_expired(ctx)
     key = open_session(
         ctx.ids, role, req.RoleSessionName, req.DurationSeconds, now=ctx.now, wall=ctx.wall, policy=req.Policy
@@ -120,20 +132,27 @@ def assume_role(ctx: Context, req: AssumeRoleRequest) -> AssumeRoleResponse:
     )
 
 
-def _trusts(role: Role, account: str, arn: str) -> bool:
-    """Whether an Allow of the trust policy names the caller or the caller's account, and no Deny does."""
-    allowed = False
-    for statement in json.loads(role.trust)["Statement"]:
-        actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
-        named = statement["Principal"].get("RAM", [])
-        named = named if isinstance(named, list) else [named]
-        if not {"sts:AssumeRole", "sts:*", "*"} & set(actions):
-            continue
-        if f"acs:ram::{account}:root" in named or arn in named or "*" in named:
-            if statement["Effect"] == "Deny":
-                return False
-            allowed = True
-    return allowed
+def _check_policy(policy: str) -> None:
+    if len(policy) > MOST_SESSION:
+        raise POLICY_SIZE.error(most=MOST_SESSION)
+    try:
+        parse_policy(policy)
+    except PolicyError:
+        raise POLICY_GRAMMAR.error() from None
+
+
+def _refuse(caller: Principal) -> ApiError:
+    """It is the role's trust policy that says no."""
+    error = NOT_TRUSTED.error()
+    error.detail = {
+        "AuthAction": "sts:AssumeRole",
+        "AuthPrincipalType": "AssumedRoleUser" if caller.role_id else "SubUser",
+        "AuthPrincipalOwnerId": caller.account,
+        "AuthPrincipalDisplayName": caller.id,
+        "NoPermissionType": "ImplicitDeny",
+        "PolicyType": "AssumeRolePolicy",
+    }
+    return error
 
 
 def _forget_expired(ctx: Context) -> None:

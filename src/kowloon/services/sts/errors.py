@@ -14,3 +14,5 @@ INVALID_SESSION_NAME = ErrorSpec(
 INVALID_DURATION = ErrorSpec(
     "InvalidParameter.DurationSeconds", 400, "The Min/Max value of DurationSeconds is 15min/{most_s}s."
 )
+POLICY_SIZE = ErrorSpec("InvalidParameter.PolicySize", 400, "The size of Policy must be smaller than {most} bytes.")
+POLICY_GRAMMAR = ErrorSpec("InvalidParameter.PolicyGrammar", 400, "The parameter Policy has not passed grammar check.")
