@@ -85,4 +85,4 @@ def test_the_log_is_bounded_in_what_it_tells_apart() -> None:
     log = DecisionLog()
     for number in range(5000):
         note(log, f"ecs:Action{number}", "*")
-    assert len(list(log.observed())) == 4096
+    assert len(list(log.observed())) == 2048

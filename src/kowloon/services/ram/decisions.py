@@ -14,7 +14,7 @@ from kowloon.wire.policy.evaluate import Policies, Verdict
 
 # Denials are rare and are asked about: a flood of allowed calls does not push them out.
 _KEPT: Final = 1000
-_PAIRS_KEPT: Final = 4096
+_PAIRS_KEPT: Final = 2048
 _RESOURCES_KEPT: Final = 20
 
 

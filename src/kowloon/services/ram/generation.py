@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from kowloon.services.ram import quotas
 from kowloon.services.ram.decisions import DecisionLog
 from kowloon.wire.policy import document, evaluate
 from kowloon.wire.policy.evaluate import IDENTITY, Policies, PolicySet, Source
@@ -61,7 +62,7 @@ def _packed(statements: list[dict[str, Any]]) -> list[dict[str, Any]]:
     for statement in statements:
         if policies:
             fuller = {"Version": "1", "Statement": [*policies[-1]["Statement"], statement]}
-            if len(json.dumps(fuller, indent=2)) <= document.MOST_CUSTOM:
+            if len(json.dumps(fuller, indent=2)) <= quotas.POLICY_CHARACTERS:
                 policies[-1] = fuller
                 continue
         policies.append({"Version": "1", "Statement": [statement]})

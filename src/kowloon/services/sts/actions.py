@@ -25,7 +25,7 @@ from kowloon.services.sts.errors import (
     ROOT_REFUSED,
 )
 from kowloon.store.identity import Role, StoredKey
-from kowloon.wire.policy.document import MOST_SESSION, parse_policy
+from kowloon.wire.policy.document import parse_policy
 from kowloon.wire.policy.syntax import PolicyError
 
 sts = Product(
@@ -41,6 +41,7 @@ sts = Product(
 _ARN = re.compile(r"acs:ram::(\d+):role/([A-Za-z0-9.-]{1,64})")
 _SESSION = re.compile(r"[A-Za-z0-9.@_-]{2,64}")
 _SHORTEST_S = 900
+_MOST_POLICY_CHARACTERS = 2048
 
 
 class GetCallerIdentityRequest(Request):
@@ -133,8 +134,8 @@ def assume_role(ctx: Context, req: AssumeRoleRequest) -> AssumeRoleResponse:
 
 
 def _check_policy(policy: str) -> None:
-    if len(policy) > MOST_SESSION:
-        raise POLICY_SIZE.error(most=MOST_SESSION)
+    if len(policy) > _MOST_POLICY_CHARACTERS:
+        raise POLICY_SIZE.error(most=_MOST_POLICY_CHARACTERS)
     try:
         parse_policy(policy)
     except PolicyError:

@@ -166,4 +166,3 @@ _OPERATORS: dict[str, tuple[Callable[[str], _Test], bool]] = {
     **_comparisons("Numeric", float),
     **_comparisons("Date", _moment),
 }
-OPERATORS = tuple(_OPERATORS)

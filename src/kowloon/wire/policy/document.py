@@ -5,17 +5,11 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Set
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from kowloon.wire.policy.conditions import Condition, ValueOf, parse_conditions
 from kowloon.wire.policy.globs import expression, glob
 from kowloon.wire.policy.syntax import PolicyError, either, read_statements, texts
-
-# The vendor's limits, in characters.
-MOST_CUSTOM: Final = 6144
-MOST_TRUST: Final = 2048
-MOST_SESSION: Final = 2048
-MOST_CONTROL: Final = 4096
 
 _IDENTITY_ELEMENTS = frozenset({"Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Condition"})
 _TRUST_ELEMENTS = frozenset({"Sid", "Effect", "Action", "Principal", "Condition"})
