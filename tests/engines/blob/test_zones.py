@@ -7,10 +7,14 @@ import contextlib
 import os
 import random
 import shutil
+import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from kowloon.engines.blob import contents as contents_module
+from kowloon.engines.blob import healing, part
 from kowloon.engines.blob.base import (
     Blob,
     BlobError,
@@ -22,8 +26,10 @@ from kowloon.engines.blob.base import (
     ZoneReadOnly,
     ZoneUnavailable,
 )
+from kowloon.engines.blob.segments import flush
 from kowloon.engines.blob.storage import ZonedStorage
 from kowloon.engines.blob.volume import CopiedVolume
+from kowloon.wire.http import FileSlice
 from tests.engines.blob.parts import LRS, ZRS, bytes_of, contents, contents_in, large, put, sent, settled, storage
 
 A, B, C = ZRS.zones
@@ -115,11 +121,11 @@ async def test_two_of_three_zones_serve_and_the_third_is_healed(tmp_path: Path, 
         await volume.commit([Put(b"part", b"", (await large(volume, big),))])
         await settled(made, ZRS)
         made.set_mode(A, ZoneMode.STOPPED)
-        part = volume.get(b"part")
-        assert part is not None
+        moved = volume.get(b"part")
+        assert moved is not None
         await volume.commit([Delete(b"k00"), Put(b"k01", b"new", (b"new",))])
         # Its bytes move to another entry while one zone does not hear of it.
-        await volume.commit([Put(b"whole", b"", part.blobs), Delete(b"part")])
+        await volume.commit([Put(b"whole", b"", moved.blobs), Delete(b"part")])
         other = os.urandom(200_000)
         await volume.commit([Put(b"while", b"", (await large(volume, other),))])
         expected = contents(volume)
@@ -185,6 +191,86 @@ async def test_who_fell_behind_is_known_after_a_restart(tmp_path: Path) -> None:
             made.set_mode(C, ZoneMode.SERVING)
             await made.heal()
             assert same_everywhere(made).keys() == {b"k"}
+
+
+@pytest.mark.parametrize("turns", range(8))
+async def test_a_change_that_comes_while_a_zone_is_out_for_a_moment(tmp_path: Path, turns: int) -> None:
+    """The zone is back before whoever heals it has looked again."""
+    async with storage(tmp_path / "objects") as made:
+        volume = made.volume(VOLUME, ZRS)
+        await put(volume, b"k", b"old")
+        await settled(made, ZRS)
+        made.set_mode(A, ZoneMode.STOPPED)
+        await put(volume, b"x", b"missed")
+        made.set_mode(A, ZoneMode.SERVING)
+        while made.part(A).get(VOLUME, b"x") is None:
+            await asyncio.sleep(0)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        made.set_mode(A, ZoneMode.STOPPED)
+        change = volume.commit([Put(b"k", b"", (b"new",))])
+        made.set_mode(A, ZoneMode.SERVING)
+        await change
+        await made.heal()
+        await settled(made, ZRS)
+        assert same_everywhere(made)[b"k"][2] == [b"new"]
+
+
+async def test_healing_that_is_cut_off_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def copy_file(original: FileSlice, path: Path) -> int:
+        check = contents_module.copy_file(original, path)
+        begun.set()
+        assert go_on.wait(30.0)
+        return check
+
+    monkeypatch.setattr(healing, "copy_file", copy_file)
+    async with storage(tmp_path / "objects") as made:
+        volume = made.volume(VOLUME, ZRS)
+        made.set_mode(A, ZoneMode.STOPPED)
+        await volume.commit([Put(b"k", b"", (await large(volume, b"x" * 200_000),))])
+        made.set_mode(A, ZoneMode.SERVING)
+        await asyncio.get_running_loop().run_in_executor(None, begun.wait, 30.0)
+        made.set_mode(A, ZoneMode.STOPPED)
+        go_on.set()
+        await made.heal()
+        await volume.commit([Delete(b"k")])
+        made.set_mode(A, ZoneMode.SERVING)
+        await made.heal()
+        await made.part(A).remove_freed()
+        assert list((tmp_path / "objects" / A / "files").iterdir()) == []
+
+
+async def test_what_is_not_on_disk_yet_is_healed_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first change of a volume is known to a zone before it is in its index."""
+    held = {B: threading.Event(), C: threading.Event()}
+
+    def slow_flush(paths: Sequence[Path]) -> None:
+        for zone, event in held.items():
+            if any(zone in path.parts for path in paths):
+                assert event.wait(30.0)
+        flush(paths)
+
+    monkeypatch.setattr(part, "flush", slow_flush)
+    async with storage(tmp_path / "objects", durable=True) as made:
+        volume = made.volume(VOLUME, ZRS)
+        made.set_mode(A, ZoneMode.STOPPED)
+        change = volume.commit([Put(b"k", b"", (b"data",))])
+        made.set_mode(A, ZoneMode.SERVING)
+        # Healing waits for one zone, and finds another one to read from.
+        await asyncio.sleep(0)
+        made.set_mode(B, ZoneMode.STOPPED)
+        held[B].set()
+        await made.part(B).settled()
+        for _ in range(5):
+            await asyncio.sleep(0)
+        held[C].set()
+        await change
+        made.set_mode(B, ZoneMode.SERVING)
+        await made.heal()
+        await settled(made, ZRS)
+        assert same_everywhere(made).keys() == {b"k"}
 
 
 async def test_disks_that_are_lost_are_filled_again(tmp_path: Path) -> None:

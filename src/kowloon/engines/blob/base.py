@@ -12,7 +12,8 @@ for `settled` first, or a crash could take back what a client has seen.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import AbstractContextManager
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
@@ -118,6 +119,14 @@ class BlobWriter(Protocol):
         ...
 
 
+class Watch(Protocol):
+    """Of a range of entries that is read with waits in between, for a commit that builds on all of it."""
+
+    def changed(self) -> Collection[bytes] | None:
+        """Keys of the range that may be otherwise by now than they were at the last call; None: any of them may."""
+        ...
+
+
 class Volume(Protocol):
     """The space of one bucket. Raises ZoneUnavailable where too few zones are left for the call."""
 
@@ -133,6 +142,8 @@ class Volume(Protocol):
     def values(self, start: bytes, end: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Keys and values alone, forward: for lists of thousands, at half the cost."""
         ...
+
+    def watch(self, start: bytes, end: bytes) -> AbstractContextManager[Watch]: ...
 
     def commit(self, changes: Sequence[Change]) -> asyncio.Future[None]:
         """All changes or none, after everything that was submitted before. The future ends when a quorum has them

@@ -27,7 +27,7 @@ from kowloon.engines.blob.index import Index, deletion_bytes, origin_of
 from kowloon.engines.blob.segments import Segments
 
 _FRAMES_AT_ONCE = 200
-_BYTES_AT_ONCE = 1024 * 1024
+_BYTES_AT_ONCE = 512 * 1024
 
 
 class Log(Protocol):

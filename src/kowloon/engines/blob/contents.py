@@ -66,11 +66,15 @@ class Contents:
         #: Those of them that a submitted change gives to an entry.
         self.claimed: set[int] = set()
         self._pending: dict[int, dict[bytes, _Pending]] = {}
+        #: Zones of the volumes in it.
+        self._pending_zones: dict[int, tuple[str, ...]] = {}
         self._fresh: dict[int, bytes] = {}
 
     def show(self, submission: Submission) -> None:
         """It is seen from now on, until `forget_submission`."""
         if submission.entries:
+            assert isinstance(submission.payload, Records)
+            self._pending_zones[submission.volume] = submission.payload.zones
             pending = self._pending.setdefault(submission.volume, {})
             stamp = submission.stamp
             for key, entry in submission.entries.items():
@@ -95,7 +99,7 @@ class Contents:
                 if found is not None and found.stamp <= item.stamp:
                     del pending[key]
             if not pending:
-                del self._pending[item.volume]
+                del self._pending[item.volume], self._pending_zones[item.volume]
         if isinstance(item.payload, Records):
             for inlined in item.payload.inlined:
                 self._fresh.pop(inlined.id, None)
@@ -160,8 +164,9 @@ class Contents:
         return origin_of(raw)[0] if raw is not None else None
 
     def volumes(self, zones: tuple[str, ...]) -> set[int]:
-        """Those of a layout that something was kept in."""
-        return {id for id, state in self.index.volumes.items() if state.zones == zones}
+        """Those of a layout that something was kept in, or is going to be."""
+        written = {id for id, state in self.index.volumes.items() if state.zones == zones}
+        return written | {id for id, its_zones in self._pending_zones.items() if its_zones == zones}
 
     def entries_of(self, zones: tuple[str, ...]) -> int:
         return sum(state.entries for state in self.index.volumes.values() if state.zones == zones)

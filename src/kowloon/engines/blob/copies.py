@@ -35,7 +35,11 @@ class Healer(Protocol):
     """What brings a zone back in sync."""
 
     def takes(self, volume: int, records: Records) -> bool:
-        """Whether the zone has what a new change builds on; if not, it must be looked at again."""
+        """Whether the zone has what a new change builds on."""
+        ...
+
+    def missed(self) -> None:
+        """A new change was not given to the zone: it must be looked at again."""
         ...
 
     def failed(self, problem: BaseException) -> None: ...
@@ -206,8 +210,11 @@ class Copies:
             report = functools.partial(self._report_behind, zone)
             submission = Submission(Kind.REPAIR, stamp, volume, records, encoded, data, entries, report)
             self._zones.part(zone).submit(submission)
-        else:
-            self.missed[zone] = self.missed.get(zone, 0) + len(entries)
+            return
+        self.missed[zone] = self.missed.get(zone, 0) + len(entries)
+        if healer is not None:
+            # Also where the zone is back before the healer has noticed that it was out.
+            healer.missed()
 
     def _report(self, commit: Commit, zone: str, problem: BaseException | None) -> None:
         if problem is not None:

@@ -61,9 +61,11 @@ class Healing:
                 old = self._part.get(volume, key)
                 if old is not None:
                     needed.difference_update([blob.id for blob in old.blobs])
-        if needed:
-            self._complete = False
         return not needed
+
+    def missed(self) -> None:
+        """A new change was not given to the zone."""
+        self._complete = False
 
     async def _pass(self) -> bool:
         """Whether there was nothing to do."""
@@ -95,13 +97,16 @@ class Healing:
         lacking = [entry for entry in entries if self._part.sequence_of(volume, entry.key) != entry.sequence]
         for entry in lacking:
             self._complete = False
-            await self._copy_files(entry)
-            self._check()
-            # It may have changed meanwhile; then the next pass looks at what it is now.
-            if self._copies.reader().sequence_of(volume, entry.key) == entry.sequence:
-                self._copy_entry(volume, entry)
-            for blob in entry.blobs:
-                self._part.forget(blob.id)
+            try:
+                await self._copy_files(entry)
+                self._check()
+                # It may have changed meanwhile; then the next pass looks at what it is now.
+                if self._copies.reader().sequence_of(volume, entry.key) == entry.sequence:
+                    self._copy_entry(volume, entry)
+            finally:
+                # What the entry has not taken by now nobody will.
+                for blob in entry.blobs:
+                    self._part.forget(blob.id)
             if self._part.waiting_bytes() > _BYTES_AT_ONCE:
                 await self._part.settled()
                 self._check()

@@ -219,7 +219,7 @@ class ZonePart(Contents):
     def forget_segment(self, number: int) -> None:
         self.index.needed_bytes.pop(number, None)
         self.index.write_all(lambda transaction: self.index.save(transaction, set(), {number}))
-        self.segments.remove(number)
+        self._unlink_later([self.segments.remove(number)])
 
     async def compact(self) -> None:
         """Until no segment is more than half dead."""
@@ -278,9 +278,12 @@ class ZonePart(Contents):
         if self._freed_files:
             paths = [self.file_path(blob_id) for blob_id in self._freed_files]
             self._freed_files = []
-            running = asyncio.get_running_loop().run_in_executor(None, unlink, paths)
-            self._background.add(running)
-            running.add_done_callback(self._background.discard)
+            self._unlink_later(paths)
+
+    def _unlink_later(self, paths: list[Path]) -> None:
+        running = asyncio.get_running_loop().run_in_executor(None, unlink, paths)
+        self._background.add(running)
+        running.add_done_callback(self._background.discard)
 
     def forget(self, blob_id: int) -> None:
         """A finished file that nobody will commit."""

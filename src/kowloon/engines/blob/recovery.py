@@ -172,7 +172,7 @@ class Log:
 
     def _cut(self, number: int, offset: int) -> None:
         for following in [each for each in self.segments.size_bytes if each > number]:
-            self.segments.remove(following)
+            self.segments.remove(following).unlink()
         self.segments.current = number
         self.segments.cut(place_of(number, offset))
 

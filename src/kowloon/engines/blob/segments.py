@@ -13,6 +13,7 @@ from kowloon.engines.blob.frames import offset_of, place_of, segment_of
 SEGMENT_BYTES = 256 * 1024 * 1024
 _OPEN_FILES = 64
 _VECTORS = 1000
+_REMOVED = ".removed"
 
 
 class Segments:
@@ -22,6 +23,8 @@ class Segments:
         self.folder = folder
         self.segment_bytes = segment_bytes
         folder.mkdir(mode=0o700, exist_ok=True)
+        for removed in folder.glob(f"*{_REMOVED}"):
+            removed.unlink()
         self.size_bytes: dict[int, int] = {
             int(name.stem, 16): name.stat().st_size for name in sorted(folder.glob("*.segment"))
         }
@@ -99,12 +102,13 @@ class Segments:
             finally:
                 view.release()
 
-    def remove(self, number: int) -> None:
+    def remove(self, number: int) -> Path:
+        """It is none any more. What is left is a file to unlink: of a large one that takes a while."""
         descriptor = self._open.pop(number, None)
         if descriptor is not None:
             os.close(descriptor)
         del self.size_bytes[number]
-        self.path(number).unlink()
+        return self.path(number).rename(self.path(number).with_suffix(_REMOVED))
 
     def close(self) -> None:
         while self._open:

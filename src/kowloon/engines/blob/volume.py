@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from fastcrc import crc64
@@ -27,6 +28,30 @@ class FreshBlob(Blob, frozen=True, array_like=True):
     data: bytes = b""
 
 
+class RangeWatch:
+    """See `base.Watch`."""
+
+    def __init__(self, copies: Copies, start: bytes, end: bytes) -> None:
+        self._copies = copies
+        self._start, self._end = start, end
+        self._touched: set[bytes] = set()
+        self._seen = self._view()
+
+    def _view(self) -> tuple[ZonePart, int]:
+        """Who answers, and how often it has taken back what it had shown."""
+        part = self._copies.reader()
+        return part, part.failures
+
+    def touch(self, keys: Iterable[bytes]) -> None:
+        start, end = self._start, self._end
+        self._touched.update(key for key in keys if start <= key < end)
+
+    def changed(self) -> set[bytes] | None:
+        touched, self._touched = self._touched, set()
+        before, self._seen = self._seen, self._view()
+        return touched if self._seen == before else None
+
+
 class CopiedVolume:
     """See `base.Volume`."""
 
@@ -38,6 +63,7 @@ class CopiedVolume:
         self._open_writer = open_writer
         self._pending: dict[bytes, Commit] = {}
         self._outstanding: dict[Commit, None] = {}
+        self._watches: list[RangeWatch] = []
 
     def get(self, key: bytes) -> Entry | None:
         return self._copies.reader().get(self.id, key)
@@ -47,6 +73,15 @@ class CopiedVolume:
 
     def values(self, start: bytes, end: bytes) -> Iterator[tuple[bytes, bytes]]:
         return self._copies.reader().values(self.id, start, end)
+
+    @contextlib.contextmanager
+    def watch(self, start: bytes, end: bytes) -> Iterator[RangeWatch]:
+        watch = RangeWatch(self._copies, start, end)
+        self._watches.append(watch)
+        try:
+            yield watch
+        finally:
+            self._watches.remove(watch)
 
     def commit(self, changes: Sequence[Change]) -> asyncio.Future[None]:
         # Before anything is numbered: whether it can be written at all.
@@ -90,6 +125,8 @@ class CopiedVolume:
         for key in entries:
             self._pending[key] = commit
         self._outstanding[commit] = None
+        for watch in self._watches:
+            watch.touch(entries)
         return commit.future
 
     def _files_of(self, given: set[int], entries: dict[bytes, Entry | None]) -> Sequence[int]:
