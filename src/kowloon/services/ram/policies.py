@@ -79,8 +79,8 @@ class AttachedPolicies:
         else:
             policies = self.policies_of(asked.principal)
             verdict = evaluate.decide(policies, asked.action, asked.resource, values)
-            if verdict.allowed:
-                allowed, reason = True, str(verdict.rule)
+            if verdict.allowed and verdict.rule is not None:
+                allowed, reason = True, verdict.rule.name
             elif not verdict.is_final and is_own(self._store, asked):
                 allowed, reason = True, "the account lets its users do this for themselves"
             else:
@@ -148,7 +148,7 @@ class AttachedPolicies:
 
 def _reason(asked: AccessRequest, verdict: Verdict) -> str:
     if verdict.rule is not None:
-        return f"{verdict.rule} denies {asked.action}"
+        return f"{verdict.rule.name} denies {asked.action}"
     if verdict.kind == IDENTITY:
         return f"no policy of {identity_arn(asked.principal)} allows {asked.action} on {asked.resource}"
     return f"no {verdict.kind} allows {asked.action} on {asked.resource}"

@@ -33,13 +33,11 @@ class Source(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """A statement and the policy that it is of."""
+    """A statement and the policy that it is of; `name` tells both to people."""
 
     source: Source
     statement: Statement
-
-    def __str__(self) -> str:
-        return f"statement {self.statement.number} of {self.source}"
+    name: str
 
 
 class Verdict(NamedTuple):
@@ -64,13 +62,19 @@ class PolicySet:
 
     def __init__(self, kind: str, policies: Iterable[tuple[Source, Policy]]) -> None:
         self.kind = kind
-        self.rules = tuple([Rule(source, statement) for source, policy in policies for statement in policy.statements])
+        self.rules = tuple(
+            [
+                Rule(source, statement, f"statement {statement.number} of {source}")
+                for source, policy in policies
+                for statement in policy.statements
+            ]
+        )
         self._silence = Verdict(False, kind)
         self._by_action: dict[str, tuple[tuple[Rule, Verdict], ...]] = {}
 
     def decide(self, action: str, resource: str, value_of: ValueOf) -> Verdict:
-        for (_, statement), verdict in self._covering(action):
-            if statement.applies(resource, value_of):
+        for rule, verdict in self._covering(action):
+            if rule.statement.applies(resource, value_of):
                 return verdict
         return self._silence
 
