@@ -6,7 +6,18 @@ import functools
 from typing import Any
 
 MASK = "******"
-_TELLING = ("password", "secret", "token", "privatekey", "samlassertion", "authenticationcode", "signature", "userdata")
+_TELLING = (
+    "password",
+    "secret",
+    "token",
+    "privatekey",
+    "samlassertion",
+    "authenticationcode",
+    "signature",
+    "userdata",
+    "stringseed",
+    "qrcode",
+)
 # They sound like secrets and are none; a client looks for them in records.
 _HARMLESS = frozenset({"nexttoken", "clienttoken", "signaturemethod", "signatureversion", "secretid"})
 

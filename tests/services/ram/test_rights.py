@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import typing
 from typing import Any
 
 import msgspec
 import pytest
+from alibabacloud_ims20190815 import models as ims_models
+from alibabacloud_ram20150501 import models as ram_models
 from alibabacloud_tea_openapi.client import Client as OpenApiClient
 from alibabacloud_tea_openapi.models import OpenApiRequest, Params
 from alibabacloud_tea_util.models import RuntimeOptions
@@ -96,6 +99,73 @@ def test_a_denial_of_one_user_holds_however_the_user_is_named(customer: Customer
     assert them.call("ram", "GetUser", user_name="admin").user.user_name == "admin"
 
 
+def test_who_may_attach_one_policy_may_attach_no_other(customer: Customer) -> None:
+    them = person(customer, "attacher")
+    customer.call("ram", "CreateUser", user_name="attachee")
+    account = customer.cloud.account_id
+    resources = [f"acs:ram:*:{account}:user/*", "acs:ram:*:system:policy/AliyunECS*"]
+    text = {
+        "Version": "1",
+        "Statement": [{"Effect": "Allow", "Action": "ram:AttachPolicyToUser", "Resource": resources}],
+    }
+    grant(customer, "attacher", "MayAttach", json.dumps(text))
+    which = {"user_name": "attachee", "policy_type": "System"}
+    them.call("ram", "AttachPolicyToUser", policy_name="AliyunECSReadOnlyAccess", **which)
+    refused(
+        lambda: them.call("ram", "AttachPolicyToUser", policy_name="AdministratorAccess", **which),
+        "NoPermission",
+        status=403,
+    )
+
+
+def test_who_may_fill_a_group_needs_the_user_too(customer: Customer) -> None:
+    them = person(customer, "filler")
+    for name in ("ours", "theirs"):
+        customer.call("ram", "CreateUser", user_name=name)
+    customer.call("ram", "CreateGroup", group_name="filled")
+    account = customer.cloud.account_id
+    resources = [f"acs:ram:*:{account}:user/ours", f"acs:ram::{account}:group/filled"]
+    text = {"Version": "1", "Statement": [{"Effect": "Allow", "Action": "ram:AddUserToGroup", "Resource": resources}]}
+    grant(customer, "filler", "MayFill", json.dumps(text))
+    them.call("ram", "AddUserToGroup", user_name="ours", group_name="filled")
+    refused(lambda: them.call("ram", "AddUserToGroup", user_name="theirs", group_name="filled"), "NoPermission")
+    refused(
+        lambda: them.call(
+            "ims", "AddUserToGroup", user_principal_name=login_name(customer, "theirs"), group_name="filled"
+        ),
+        "NoPermission",
+    )
+
+
+def test_tags_are_allowed_by_what_carries_them(customer: Customer) -> None:
+    them = person(customer, "tagger")
+    user = customer.call("ram", "CreateUser", user_name="taggable").user
+    account = customer.cloud.account_id
+    grant(customer, "tagger", "MayTag", document("ram:TagResources", resource=f"acs:ram:*:{account}:user/taggable"))
+    tag = [ram_models.TagResourcesRequestTag(key="k", value="v")]
+    them.call("ram", "TagResources", resource_type="user", resource_names=["taggable"], tag=tag)
+    refused(
+        lambda: them.call("ram", "TagResources", resource_type="user", resource_names=["taggable", "admin"], tag=tag),
+        "NoPermission",
+    )
+    tag = [ims_models.TagResourcesRequestTag(key="k", value="w")]
+    for which in (
+        {"resource_id": [user.user_id]},
+        {"resource_principal_name": [login_name(customer, "taggable")]},
+    ):
+        them.call("ims", "TagResources", resource_type="user", tag=tag, **which)
+    refused(lambda: them.call("ims", "TagResources", resource_type="user", resource_id=["2"], tag=tag), "NoPermission")
+
+
+def test_roles_of_one_service_only(alone: Customer) -> None:
+    them = person(alone, "linker", "AliyunActionTrailFullAccess")
+    made = them.call("ram", "CreateServiceLinkedRole", service_name="actiontrail.aliyuncs.com").role
+    assert made.is_service_linked_role is True
+    refused(
+        lambda: them.call("ram", "CreateServiceLinkedRole", service_name="logdelivery.slb.aliyuncs.com"), "NoPermission"
+    )
+
+
 # --- one's own ---
 
 
@@ -168,6 +238,27 @@ def test_roles_and_roots_have_no_password(alone: Customer) -> None:
             "EntityNotExist.User",
         )
     refused(lambda: role.call("ims", "GetUserMFAInfo"), "EntityNotExist.User")
+
+
+def test_no_secret_is_recorded(alone: Customer) -> None:
+    events: list[Any] = []
+    alone.cloud.call(lambda: alone.cloud.cloud.bus.subscribe(events.append))
+    alone.call("ram", "CreateUser", user_name="secretive")
+    key = alone.call("ram", "CreateAccessKey", user_name="secretive").access_key
+    alone.call("ram", "CreateLoginProfile", user_name="secretive", password=PASSWORD)
+    device = alone.call("ram", "CreateVirtualMFADevice", virtual_mfadevice_name="secretive").virtual_mfadevice
+    app = alone.call("ims", "CreateApplication", display_name="secretive", app_type="WebApp").application
+    secret = alone.call("ims", "CreateAppSecret", app_id=app.app_id).app_secret
+    recorded = repr(events)
+    assert "CreateAppSecret" in recorded
+    for value in (
+        key.access_key_secret,
+        PASSWORD,
+        device.base_32string_seed,
+        device.qrcode_png,
+        secret.app_secret_value,
+    ):
+        assert value not in recorded
 
 
 # --- another account ---

@@ -13,6 +13,8 @@ from kowloon.services.ram.logic import groups, policies, users
 from kowloon.services.ram.product import ram
 from kowloon.store.identity import Group, PolicyAttachment, Role, User
 
+_POLICY = "acs:ram:*:{PolicyOwner}:policy/{PolicyName}"
+
 
 class PolicyOfEntity(Request):
     PolicyType: str
@@ -26,7 +28,7 @@ class AttachPolicyToUserRequest(PolicyOfEntity):
     UserName: str
 
 
-@ram.action(resource="acs:ram:*:{account}:user/{User}")
+@ram.action(resource=("acs:ram:*:{account}:user/{User}", _POLICY))
 def attach_policy_to_user(ctx: Context, req: AttachPolicyToUserRequest) -> Response:
     policies.attach(ctx, users.entity_of(users.find(ctx, req.UserName)), req.PolicyType, req.PolicyName)
     return Response()
@@ -36,7 +38,7 @@ class DetachPolicyFromUserRequest(PolicyOfEntity):
     UserName: str
 
 
-@ram.action(resource="acs:ram:*:{account}:user/{User}")
+@ram.action(resource=("acs:ram:*:{account}:user/{User}", _POLICY))
 def detach_policy_from_user(ctx: Context, req: DetachPolicyFromUserRequest) -> Response:
     policies.detach(ctx, users.entity_of(users.find(ctx, req.UserName)), req.PolicyType, req.PolicyName)
     return Response()
@@ -49,7 +51,7 @@ class AttachPolicyToGroupRequest(PolicyOfEntity):
     GroupName: str
 
 
-@ram.action(resource="acs:ram:*:{account}:group/{GroupName}")
+@ram.action(resource=("acs:ram:*:{account}:group/{GroupName}", _POLICY))
 def attach_policy_to_group(ctx: Context, req: AttachPolicyToGroupRequest) -> Response:
     policies.attach(ctx, groups.entity_of(groups.find(ctx, req.GroupName)), req.PolicyType, req.PolicyName)
     return Response()
@@ -59,7 +61,7 @@ class DetachPolicyFromGroupRequest(PolicyOfEntity):
     GroupName: str
 
 
-@ram.action(resource="acs:ram:*:{account}:group/{GroupName}")
+@ram.action(resource=("acs:ram:*:{account}:group/{GroupName}", _POLICY))
 def detach_policy_from_group(ctx: Context, req: DetachPolicyFromGroupRequest) -> Response:
     policies.detach(ctx, groups.entity_of(groups.find(ctx, req.GroupName)), req.PolicyType, req.PolicyName)
     return Response()
@@ -72,7 +74,7 @@ class AttachPolicyToRoleRequest(PolicyOfEntity):
     RoleName: str
 
 
-@ram.action(resource="acs:ram:*:{account}:role/{RoleName}")
+@ram.action(resource=("acs:ram:*:{account}:role/{RoleName}", _POLICY))
 def attach_policy_to_role(ctx: Context, req: AttachPolicyToRoleRequest) -> Response:
     policies.attach(ctx, roles.entity_of(roles.find_own(ctx, req.RoleName)), req.PolicyType, req.PolicyName)
     return Response()
@@ -82,7 +84,7 @@ class DetachPolicyFromRoleRequest(PolicyOfEntity):
     RoleName: str
 
 
-@ram.action(resource="acs:ram:*:{account}:role/{RoleName}")
+@ram.action(resource=("acs:ram:*:{account}:role/{RoleName}", _POLICY))
 def detach_policy_from_role(ctx: Context, req: DetachPolicyFromRoleRequest) -> Response:
     policies.detach(ctx, roles.entity_of(roles.find_own(ctx, req.RoleName)), req.PolicyType, req.PolicyName)
     return Response()
@@ -196,7 +198,7 @@ class ListEntitiesForPolicyResponse(Response):
     Roles: RolesWithPolicy
 
 
-@ram.action(resource="acs:ram:*:{account}:policy/{PolicyName}")
+@ram.action(resource=_POLICY)
 def list_entities_for_policy(ctx: Context, req: ListEntitiesForPolicyRequest) -> ListEntitiesForPolicyResponse:
     policy = policies.look_up(ctx, req.PolicyType, req.PolicyName)
     carriers: dict[str, list[tuple[str, PolicyAttachment]]] = {"user": [], "group": [], "role": []}

@@ -92,7 +92,7 @@ class GetPolicyResponse(Response):
     DefaultPolicyVersion: VersionItem
 
 
-@ram.action(resource="acs:ram:*:{account}:policy/{PolicyName}")
+@ram.action(resource="acs:ram:*:{PolicyOwner}:policy/{PolicyName}")
 def get_policy(ctx: Context, req: GetPolicyRequest) -> GetPolicyResponse:
     policy = policies.look_up(ctx, req.PolicyType, req.PolicyName)
     default = policy.version(policy.default_version)
@@ -153,7 +153,7 @@ class UpdatePolicyDescriptionRequest(Request):
     NewDescription: str
 
 
-@ram.action(resource="acs:ram:*:{account}:policy/{PolicyName}")
+@ram.action(resource="acs:ram:*:{PolicyOwner}:policy/{PolicyName}")
 def update_policy_description(ctx: Context, req: UpdatePolicyDescriptionRequest) -> PolicyResponse:
     names.check_text(req.NewDescription, "NewDescription", names.DESCRIPTION_CHARACTERS)
     policy = policies.find(ctx, req.PolicyName)
@@ -167,7 +167,7 @@ class DeletePolicyRequest(Request):
     CascadingDelete: bool = False
 
 
-@ram.action(resource="acs:ram:*:{account}:policy/{PolicyName}")
+@ram.action(resource="acs:ram:*:{PolicyOwner}:policy/{PolicyName}")
 def delete_policy(ctx: Context, req: DeletePolicyRequest) -> Response:
     policies.delete(ctx, policies.find(ctx, req.PolicyName), cascading=req.CascadingDelete)
     return Response()
@@ -183,7 +183,7 @@ class CreatePolicyVersionRequest(Request):
     RotateStrategy: str = "None"
 
 
-@ram.action(resource="acs:ram:*:{account}:policy/{PolicyName}")
+@ram.action(resource="acs:ram:*:{PolicyOwner}:policy/{PolicyName}")
 def create_policy_version(ctx: Context, req: CreatePolicyVersionRequest) -> VersionResponse:
     version = policies.add_version(
         ctx,
@@ -201,7 +201,7 @@ class GetPolicyVersionRequest(Request):
     VersionId: str
 
 
-@ram.action(resource="acs:ram:*:{account}:policy/{PolicyName}")
+@ram.action(resource="acs:ram:*:{PolicyOwner}:policy/{PolicyName}")
 def get_policy_version(ctx: Context, req: GetPolicyVersionRequest) -> VersionResponse:
     policy = policies.look_up(ctx, req.PolicyType, req.PolicyName)
     return VersionResponse(PolicyVersion=_version(policy, policy.version(req.VersionId)))
@@ -220,7 +220,7 @@ class ListPolicyVersionsResponse(Response):
     PolicyVersions: VersionList
 
 
-@ram.action(resource="acs:ram:*:{account}:policy/{PolicyName}")
+@ram.action(resource="acs:ram:*:{PolicyOwner}:policy/{PolicyName}")
 def list_policy_versions(ctx: Context, req: ListPolicyVersionsRequest) -> ListPolicyVersionsResponse:
     policy = policies.look_up(ctx, req.PolicyType, req.PolicyName)
     rows = [_version(policy, version) for version in reversed(policy.versions)]
@@ -232,7 +232,7 @@ class SetDefaultPolicyVersionRequest(Request):
     VersionId: str
 
 
-@ram.action(resource="acs:ram:*:{account}:policy/{PolicyName}")
+@ram.action(resource="acs:ram:*:{PolicyOwner}:policy/{PolicyName}")
 def set_default_policy_version(ctx: Context, req: SetDefaultPolicyVersionRequest) -> Response:
     policies.set_default(ctx, policies.find(ctx, req.PolicyName), req.VersionId)
     return Response()
@@ -243,7 +243,7 @@ class DeletePolicyVersionRequest(Request):
     VersionId: str
 
 
-@ram.action(resource="acs:ram:*:{account}:policy/{PolicyName}")
+@ram.action(resource="acs:ram:*:{PolicyOwner}:policy/{PolicyName}")
 def delete_policy_version(ctx: Context, req: DeletePolicyVersionRequest) -> Response:
     policies.delete_version(ctx, policies.find(ctx, req.PolicyName), req.VersionId)
     return Response()

@@ -111,7 +111,7 @@ class AddUserToGroupRequest(Request):
     GroupName: str
 
 
-@ram.action(resource="acs:ram:*:{account}:group/{GroupName}")
+@ram.action(resource=("acs:ram:*:{account}:group/{GroupName}", "acs:ram:*:{account}:user/{User}"))
 def add_user_to_group(ctx: Context, req: AddUserToGroupRequest) -> Response:
     groups.add(ctx, groups.find(ctx, req.GroupName), users.find(ctx, req.UserName))
     return Response()
@@ -122,7 +122,7 @@ class RemoveUserFromGroupRequest(Request):
     GroupName: str
 
 
-@ram.action(resource="acs:ram:*:{account}:group/{GroupName}")
+@ram.action(resource=("acs:ram:*:{account}:group/{GroupName}", "acs:ram:*:{account}:user/{User}"))
 def remove_user_from_group(ctx: Context, req: RemoveUserFromGroupRequest) -> Response:
     groups.remove(ctx, groups.find(ctx, req.GroupName), users.find(ctx, req.UserName))
     return Response()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import msgspec
+
 from kowloon.actions.declare import Product
 from kowloon.actions.errors import NO_PERMISSION
 from kowloon.actions.ports import Principal
@@ -28,10 +30,27 @@ from kowloon.store.identity import (
 from kowloon.store.store import Store
 
 
-def _names(store: Store, parameters: Mapping[str, str], principal: Principal) -> Mapping[str, str]:
-    """`User`: whom a call is about; who calls when it does not say."""
+def _names(store: Store, parameters: Mapping[str, str], principal: Principal) -> Mapping[str, str | list[str]]:
+    """`User`: whom a call is about; who calls when it does not say. `PolicyOwner`: the account, or `system`. `Tagged`:
+    what a call about tags names, as `role/name`."""
     own = principal.name if principal.type == "RAMUser" else "*"
-    return {"User": parameters.get("UserName") or own}
+    kind = parameters.get("ResourceType", "").lower()
+    return {
+        "User": parameters.get("UserName") or own,
+        "PolicyOwner": "system" if parameters.get("PolicyType") == "System" else principal.account,
+        "Tagged": [f"{kind}/{name}" for name in list_parameter(parameters, "ResourceNames")],
+    }
+
+
+def list_parameter(parameters: Mapping[str, str], name: str) -> list[str]:
+    """`Name.1=a&Name.2=b`, or `Name=["a","b"]`; what is neither is empty, and refused when the call is decoded."""
+    numbered = [value for key, value in parameters.items() if key.partition(".")[0] == name and "." in key]
+    if numbered:
+        return numbered
+    try:
+        return msgspec.json.decode(parameters.get(name, "[]"), type=list[str])
+    except msgspec.DecodeError:
+        return []
 
 
 ram = Product(

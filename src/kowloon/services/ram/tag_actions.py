@@ -46,7 +46,7 @@ class TagResourcesRequest(Request):
     Tag: AsJson[list[tags.TagParam]]
 
 
-@ram.action()
+@ram.action(resource="acs:ram:*:{account}:{Tagged}")
 def tag_resources(ctx: Context, req: TagResourcesRequest) -> Response:
     tagging.add(ctx, _found(ctx, req.ResourceType, req.ResourceNames), req.Tag)
     return Response()
@@ -59,7 +59,7 @@ class UntagResourcesRequest(Request):
     All: bool = False
 
 
-@ram.action()
+@ram.action(resource="acs:ram:*:{account}:{Tagged}")
 def untag_resources(ctx: Context, req: UntagResourcesRequest) -> Response:
     tagging.remove(ctx, _found(ctx, req.ResourceType, req.ResourceNames), req.TagKeys, every=req.All)
     return Response()
@@ -85,7 +85,7 @@ class ListTagResourcesResponse(Response):
     TagResources: list[TagRow]
 
 
-@ram.action()
+@ram.action(resource="acs:ram:*:{account}:{Tagged}")
 def list_tag_resources(ctx: Context, req: ListTagResourcesRequest) -> ListTagResourcesResponse:
     kind = _type(req.ResourceType)
     wanted = {name.lower() if kind == "role" else name for name in req.ResourceNames}

@@ -121,7 +121,7 @@ class AddUserToGroupRequest(Request):
     GroupName: str
 
 
-@ims.action(resource="acs:ram:*:{account}:group/{GroupName}")
+@ims.action(resource=("acs:ram:*:{account}:group/{GroupName}", "acs:ram:*:{account}:user/{User}"))
 def add_user_to_group(ctx: Context, req: AddUserToGroupRequest) -> Response:
     groups.add(ctx, groups.find(ctx, req.GroupName), login_names.find(ctx, req.UserPrincipalName))
     return Response()
@@ -132,7 +132,7 @@ class RemoveUserFromGroupRequest(Request):
     GroupName: str
 
 
-@ims.action(resource="acs:ram:*:{account}:group/{GroupName}")
+@ims.action(resource=("acs:ram:*:{account}:group/{GroupName}", "acs:ram:*:{account}:user/{User}"))
 def remove_user_from_group(ctx: Context, req: RemoveUserFromGroupRequest) -> Response:
     groups.remove(ctx, groups.find(ctx, req.GroupName), login_names.find(ctx, req.UserPrincipalName))
     return Response()

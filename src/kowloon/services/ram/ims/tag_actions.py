@@ -42,7 +42,7 @@ class TagResourcesRequest(OfUsers, kw_only=True):
     Tag: AsJson[list[tags.TagParam]]
 
 
-@ims.action()
+@ims.action(resource="acs:ram:*:{account}:user/{Tagged}")
 def tag_resources(ctx: Context, req: TagResourcesRequest) -> Response:
     tagging.add(ctx, _found(ctx, req), req.Tag)
     return Response()
@@ -53,7 +53,7 @@ class UntagResourcesRequest(OfUsers, kw_only=True):
     All: bool = False
 
 
-@ims.action()
+@ims.action(resource="acs:ram:*:{account}:user/{Tagged}")
 def untag_resources(ctx: Context, req: UntagResourcesRequest) -> Response:
     tagging.remove(ctx, _found(ctx, req), req.TagKey, every=req.All)
     return Response()
@@ -82,7 +82,7 @@ class ListTagResourcesResponse(Response):
     TagResources: TagRowList
 
 
-@ims.action()
+@ims.action(resource="acs:ram:*:{account}:user/{Tagged}")
 def list_tag_resources(ctx: Context, req: ListTagResourcesRequest) -> ListTagResourcesResponse:
     _check_type(req.ResourceType)
     named = _named(ctx, req.ResourceId, req.ResourcePrincipalName)
