@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kowloon.core import limits
-from kowloon.core.events import DrillEvent, Event, EventBus, to_plain
+from kowloon.core.events import DrillEvent, Event, EventBus, FaultEvent, to_plain
 
 
 def event(number: int) -> DrillEvent:
@@ -22,6 +22,21 @@ def test_listeners_hear_in_order_until_they_leave_and_recent_is_bounded() -> Non
     assert [item.at for item in heard] == [float(number) for number in range(limits.RECENT_EVENTS + 10)]
     assert len(bus.recent) == limits.RECENT_EVENTS
     assert bus.recent[-1].at == -1.0
+
+
+def test_listeners_hear_of_the_kinds_that_they_want() -> None:
+    bus = EventBus()
+    faults: list[Event] = []
+    everything: list[Event] = []
+    leave = bus.subscribe(faults.append, FaultEvent)
+    bus.subscribe(everything.append)
+    fault = FaultEvent(at=1.0, fault_id="f", kind="k", phase="injected", scope=())
+    bus.emit(event(1))
+    bus.emit(fault)
+    leave()
+    bus.emit(fault)
+    assert faults == [fault]
+    assert everything == [event(1), fault, fault]
 
 
 def test_plain_events_say_what_they_are() -> None:

@@ -16,7 +16,6 @@ from kowloon.core.events import (
     FaultEvent,
     HealthEvent,
     ProviderMessage,
-    RequestEvent,
     ResourceEvent,
 )
 from kowloon.dingtalk.resources import Refusal, Robot
@@ -39,7 +38,7 @@ class Commentary:
         self._left_out = 0
         self._timer: Timer | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        bus.subscribe(self._take)
+        bus.subscribe(self._take, FaultEvent, HealthEvent, ResourceEvent, ProviderMessage, DrillEvent)
 
     def robot(self) -> Robot | None:
         return next((robot for robot in self._store.list(Robot) if robot.group == GROUP), None)
@@ -89,8 +88,6 @@ class Commentary:
 
 
 def _line(event: Event) -> str:
-    if isinstance(event, RequestEvent):
-        return ""
     if isinstance(event, FaultEvent):
         return f"- fault {event.kind} on {', '.join(event.scope)}: {event.phase} {event.text}".rstrip()
     if isinstance(event, HealthEvent):

@@ -85,7 +85,7 @@ class Drills:
         self._faults = faults
         self._live: dict[str, _Live] = {}
         self._notes: dict[str, _Notes] = {}
-        bus.subscribe(self._note)
+        bus.subscribe(self._note, ProviderMessage, ResourceEvent)
 
     # --- reading ---
 

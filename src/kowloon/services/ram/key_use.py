@@ -26,7 +26,7 @@ class KeyUseLog:
         self._clock = clock
         self._noted: dict[str, _Use] = {}
         self._timer: Timer | None = None
-        self._unsubscribe = bus.subscribe(self._note)
+        self._unsubscribe = bus.subscribe(self._note, RequestEvent)
 
     def _note(self, event: Event) -> None:
         if not isinstance(event, RequestEvent) or not event.principal or not event.access_key_id:

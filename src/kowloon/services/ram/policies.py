@@ -53,7 +53,7 @@ class AttachedPolicies:
         self._store = store
         self._ids = ids
         self._control_of = control_of
-        self._generation = -1
+        self._seen = self._generation = -1
         self._attached: dict[tuple[str, str], list[PolicyAttachment]] = {}
         self._groups: dict[tuple[str, str], list[str]] = {}
         self._sets: dict[tuple[str, str], PolicySet] = {}
@@ -99,10 +99,13 @@ class AttachedPolicies:
 
     def policies_of(self, principal: Principal) -> Policies:
         """All that counts for a user or a session."""
-        generation = self._store.generation_of(*_KINDS)
-        if generation != self._generation:
-            self._read()
-            self._generation = generation
+        if self._store.generation != self._seen:
+            # Most commits change no policy.
+            self._seen = self._store.generation
+            generation = self._store.generation_of(*_KINDS)
+            if generation != self._generation:
+                self._read()
+                self._generation = generation
         account = principal.account
         entity = f"role/{principal.name.lower()}" if principal.type == "AssumedRoleUser" else f"user/{principal.name}"
         identity = self._sets.get((account, entity))
