@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from kowloon.core.config import Settings
 from kowloon.services.ram import quotas
+from kowloon.testing.cloud import LocalCloud
 from tests.helpers import eventually, refused
 from tests.services.parts import Customer, other_account
-from tests.services.ram.parts import person, with_key
+from tests.services.ram.parts import PASSWORD, document, person, with_key
 
 
 def _keys(customer: Customer, name: str) -> dict[str, str]:
@@ -107,7 +111,37 @@ def test_the_last_use_of_a_key_is_known(customer: Customer) -> None:
     assert (shown.last_used_date, shown.service_name) == (last_used(), "Ecs")
 
 
-def test_last_uses_outlive_the_process(alone: Customer) -> None:
+def test_identities_and_last_uses_outlive_the_process(tmp_path: Path) -> None:
+    settings = Settings(engine="paper", port=0, home=tmp_path / "home")
+    with LocalCloud(settings) as cloud:
+        owner = Customer(cloud)
+        them = person(owner, "kept", "AliyunECSReadOnlyAccess")
+        owner.call("ram", "CreateLoginProfile", user_name="kept", password=PASSWORD)
+        owner.call("ram", "CreatePolicy", policy_name="Kept", policy_document=document())
+        owner.call("ram", "SetPasswordPolicy", minimum_password_length=10)
+        owner.call("ram", "CreateVirtualMFADevice", virtual_mfadevice_name="kept")
+        owner.call("ims", "CreateApplication", display_name="kept", app_type="WebApp")
+        owner.call("ims", "SetUserSsoSettings", sso_login_with_domain=False)
+        owner.call("ims", "GenerateCredentialReport")
+        owner.call("ram", "CreateUser", user_name="gone")
+        owner.call("ram", "DeleteUser", user_name="gone")
+        them.call("ecs", "DescribeInstances")
+    with LocalCloud(settings) as cloud:
+        owner, them = Customer(cloud), Customer(cloud, **them.config)
+        which = {"user_name": "kept", "user_access_key_id": them.config["access_key_id"]}
+        assert owner.call("ram", "GetAccessKeyLastUsed", **which).access_key_last_used.last_used_date
+        them.call("ram", "ChangePassword", old_password=PASSWORD, new_password="Another-Horse-8")
+        assert them.call("ecs", "DescribeInstances").total_count == 0
+        assert owner.call("ram", "GetPasswordPolicy").password_policy.minimum_password_length == 10
+        summary = owner.call("ims", "GetAccountSummary").summary_map
+        assert (summary.users, summary.policies, summary.mfadevices) == (2, 1, 1)
+        assert len(owner.call("ims", "ListUsersInRecycleBin").users.user) == 1
+        assert len(owner.call("ims", "ListApplications").applications.application) == 1
+        assert owner.call("ims", "GetUserSsoSettings").user_sso_settings.sso_login_with_domain is False
+        assert owner.call("ims", "GetCredentialReport").content
+
+
+def test_a_reset_forgets_when_keys_were_used(alone: Customer) -> None:
     alone.call("ram", "ListUsers")
     alone.cloud.call(alone.cloud.cloud.key_use.flush)
     which = {"user_name": "admin", "user_access_key_id": alone.cloud.access_key_id}
