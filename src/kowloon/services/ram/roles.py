@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from kowloon.actions import pages, tags
@@ -98,7 +100,7 @@ class RoleResponse(Response):
     Role: RoleWithTrust
 
 
-def _fields(role: Role) -> dict[str, object]:
+def _fields(role: Role) -> dict[str, Any]:
     return {
         "RoleId": role.role_id,
         "RoleName": role.name,
@@ -115,7 +117,7 @@ def shown(ctx: Context, role: Role) -> RoleWithTrust:
     account = ctx.tx.get(Account, ctx.account)
     alias = account.alias if account is not None else ""
     return RoleWithTrust(
-        **_fields(role),  # type: ignore[arg-type]
+        **_fields(role),
         AssumeRolePolicyDocument=role.trust,
         RolePrincipalName=f"{role.name}@role.{alias or ctx.account}.onaliyunservice.com",
         IsServiceLinkedRole=bool(role.service),
@@ -188,7 +190,7 @@ class ListRolesResponse(Response):
 def list_roles(ctx: Context, req: ListRolesRequest) -> ListRolesResponse:
     wanted = [role for role in ctx.tx.list(Role, account=ctx.account) if tags.matches(role.tags, req.Tag)]
     page = pages.by_marker(wanted, req.Marker, req.MaxItems)
-    rows = [ListedRole(**_fields(role), Tags=tags.shown(role.tags)) for role in page.items]  # type: ignore[arg-type]
+    rows = [ListedRole(**_fields(role), Tags=tags.shown(role.tags)) for role in page.items]
     return ListRolesResponse(IsTruncated=bool(page.next_token), Marker=page.next_token, Roles=RoleList(Role=rows))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from kowloon.actions import pages
@@ -30,7 +32,7 @@ class ProfileResponse(Response):
     LoginProfile: ProfileItem
 
 
-def _fields(ctx: Context, user: User, profile: LoginProfile) -> dict[str, object]:
+def _fields(ctx: Context, user: User, profile: LoginProfile) -> dict[str, Any]:
     return {
         "UserPrincipalName": login_names.of(ctx, user),
         "PasswordResetRequired": profile.reset_required,
@@ -68,7 +70,7 @@ def create_login_profile(ctx: Context, req: CreateLoginProfileRequest) -> Profil
         mfa_required=req.MFABindRequired,
         active=_active(req.Status) is not False,
     )
-    return ProfileResponse(LoginProfile=ProfileItem(**_fields(ctx, user, profile)))  # type: ignore[arg-type]
+    return ProfileResponse(LoginProfile=ProfileItem(**_fields(ctx, user, profile)))
 
 
 class GetLoginProfileRequest(Request):
@@ -88,7 +90,7 @@ class GetLoginProfileResponse(Response):
 def get_login_profile(ctx: Context, req: GetLoginProfileRequest) -> GetLoginProfileResponse:
     user = login_names.find(ctx, req.UserPrincipalName)
     fields = _fields(ctx, user, passwords.find(ctx, user))
-    return GetLoginProfileResponse(LoginProfile=ProfileWithLogin(**fields))  # type: ignore[arg-type]
+    return GetLoginProfileResponse(LoginProfile=ProfileWithLogin(**fields))
 
 
 class UpdateLoginProfileRequest(Request):
@@ -110,7 +112,7 @@ def update_login_profile(ctx: Context, req: UpdateLoginProfileRequest) -> Profil
         mfa_required=req.MFABindRequired,
         active=_active(req.Status),
     )
-    return ProfileResponse(LoginProfile=ProfileItem(**_fields(ctx, user, profile)))  # type: ignore[arg-type]
+    return ProfileResponse(LoginProfile=ProfileItem(**_fields(ctx, user, profile)))
 
 
 class DeleteLoginProfileRequest(Request):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from kowloon.actions import pages, tags
@@ -37,7 +39,7 @@ class UserResponse(Response):
     User: UserItem
 
 
-def _fields(ctx: Context, user: User) -> dict[str, object]:
+def _fields(ctx: Context, user: User) -> dict[str, Any]:
     return {
         "UserId": user.user_id,
         "UserPrincipalName": login_names.of(ctx, user),
@@ -52,7 +54,7 @@ def _fields(ctx: Context, user: User) -> dict[str, object]:
 
 
 def _shown(ctx: Context, user: User) -> UserResponse:
-    return UserResponse(User=UserItem(**_fields(ctx, user)))  # type: ignore[arg-type]
+    return UserResponse(User=UserItem(**_fields(ctx, user)))
 
 
 class CreateUserRequest(Request):
@@ -95,7 +97,7 @@ class GetUserResponse(Response):
 @ims.action(resource="acs:ram:*:{account}:user/{User}")
 def get_user(ctx: Context, req: GetUserRequest) -> GetUserResponse:
     user = login_names.find_either(ctx, req.UserPrincipalName, req.UserId, req.UserAccessKeyId)
-    return GetUserResponse(User=NamedUser(**_fields(ctx, user), UserName=user.name))  # type: ignore[arg-type]
+    return GetUserResponse(User=NamedUser(**_fields(ctx, user), UserName=user.name))
 
 
 class UpdateUserRequest(Request):
@@ -166,7 +168,7 @@ def _wanted(ctx: Context, status: str, wanted: list[tags.TagParam]) -> list[User
 @ims.action(resource="acs:ram:*:{account}:user/*")
 def list_users(ctx: Context, req: ListUsersRequest) -> ListUsersResponse:
     page = pages.by_marker(_wanted(ctx, req.Status, req.Tag), req.Marker, req.MaxItems)
-    rows = [ListedUser(**_fields(ctx, user)) for user in page.items]  # type: ignore[arg-type]
+    rows = [ListedUser(**_fields(ctx, user)) for user in page.items]
     return ListUsersResponse(IsTruncated=bool(page.next_token), Marker=page.next_token, Users=UserList(User=rows))
 
 
