@@ -40,6 +40,7 @@ from kowloon.faults.manager import FaultManager
 from kowloon.faults.resources import Fault
 from kowloon.gateway.certificates import CertificateAuthority
 from kowloon.gateway.chain import Chain
+from kowloon.gateway.explanations import Explanations
 from kowloon.gateway.front import Front
 from kowloon.gateway.hosts import Hosts
 from kowloon.gateway.internal import InternalCalls
@@ -306,8 +307,16 @@ class Cloud:
             region=self.settings.region,
         )
         metadata.register(self.routes)
+        self.explanations = Explanations()
+        self.explanations.listen(self.bus)
         self.front = Front(
-            self.chain, self.objects, self.routes, hosts, metadata.handle, self.identity.admin_token
+            self.chain,
+            self.objects,
+            self.routes,
+            hosts,
+            metadata.handle,
+            self.explanations,
+            self.identity.admin_token,
         )
         internal = InternalCalls(self.front.handle, self.store, self.clock, self.ids)
         self.runtime.add(TrailDelivery(self.store, self.board.topology, self.clock, self.audit, internal))
@@ -356,6 +365,7 @@ class Cloud:
             tls=authority,
             serves_host=self.front.serves_host,
             clock=self.clock,
+            explanations=self.explanations,
         )
         self.port = await self.server.start(self.settings.host, self.settings.port)
         if self.files is not None:

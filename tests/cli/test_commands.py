@@ -64,7 +64,8 @@ def test_a_taken_port_is_refused(served: Served, tmp_path: Path) -> None:
         (["up", "--engine", "steam"], "there is no engine 'steam'; use process or paper"),
         (["up", "--warp"], "No such option"),
         (["fly"], "No such command"),
-        (["env", "--for", "cobol"], "there is no family 'cobol'; use one of python, python-core, node"),
+        (["env", "--for", "cobol"], "there is no family 'cobol'; use one of python, python-core, node, go, java"),
+        (["env", "--format", "xml"], "there is no format 'xml'; use one of shell, dotenv, json"),
         (["fault", "inject", "zone-power"], "Missing argument"),
         (["fault", "inject", "zone-power", ZONE, "--set", "novalue"], "--set takes NAME=VALUE, not 'novalue'"),
         (["fault", "recover"], "name one fault, or use --all"),
@@ -109,7 +110,7 @@ def test_version_and_help(tmp_path: Path) -> None:
     assert kowloon(tmp_path, "--version").stdout.strip() == __version__
     shown = kowloon(tmp_path, "--help")
     assert shown.returncode == 0
-    for command in ("up", "env", "status", "reset", "doctor", "fault", "dingtalk"):
+    for command in ("up", "env", "run", "tf", "status", "reset", "doctor", "fault", "dingtalk"):
         assert command in shown.stdout
 
 
@@ -137,7 +138,7 @@ def test_env_of_all_families_leads_no_other_program_here(served: Served) -> None
         ("python-core", ["ALIBABA_CLOUD_CA_BUNDLE"]),
         ("node", ["NODE_EXTRA_CA_CERTS"]),
         ("go", ["SSL_CERT_FILE"]),
-        ("java", []),
+        ("java", ["JAVA_TOOL_OPTIONS"]),
         ("cli", ["ALIBABA_CLOUD_REGION", "ALIBABA_CLOUD_IGNORE_PROFILE", "SSL_CERT_FILE"]),
         (
             "terraform",
@@ -156,6 +157,35 @@ def test_env_of_one_family(served: Served, family: str, names: list[str]) -> Non
     for name in ("SSL_CERT_FILE", "ALIBABA_CLOUD_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE"):
         if name in found:
             assert subject_of_https(served, found[name]) == "127.0.0.1"
+
+
+def test_env_as_a_shell_a_file_and_a_program_want_it(served: Served) -> None:
+    said = exports(kowloon(served.home, "env", "--for", "java").stdout)
+    assert json.loads(kowloon(served.home, "env", "--for", "java", "--format", "json").stdout) == said
+    lines = kowloon(served.home, "env", "--for", "java", "--format", "dotenv").stdout.splitlines()
+    assert len(lines) == len(said)
+    for line in lines:
+        name, _, value = line.partition("=")
+        assert shlex.split(value) == [said[name]]
+
+
+def test_env_of_a_role_has_its_credentials_by_uri_and_no_keys(served: Served) -> None:
+    from tests.cli.test_run import TRUST_ECS, ask_ram
+
+    ask_ram(served, RoleName="ByEnv", AssumeRolePolicyDocument=TRUST_ECS)
+    found = exports(kowloon(served.home, "env", "--for", "python", "--ecs-role", "ByEnv").stdout)
+    assert found["ALIBABA_CLOUD_ECS_METADATA_DISABLED"] == "true"
+    assert not [name for name in found if "ACCESS_KEY" in name]
+    uri = found["ALIBABA_CLOUD_CREDENTIALS_URI"]
+    assert uri.startswith(f"http://{served.endpoint}/_kowloon/ecs/credentials/")
+    status, answer = http_call(served.port, "GET", uri.partition(served.endpoint)[2])
+    assert (status, answer["Code"], answer["AccessKeyId"][:4]) == (200, "Success", "STS.")
+    proxied = exports(kowloon(served.home, "env", "--ecs-role", "ByEnv", "--proxy").stdout)
+    assert proxied["HTTP_PROXY"] == f"http://kowloon:{uri.rpartition('/')[2]}@{served.endpoint}"
+    assert "ALIBABA_CLOUD_ECS_METADATA_DISABLED" not in proxied
+    ran = kowloon(served.home, "env", "--ecs-role", "nobody")
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert "InvalidRamRole.NotFound" in ran.stderr
 
 
 def subject_of_https(served: Served, authorities: str) -> str:

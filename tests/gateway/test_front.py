@@ -35,7 +35,8 @@ async def test_a_host_that_is_not_ours_is_refused_and_nothing_is_forwarded(host:
             assert (status, code) == (421, "HostNotServed")
             assert message == (
                 f"Kowloon does not serve {host!r} and forwards nothing; point the client at this cloud's "
-                "endpoint (kowloon env) or at a name under aliyuncs.com or dingtalk.com."
+                "endpoint (kowloon env) or at a name under aliyuncs.com or dingtalk.com, and keep other programs "
+                "out of its proxy variables (NO_PROXY)."
             )
 
 

@@ -83,7 +83,6 @@ ATTACKS = {
     "upgrade that hides a length twice": post(
         b"Connection: upgrade\r\nUpgrade: x\r\nContent-Length: 0\r\nContent-Length: 44\r\n\r\n"
     ),
-    "TLS to a plain server": b"\x16\x03\x01\x00\x05hello",
 }
 
 
@@ -95,6 +94,12 @@ async def test_attack_is_refused_and_the_connection_ends(attack: bytes) -> None:
         assert answer[9:12] in (b"400", b"413", b"414", b"417", b"431")
         assert b"\r\nConnection: close\r\n" in answer
         assert b'{"Code":"' in answer
+        assert running.seen.requests == []
+
+
+async def test_tls_to_a_plain_server_is_refused_as_tls_clients_understand_it() -> None:
+    async with serving() as running:
+        assert await running.exchange(b"\x16\x03\x01\x00\x05hello" + SMUGGLED) == bytes.fromhex("15030300020228")
         assert running.seen.requests == []
 
 

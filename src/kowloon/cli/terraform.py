@@ -21,11 +21,13 @@ import typer
 
 from kowloon.cli.environment import all_keys, trust, without_credentials
 from kowloon.cli.home import RunningCloud, fail
+from kowloon.ways_in.foreground import in_foreground
 
 OVERRIDE = "kowloon_override.tf.json"
 _MARK = "Written by `kowloon tf`, which removes it when it ends."
 _PROGRAMS = ("terraform", "tofu")
-_PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+_FROM_TERMINALS = (signal.SIGINT, signal.SIGQUIT)
+_PASSED_ON = (*_FROM_TERMINALS, signal.SIGTERM, signal.SIGHUP)
 
 # Endpoints that every version of the provider knows; an unknown one would be refused. The others go by variables.
 _IN_THE_BLOCK = ("ecs", "location", "oss", "ram", "rds", "slb", "sts", "vpc")
@@ -109,7 +111,7 @@ def override(cloud: RunningCloud, aliases: Sequence[str]) -> dict[str, Any]:
         "account_type": "Domestic",
         "protocol": "HTTP",
         "skip_region_validation": True,
-        "endpoints": [{name: cloud.server.endpoint for name in _IN_THE_BLOCK}],
+        "endpoints": [dict.fromkeys(_IN_THE_BLOCK, cloud.server.endpoint)],
     }
     blocks = [settings, *({"alias": alias, **settings} for alias in aliases)]
     return {"//": _MARK, "provider": {"alicloud": blocks}}
@@ -133,17 +135,21 @@ def _provider_blocks(path: Path) -> list[dict[str, Any]]:
 
     text = path.read_text(encoding="utf-8", errors="replace")
     try:
-        parsed: dict[str, Any] = json.loads(text) if path.suffix == ".json" else hcl2.loads(text)
+        parsed: object = json.loads(text) if path.suffix == ".json" else hcl2.loads(text)
     except Exception:
         # The parser raises whatever its grammar does; terraform explains what is wrong better than we could.
         return []
-    providers = parsed.get("provider", [])
     found: list[dict[str, Any]] = []
-    for provider in providers if isinstance(providers, list) else [providers]:
+    for provider in _objects(parsed.get("provider") if isinstance(parsed, dict) else None):
         for name, blocks in provider.items():
             if name.strip('"') == "alicloud":
-                found += blocks if isinstance(blocks, list) else [blocks]
+                found += _objects(blocks)
     return found
+
+
+def _objects(value: object) -> list[dict[str, Any]]:
+    """One block or a list of them, as JSON may say it."""
+    return [each for each in (value if isinstance(value, list) else [value]) if isinstance(each, dict)]
 
 
 def _environment(cloud: RunningCloud) -> dict[str, str]:
@@ -161,7 +167,7 @@ def _run(command: list[str], environment: dict[str, str]) -> int:
 
     def pass_on(number: int, frame: object) -> None:
         # A terminal has given it to terraform already; a second one would end it at once.
-        if number == signal.SIGINT and os.isatty(0):
+        if number in _FROM_TERMINALS and in_foreground():
             return
         process.send_signal(number)
 

@@ -11,12 +11,13 @@ from collections.abc import AsyncIterator, Awaitable, Sequence
 from typing import TYPE_CHECKING, Final, cast
 
 from kowloon.gateway.channel import Channel
+from kowloon.gateway.explanations import why_host_refused
 from kowloon.gateway.receiving import Gatherer, Incoming
 from kowloon.gateway.sending import SMALL_BYTES, ShortFile, close_files, pieces_of, send_files, send_stream
 from kowloon.wire.framing import ArrivingBody, Framed, Phase, Refusal, RequestParser, body_too_large
 from kowloon.wire.http import BodyReceiver, FileSlice, HttpResponse, routing_host
 from kowloon.wire.responses import CONTINUE, TUNNEL_OPEN, head_of, may_have_body, small_error
-from kowloon.wire.tls import RECORD_TYPE_HANDSHAKE
+from kowloon.wire.tls import HANDSHAKE_REFUSED, RECORD_TYPE_HANDSHAKE
 
 if TYPE_CHECKING:
     from kowloon.gateway.transport import Server
@@ -188,6 +189,11 @@ class Connection(asyncio.Protocol):
             data, self._backlog = self._backlog, b""
             self._backlog = self._decrypt(data, from_depth=len(self._channel.tls) - 1)
             return not self._channel.finished and self._open_channel()
+        if self._backlog[0] == RECORD_TYPE_HANDSHAKE and self._server.tls is None:
+            self._server.explanations.no_tls(self._peer)
+            self._channel.write(HANDSHAKE_REFUSED)
+            self._finish()
+            return False
         scheme = "https" if self._encrypted else "http"
         self._parser = RequestParser(scheme=scheme, peer=self._peer, bounds=self._settings.framing)
         return True
@@ -195,7 +201,8 @@ class Connection(asyncio.Protocol):
     def _decrypt(self, data: bytes, *, from_depth: int) -> bytes:
         try:
             return self._channel.decrypt(data, from_depth=from_depth)
-        except ssl.SSLError:
+        except ssl.SSLError as problem:
+            self._server.explanations.tls_failed(self._peer, problem)
             self._finish()
             return b""
 
@@ -437,7 +444,8 @@ class Connection(asyncio.Protocol):
     def _open_tunnel(self, item: Framed) -> None:
         host = routing_host(item.tunnel)
         if self._tunnel_host or not host or not self._server.serves_host(host):
-            self._refuse(Refusal(403, "TunnelRefused", f"No tunnel to {host[:255] or 'nowhere'} is opened here."))
+            self._server.explanations.host_refused(host)
+            self._refuse(Refusal(403, "TunnelRefused", why_host_refused(host)))
             return
         self._channel.write(TUNNEL_OPEN)
         # Whatever follows belongs to the tunnel, and is looked at afresh.

@@ -14,6 +14,7 @@ from kowloon.actions.ports import OwnProtocol
 from kowloon.actions.routes import Handler, Route, Routes
 from kowloon.core.errors import ApiError
 from kowloon.gateway.chain import Chain
+from kowloon.gateway.explanations import Explanations, why_host_refused
 from kowloon.gateway.hosts import Hosts, is_local
 from kowloon.wire.encode import JSON_TYPE, encode_error
 from kowloon.wire.http import BodyReceiver, HttpRequest, HttpResponse
@@ -27,16 +28,24 @@ HOST_REFUSED = "HostNotServed"
 
 class Front:
     """`admin_token` opens the admin routes, on loopback too: any web page can reach a loopback port. `metadata`
-    answers what is asked of the metadata service's address."""
+    answers what is asked of the metadata service's address; `explanations` says in the log what callers set wrong."""
 
     def __init__(
-        self, chain: Chain, objects: OwnProtocol, routes: Routes, hosts: Hosts, metadata: Handler, admin_token: str
+        self,
+        chain: Chain,
+        objects: OwnProtocol,
+        routes: Routes,
+        hosts: Hosts,
+        metadata: Handler,
+        explanations: Explanations,
+        admin_token: str,
     ) -> None:
         self._chain = chain
         self._objects = objects
         self._routes = routes
         self._hosts = hosts
         self._metadata = Route((), "/", metadata, "own")
+        self._explanations = explanations
         self._token = admin_token.encode()
 
     def serves_host(self, host: str) -> bool:
@@ -44,7 +53,7 @@ class Front:
 
     def handle(self, request: HttpRequest) -> HttpResponse | Awaitable[HttpResponse]:
         if not self.serves_host(request.host):
-            return self._refuse(request, _not_served(request))
+            return self._not_served(request)
         if request.host == METADATA_HOST:
             return self._run(self._metadata, request)
         if self._is_object_call(request):
@@ -61,7 +70,7 @@ class Front:
     def receive(self, request: HttpRequest) -> BodyReceiver | HttpResponse | None:
         """Who takes a large body in pieces; None: it is gathered."""
         if not self.serves_host(request.host):
-            return self._refuse(request, _not_served(request))
+            return self._not_served(request)
         return self._objects.receive(request) if self._is_object_call(request) else None
 
     def _is_object_call(self, request: HttpRequest) -> bool:
@@ -101,6 +110,10 @@ class Front:
                 401,
                 "Admin routes need the token kept in KOWLOON_HOME as `Authorization: Bearer TOKEN`.",
             )
+
+    def _not_served(self, request: HttpRequest) -> HttpResponse:
+        self._explanations.host_refused(request.host)
+        return self._refuse(request, ApiError(HOST_REFUSED, 421, why_host_refused(request.host)))
 
     @staticmethod
     def _refuse(request: HttpRequest, error: ApiError) -> HttpResponse:

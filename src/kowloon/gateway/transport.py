@@ -13,6 +13,7 @@ from typing import Final, TypeVar
 from kowloon.core.clock import Clock
 from kowloon.gateway.certificates import CertificateAuthority
 from kowloon.gateway.connection import Connection
+from kowloon.gateway.explanations import Explanations
 from kowloon.gateway.receiving import Handler, Receive
 from kowloon.gateway.transport_settings import TransportSettings
 from kowloon.wire.responses import DateHeader
@@ -28,7 +29,8 @@ class Server:
 
     The handler is called on the event loop; it answers at once, with a future, or with another awaitable, for which
     a task is made. What it raises becomes a 500. `receive` is asked first who takes a body that comes in chunks or is
-    longer than `settings.framing.gather_bytes`. Without `tls` only plain HTTP is spoken.
+    longer than `settings.framing.gather_bytes`. Without `tls` only plain HTTP is spoken. `explanations` says in the
+    log what clients set wrong.
     """
 
     def __init__(
@@ -40,12 +42,14 @@ class Server:
         serves_host: Callable[[str], bool],
         clock: Clock,
         settings: TransportSettings | None = None,
+        explanations: Explanations | None = None,
     ) -> None:
         self.handler = handler
         self.receive = receive
         self.tls = tls
         self.serves_host = serves_host
         self.settings = settings if settings is not None else TransportSettings()
+        self.explanations = explanations if explanations is not None else Explanations()
         self.closing = False
         self._tasks: set[asyncio.Task[object]] = set()
         self._clock = clock

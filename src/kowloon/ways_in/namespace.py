@@ -21,6 +21,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from kowloon.ways_in.foreground import in_foreground
 from kowloon.ways_in.forwarder import Forwarder
 from kowloon.ways_in.resolver import VENDOR_ADDRESS, Resolver
 from kowloon.wire.identify import METADATA_HOST
@@ -150,7 +151,7 @@ class _Run:
 
     def _pass_on(self, number: signal.Signals) -> None:
         # A terminal has given it to the command already, as to all that runs in its foreground.
-        if number in _FROM_TERMINALS and _in_foreground():
+        if number in _FROM_TERMINALS and in_foreground():
             return
         with contextlib.suppress(ProcessLookupError):
             os.kill(self._process.pid, number)
@@ -227,19 +228,6 @@ def _hosts() -> str:
             if words and words[0].startswith("127.") and not any(is_vendor_name(name.lower()) for name in words[1:]):
                 lines.append(" ".join(words))
     return "\n".join([*lines, ""])
-
-
-def _in_foreground() -> bool:
-    try:
-        terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)
-    except OSError:
-        return False
-    try:
-        return os.tcgetpgrp(terminal) == os.getpgrp()
-    except OSError:
-        return False
-    finally:
-        os.close(terminal)
 
 
 def _children() -> list[int]:

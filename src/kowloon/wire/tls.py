@@ -7,6 +7,8 @@ import ssl
 from typing import Final
 
 RECORD_TYPE_HANDSHAKE: Final = 0x16
+# The alert handshake_failure, unencrypted: what a client understands when there is no TLS here.
+HANDSHAKE_REFUSED: Final = bytes.fromhex("15030300020228")
 _READ_BYTES: Final = 64 * 1024
 
 

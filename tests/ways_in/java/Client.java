@@ -8,7 +8,6 @@ import com.aliyun.teautil.models.RuntimeOptions;
 import com.aliyuncs.CommonRequest;
 import com.aliyuncs.DefaultAcsClient;
 import com.aliyuncs.exceptions.ClientException;
-import com.aliyuncs.http.HttpClientConfig;
 import com.aliyuncs.http.MethodType;
 import com.aliyuncs.http.ProtocolType;
 import com.aliyuncs.profile.DefaultProfile;
@@ -17,21 +16,13 @@ import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
-import java.io.InputStream;
 import java.io.PrintStream;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.security.KeyStore;
-import java.security.cert.Certificate;
-import java.security.cert.CertificateFactory;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import javax.net.ssl.TrustManagerFactory;
-import javax.net.ssl.X509TrustManager;
 
 public final class Client {
     private static final String VERSION = "2016-04-28";
@@ -55,28 +46,10 @@ public final class Client {
         return URI.create(env("KOWLOON_URL")).getScheme();
     }
 
-    private static X509TrustManager[] trusting(Path bundle) throws Exception {
-        KeyStore store = KeyStore.getInstance(KeyStore.getDefaultType());
-        store.load(null);
-        try (InputStream pem = Files.newInputStream(bundle)) {
-            for (Certificate each : CertificateFactory.getInstance("X.509").generateCertificates(pem)) {
-                store.setCertificateEntry("authority " + store.size(), each);
-            }
-        }
-        TrustManagerFactory factory = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
-        factory.init(store);
-        return new X509TrustManager[] {(X509TrustManager) factory.getTrustManagers()[0]};
-    }
-
     private static Caller core() throws Exception {
         DefaultProfile profile = DefaultProfile.getProfile(
             env("ALIBABA_CLOUD_REGION_ID"), env("ALIBABA_CLOUD_ACCESS_KEY_ID"), env("ALIBABA_CLOUD_ACCESS_KEY_SECRET"));
         // This client reads the proxy variables by itself.
-        HttpClientConfig http = HttpClientConfig.getDefault();
-        if (scheme().equals("https")) {
-            http.setX509TrustManagers(trusting(Path.of(env("KOWLOON_CA_BUNDLE"))));
-        }
-        profile.setHttpClientConfig(http);
         DefaultAcsClient client = new DefaultAcsClient(profile);
         return (action, method, parameters) -> {
             CommonRequest request = new CommonRequest();
@@ -101,9 +74,6 @@ public final class Client {
             .setHttpProxy(env("HTTP_PROXY"))
             .setHttpsProxy(env("HTTPS_PROXY"))
             .setNoProxy(env("NO_PROXY"));
-        if (scheme().equals("https")) {
-            config.setCa(Files.readString(Path.of(env("KOWLOON_CA_BUNDLE"))));
-        }
         com.aliyun.teaopenapi.Client client = new com.aliyun.teaopenapi.Client(config);
         RuntimeOptions runtime = new RuntimeOptions();
         runtime.connectTimeout = 5000;

@@ -8,7 +8,8 @@ const credentials = {
   accessKeySecret: env.ALIBABA_CLOUD_ACCESS_KEY_SECRET,
 };
 const scheme = new URL(env.KOWLOON_URL).protocol.slice(0, -1);
-const host = env.KOWLOON_ENDPOINT;
+// An official name under `kowloon run`.
+const host = env.WAYS_IN_HOST || env.KOWLOON_ENDPOINT;
 
 function popCore() {
   const { RPCClient } = require("@alicloud/pop-core");
