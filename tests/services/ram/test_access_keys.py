@@ -111,6 +111,15 @@ def test_the_last_use_of_a_key_is_known(customer: Customer) -> None:
     assert (shown.last_used_date, shown.service_name) == (last_used(), "Ecs")
 
 
+def test_who_does_not_have_the_secret_does_not_use_a_key(alone: Customer) -> None:
+    them = person(alone, "guessed")
+    guess = Customer(alone.cloud, **{**them.config, "access_key_secret": "wrong"})
+    refused(guess.sts.get_caller_identity, "SignatureDoesNotMatch")
+    alone.cloud.call(alone.cloud.cloud.key_use.flush)
+    which = {"user_name": "guessed", "user_access_key_id": them.config["access_key_id"]}
+    assert alone.call("ram", "GetAccessKeyLastUsed", **which).access_key_last_used.last_used_date == ""
+
+
 def test_identities_and_last_uses_outlive_the_process(tmp_path: Path) -> None:
     settings = Settings(engine="paper", port=0, home=tmp_path / "home")
     with LocalCloud(settings) as cloud:
