@@ -22,6 +22,10 @@ Req = TypeVar("Req", bound=Request)
 Res = TypeVar("Res", bound="Response")
 
 
+# What the RAM resources of a call may name beside its parameters: fields and their values.
+Naming = Callable[[Store, Mapping[str, str], Principal], Mapping[str, str | list[str]]]
+
+
 class Response(msgspec.Struct, kw_only=True):
     """Base of typed outputs, fields as the vendor names them. The gateway adds the RequestId."""
 
@@ -76,7 +80,7 @@ class Product:
         denied: ErrorSpec,
         published: frozenset[str] = frozenset(),
         plane: Callable[[str, tuple[str, ...]], tuple[list[ServiceNode], list[Edge]]] | None = None,
-        names: Callable[[Store, Mapping[str, str], Principal], Mapping[str, str | list[str]]] | None = None,
+        names: Naming | None = None,
         condition_keys: Mapping[str, str] | None = None,
     ) -> None:
         self.code = code
@@ -88,7 +92,7 @@ class Product:
         self.denied = denied
         self.published = published
         self.plane = plane
-        self.names = names
+        self.naming = [names] if names is not None else []
         self.condition_keys = dict(condition_keys or {})
         self.actions: dict[str, Action] = {}
 

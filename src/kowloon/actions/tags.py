@@ -12,8 +12,10 @@ from kowloon.actions.context import Context
 from kowloon.actions.declare import Product, Response
 from kowloon.actions.decode import Request
 from kowloon.actions.errors import MISSING_PARAMETER, invalid
+from kowloon.actions.ports import Principal
 from kowloon.core.errors import ErrorSpec
 from kowloon.store.resources import Resource
+from kowloon.store.store import Store
 
 R = TypeVar("R", bound=Resource)
 
@@ -119,10 +121,11 @@ def declare_tag_actions(
     untag: type[UntagResourcesRequest] = UntagResourcesRequest,
     stored_id: Callable[[Context, type[Resource], str], str] = lambda ctx, kind, id: id,
     shown_id: Callable[[Resource], str] = lambda item: item.id,
+    arn_types: Mapping[str, str] | None = None,
 ) -> None:
     """TagResources, UntagResources (or UnTagResources) and ListTagResources. `kinds`: the product's ResourceType
     values, matched in any letter case. `stored_id` and `shown_id` turn a ResourceId of the wire into the id of the
-    resource and back, where they differ."""
+    resource and back, where they differ; `arn_types` has the types of RAM resources that are named otherwise."""
     by_type = {name.lower(): kind for name, kind in kinds.items()}
 
     def kind_of(name: str) -> type[Resource]:
@@ -169,6 +172,14 @@ def declare_tag_actions(
         page = pages.by_token(rows, req.NextToken, req.MaxResults)
         return ListTagResourcesResponse(NextToken=page.next_token, TagResources=TagResourceList(TagResource=page.items))
 
+    def names(store: Store, parameters: Mapping[str, str], principal: Principal) -> Mapping[str, list[str]]:
+        told = parameters.get("ResourceType", "").lower()
+        kind = (arn_types or {}).get(told, told)
+        return {"Tagged": [f"{kind}/{id}" for name, id in parameters.items() if name.partition(".")[0] == "ResourceId"]}
+
     untag_resources.__annotations__["req"] = untag
-    for handler in (tag_resources, untag_resources, list_tag_resources):
-        product.action(resource="*")(handler)
+    product.naming.append(names)
+    tagged = f"acs:{product.ram_code}:{{region}}:{{account}}:{{Tagged}}"
+    product.action(resource=tagged)(tag_resources)
+    product.action(resource=tagged)(untag_resources)
+    product.action(resource="*")(list_tag_resources)

@@ -21,8 +21,8 @@ def resources_of(exchange: Exchange, store: Store) -> tuple[str, ...]:
     the call does not say; of the others those that it names."""
     action, principal = exchange.declared, exchange.caller
     known: dict[str, str | list[str]] = {"region": exchange.region or "*", "account": principal.account}
-    if action.product.names is not None:
-        known.update(action.product.names(store, exchange.parameters, principal))
+    for names in action.product.naming:
+        known.update(names(store, exchange.parameters, principal))
     found: dict[str, None] = {}
     for number, template in enumerate(action.resources):
         for resource in _filled(template, exchange, known, optional=number > 0):

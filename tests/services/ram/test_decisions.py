@@ -249,3 +249,19 @@ def test_what_a_product_knows_of_a_call(rights: Rights, network: SimpleNamespace
     ids = small.launch(network, wait=False)
     denied(lambda: small.launch(network, wait=False, instance_type="ecs.g7.xlarge"))
     rights.admin.call("ecs", "DeleteInstance", instance_id=ids[0], force=True)
+
+
+def test_tags_are_given_to_resources_that_one_may_change(rights: Rights, network: SimpleNamespace) -> None:
+    admin = rights.admin
+    from alibabacloud_ecs20140526 import models
+
+    other = admin.call("ecs", "CreateSecurityGroup", vpc_id=network.vpc).security_group_id
+    user = rights.user(statement("Allow", "ecs:TagResources", f"acs:ecs:*:*:securitygroup/{network.group}"))
+    tag = [models.TagResourcesRequestTag(key="a", value="b")]
+
+    def tagging(*ids: str) -> Any:
+        return user.call("ecs", "TagResources", resource_type="securitygroup", resource_id=list(ids), tag=tag)
+
+    tagging(network.group)
+    denied(lambda: tagging(network.group, other))
+    admin.call("ecs", "DeleteSecurityGroup", security_group_id=other)

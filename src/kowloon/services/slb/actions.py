@@ -16,7 +16,11 @@ from kowloon.services.slb.product import slb
 from kowloon.services.slb.resources import Listener, LoadBalancer, ServerGroup
 
 declare_regions(slb)
-tags.declare_tag_actions(slb, {"instance": LoadBalancer, "listener": Listener, "vservergroup": ServerGroup})
+tags.declare_tag_actions(
+    slb,
+    {"instance": LoadBalancer, "listener": Listener, "vservergroup": ServerGroup},
+    arn_types={"instance": "loadbalancer"},
+)
 
 __all__ = [
     "attribute",
