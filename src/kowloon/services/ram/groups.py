@@ -72,7 +72,7 @@ class ListGroupsResponse(Response):
 
 @ram.action(resource="acs:ram:*:{account}:group/*")
 def list_groups(ctx: Context, req: ListGroupsRequest) -> ListGroupsResponse:
-    page = pages.by_marker(ctx.tx.list(Group, account=ctx.account), req.Marker, req.MaxItems)
+    page = pages.by_marker(ctx.tx.list(Group, account=ctx.account), req.Marker, req.MaxItems, most=100)
     return ListGroupsResponse(
         IsTruncated=bool(page.next_token),
         Marker=page.next_token,

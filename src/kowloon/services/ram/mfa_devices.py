@@ -124,7 +124,7 @@ class GetUserMFAInfoRequest(Request):
 
 
 class BoundDevice(UnboundDevice, kw_only=True):
-    Type: str = "Virtual"
+    Type: str = "VMFA"
 
 
 class GetUserMFAInfoResponse(Response):

@@ -66,7 +66,7 @@ def test_users_who_are_not_found(customer: Customer, fields: dict[str, str], cod
         ({"user_principal_name": "a b@x"}, "InvalidParameter.UserPrincipalName.InvalidChars"),
         ({"user_principal_name": "@x"}, "InvalidParameter.UserPrincipalName.Length"),
         ({"email": "nobody"}, "InvalidParameter.Email.Format"),
-        ({"display_name": "x" * 129}, "InvalidParameter.DisplayName.Length"),
+        ({"display_name": "x" * 25}, "InvalidParameter.DisplayName.Length"),
     ],
 )
 def test_users_that_cannot_be(customer: Customer, fields: dict[str, str], code: str) -> None:

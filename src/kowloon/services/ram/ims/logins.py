@@ -79,7 +79,6 @@ class GetLoginProfileRequest(Request):
 
 class ProfileWithLogin(ProfileItem, kw_only=True):
     LastLoginTime: str = ""
-    AutoDisableLoginStatus: str = "Active"
 
 
 class GetLoginProfileResponse(Response):

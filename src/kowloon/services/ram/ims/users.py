@@ -16,7 +16,7 @@ from kowloon.services.ram.ims.product import ims
 from kowloon.services.ram.logic import login_names, recycle_bin, users
 from kowloon.store.identity import User
 
-_TITLE_CHARACTERS = 128
+_TITLE_CHARACTERS = 24
 # Users are never frozen here: nobody but the vendor freezes them.
 _STATUSES = ("active", "freeze")
 

@@ -58,7 +58,7 @@ def delete(ctx: Context, key: StoredKey, user: User | None) -> None:
     if user is not None:
         recycle_bin.recycle_key(ctx, key, user)
     else:
-        ctx.tx.delete(key)
+        recycle_bin.drop_key(ctx, key)
 
 
 def last_use(ctx: Context, key: StoredKey) -> KeyUse | None:

@@ -25,11 +25,16 @@ def recycle_user(ctx: Context, user: User) -> None:
     _bound_users(ctx)
 
 
-def recycle_key(ctx: Context, key: StoredKey, user: User) -> None:
+def drop_key(ctx: Context, key: StoredKey) -> None:
+    """Gone, and with it when it was used."""
     use = ctx.tx.get(KeyUse, key.id)
     if use is not None:
         ctx.tx.delete(use)
     ctx.tx.delete(key)
+
+
+def recycle_key(ctx: Context, key: StoredKey, user: User) -> None:
+    drop_key(ctx, key)
     recycled = RecycledKey(
         id=key.id,
         account=ctx.account,
