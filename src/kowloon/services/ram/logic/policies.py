@@ -22,7 +22,7 @@ from kowloon.services.ram.errors import (
     VERSION_NOT_FOUND,
 )
 from kowloon.services.ram.logic import names, users
-from kowloon.services.ram.system_policies import system_policies
+from kowloon.services.ram.system_policies import SystemPolicy, system_policies
 from kowloon.store.identity import Policy, PolicyAttachment, PolicyVersion
 from kowloon.wire.policy.document import parse_policy
 from kowloon.wire.policy.syntax import PolicyError
@@ -64,19 +64,20 @@ def view(policy: Policy) -> PolicyView:
 
 
 def system_views() -> list[PolicyView]:
-    return [
-        PolicyView(
-            name=policy.name,
-            type="System",
-            description=policy.description,
-            default_version=policy.version,
-            created_at=policy.created_at,
-            updated_at=policy.updated_at,
-            versions=(PolicyVersion(id=policy.version, document=policy.document, created_at=policy.updated_at),),
-            tags={},
-        )
-        for policy in system_policies().values()
-    ]
+    return [_system_view(policy) for policy in system_policies().values()]
+
+
+def _system_view(policy: SystemPolicy) -> PolicyView:
+    return PolicyView(
+        name=policy.name,
+        type="System",
+        description=policy.description,
+        default_version=policy.version,
+        created_at=policy.created_at,
+        updated_at=policy.updated_at,
+        versions=(PolicyVersion(id=policy.version, document=policy.document, created_at=policy.updated_at),),
+        tags={},
+    )
 
 
 def check_type(policy_type: str) -> None:
@@ -88,10 +89,10 @@ def look_up(ctx: Context, policy_type: str, name: str) -> PolicyView:
     check_type(policy_type)
     if policy_type == "Custom":
         return view(find(ctx, name))
-    found = next((policy for policy in system_views() if policy.name == name), None)
-    if found is None:
+    policy = system_policies().get(name)
+    if policy is None:
         raise POLICY_NOT_FOUND.error(name=name)
-    return found
+    return _system_view(policy)
 
 
 def find(ctx: Context, name: str) -> Policy:
