@@ -10,9 +10,11 @@ from pathlib import Path
 
 import msgspec
 
+from kowloon.actions.accounts import ADMINISTRATOR, new_account_id, open_account
 from kowloon.actions.declare import Product, Registry
 from kowloon.actions.idempotency import ClientTokenRecord
 from kowloon.actions.routes import Routes
+from kowloon.admin.accounts import AccountRoutes
 from kowloon.admin.ram import RamRoutes
 from kowloon.admin.routes import AdminRoutes
 from kowloon.controllers.runtime import ControllerRuntime
@@ -20,7 +22,7 @@ from kowloon.controllers.units import UnitKeeper
 from kowloon.core.clock import Clock
 from kowloon.core.config import HomeCredentials, HomeFiles, Settings
 from kowloon.core.errors import ConfigurationError
-from kowloon.core.events import EventBus
+from kowloon.core.events import EventBus, RequestEvent
 from kowloon.core.ids import Ids
 from kowloon.dingtalk.admin import DingTalkAdmin
 from kowloon.dingtalk.commentary import Commentary
@@ -81,7 +83,7 @@ from kowloon.services.vpc.actions import vpc
 from kowloon.services.vpc.reconcile import EipFollow
 from kowloon.store.backend import MemoryBackend, SqliteBackend
 from kowloon.store.codec import Codec
-from kowloon.store.identity import Account, PolicyAttachment, StoredKey, User
+from kowloon.store.identity import Account, StoredKey
 from kowloon.store.resources import AddressPool, Counter, Resource
 from kowloon.store.store import Store
 from kowloon.store.units import DIALABLE, AddressSpaceRecord, Unit
@@ -189,7 +191,7 @@ class Cloud:
         if self.files is not None and self.files.credentials.exists() and self.store.kinds().get(Account.kind):
             return msgspec.json.decode(self.files.credentials.read_bytes(), type=HomeCredentials)
         identity = HomeCredentials(
-            account_id="1" + self.ids.digits(15),
+            account_id=new_account_id(self.ids),
             access_key_id="LTAI5t" + self.ids.token(18),
             access_key_secret=self.ids.secret(30),
             admin_token=self.ids.secret(40),
@@ -201,30 +203,15 @@ class Cloud:
 
     def _create_account(self, identity: HomeCredentials) -> None:
         now, account = self.clock.now(), identity.account_id
-        user = User(
-            id=f"{account}:admin", account=account, created_at=now, name="admin", user_id="2" + self.ids.digits(17)
+        key = StoredKey(
+            id=identity.access_key_id,
+            account=account,
+            created_at=now,
+            secret=identity.access_key_secret,
+            user=f"{account}:{ADMINISTRATOR}",
         )
         transaction = self.store.begin()
-        for item in (
-            Account(id=account, account=account, created_at=now),
-            user,
-            PolicyAttachment(
-                id=f"{account}:user/admin:System/AdministratorAccess",
-                account=account,
-                created_at=now,
-                entity="user/admin",
-                policy_type="System",
-                policy_name="AdministratorAccess",
-            ),
-            StoredKey(
-                id=identity.access_key_id,
-                account=account,
-                created_at=now,
-                secret=identity.access_key_secret,
-                user=user.id,
-            ),
-        ):
-            transaction.put(item)
+        open_account(transaction, self.ids, now, id=account, key=key)
         self.store.commit_now(transaction)
 
     def _wire(self) -> None:
@@ -241,7 +228,7 @@ class Cloud:
         self.webhook = RobotWebhook(self.store, self.clock, self.ids)
         self.webhook.register(self.routes)
         DingTalkAdmin(self.store, self.webhook).register(self.routes)
-        self.bus.subscribe(self.audit.take)
+        self.bus.subscribe(self.audit.take, RequestEvent)
         self.runtime.add(self.audit)
         self.commentary = Commentary(self.bus, self.store, self.clock, self.webhook)
         AdminRoutes(
@@ -256,6 +243,7 @@ class Cloud:
             reset=self.reset,
         ).register(self.routes)
         DrillRoutes(self.drills).register(self.routes)
+        AccountRoutes(self.store, self.clock, self.ids).register(self.routes)
         self.authorizer = AttachedPolicies(self.store, self.ids)
         RamRoutes(self.store, self.clock, self.authorizer).register(self.routes)
         self.chain = Chain(
