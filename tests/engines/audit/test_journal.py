@@ -100,6 +100,17 @@ def test_what_cannot_be_kept_is_refused(tmp_path: Path) -> None:
         _open(tmp_path / "audit")
 
 
+def test_a_file_that_was_never_finished_is_nothing(tmp_path: Path) -> None:
+    journal = _open(tmp_path / "audit")
+    journal.append(b"before")
+    journal.close()
+    (tmp_path / "audit" / "0000000000001000.new").touch()
+    journal = _open(tmp_path / "audit")
+    assert _records(journal) == [b"before"]
+    assert len(list((tmp_path / "audit").iterdir())) == 1
+    journal.close()
+
+
 def test_it_is_its_owners_alone(tmp_path: Path) -> None:
     journal = _open(tmp_path / "audit")
     (path,) = (tmp_path / "audit").iterdir()

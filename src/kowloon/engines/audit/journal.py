@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -22,6 +23,9 @@ MOST_BYTES: Final = 256 * 1024 * 1024
 MOST_RECORD_BYTES: Final = 1024 * 1024
 
 _MAGIC: Final = b"kwj1"
+_SUFFIX: Final = ".journal"
+_UNFINISHED: Final = ".new"
+_NAME: Final = re.compile(r"[0-9a-f]{16}")
 _LENGTH: Final = struct.Struct("<I")
 _CHECK: Final = struct.Struct("<I")
 _HEAD_BYTES: Final = _LENGTH.size + _CHECK.size
@@ -30,24 +34,11 @@ _HEAD_BYTES: Final = _LENGTH.size + _CHECK.size
 class _Segment:
     """One file, or memory alone without a path. `start` is the position of its first byte."""
 
-    def __init__(self, path: Path | None, start: int, size_bytes: int) -> None:
+    def __init__(self, path: Path | None, start: int, memory: mmap.mmap) -> None:
         self.path = path
         self.start = start
-        if path is None:
-            self.memory = mmap.mmap(-1, size_bytes)
-        else:
-            fresh = not path.exists()
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            try:
-                if fresh:
-                    # A page that cannot be had is an error here; behind a mapping it would be the end of the process.
-                    os.posix_fallocate(descriptor, 0, size_bytes)
-                self.memory = mmap.mmap(descriptor, 0)
-            finally:
-                os.close(descriptor)
-        self.size_bytes = len(self.memory)
-        if self.memory[: len(_MAGIC)] != _MAGIC:
-            self.memory[: len(_MAGIC)] = _MAGIC
+        self.memory = memory
+        self.size_bytes = len(memory)
 
     def at(self, offset: int) -> bytes | None:
         """The record at an offset; None where there is none, or none that is whole."""
@@ -82,11 +73,14 @@ class Journal:
     ) -> None:
         self._folder = folder
         self._segment_bytes = segment_bytes
+        self._most_record_bytes = min(MOST_RECORD_BYTES, segment_bytes // 2)
         self._most = max(2, most_bytes // segment_bytes)
         self._segments: list[_Segment] = []
         if folder is not None:
             folder.mkdir(mode=0o700, exist_ok=True)
-            self._segments = [_open(path) for path in sorted(folder.glob("*.journal"))]
+            for path in folder.glob(f"*{_UNFINISHED}"):
+                path.unlink()
+            self._segments = [_open(path) for path in sorted(folder.glob(f"*{_SUFFIX}"))]
         if not self._segments:
             self._segments.append(self._new_segment(0))
         self._offset = self._last.end()
@@ -108,18 +102,17 @@ class Journal:
     def append(self, record: bytes) -> None:
         """Kept when it returns. ValueError for more than MOST_RECORD_BYTES."""
         size_bytes = len(record)
-        if not 0 < size_bytes <= min(MOST_RECORD_BYTES, self._segment_bytes // 2):
+        if not 0 < size_bytes <= self._most_record_bytes:
             raise ValueError(f"a record of {size_bytes} bytes cannot be kept")
         offset = self._offset
-        if offset + _HEAD_BYTES + size_bytes > self._last.size_bytes:
+        if offset + _HEAD_BYTES + size_bytes > self._segments[-1].size_bytes:
             self._begin_segment()
             offset = self._offset
-        memory = self._last.memory
-        body = offset + _HEAD_BYTES
-        memory[body : body + size_bytes] = record
-        _CHECK.pack_into(memory, offset + _LENGTH.size, zlib.crc32(record))
+        memory, end = self._segments[-1].memory, offset + _HEAD_BYTES + size_bytes
+        memory[offset + _LENGTH.size : end] = _CHECK.pack(zlib.crc32(record)) + record
+        # Last, and at once: now it is there.
         _LENGTH.pack_into(memory, offset, size_bytes)
-        self._offset = body + size_bytes
+        self._offset = end
 
     def read(self, position: int) -> Iterator[tuple[int, bytes]]:
         """Records from a position on, each with the position behind it. From the oldest where that is gone."""
@@ -148,18 +141,37 @@ class Journal:
             self._segments.pop(0).close(remove=True)
 
     def _new_segment(self, start: int) -> _Segment:
-        path = self._folder / f"{start:016x}.journal" if self._folder is not None else None
-        return _Segment(path, start, self._segment_bytes)
+        if self._folder is None:
+            memory, path = mmap.mmap(-1, self._segment_bytes), None
+            memory[: len(_MAGIC)] = _MAGIC
+        else:
+            path = self._folder / f"{start:016x}{_SUFFIX}"
+            _make(path, self._segment_bytes)
+            memory = _map(path)
+        return _Segment(path, start, memory)
+
+
+def _make(path: Path, size_bytes: int) -> None:
+    """A file of that size, there as a whole or not at all."""
+    fresh = path.with_suffix(_UNFINISHED)
+    descriptor = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        # A page that cannot be had is an error here; behind a mapping it would be the end of the process.
+        os.posix_fallocate(descriptor, 0, size_bytes)
+        os.pwrite(descriptor, _MAGIC, 0)
+    finally:
+        os.close(descriptor)
+    fresh.rename(path)
 
 
 def _open(path: Path) -> _Segment:
-    size_bytes = path.stat().st_size
     with path.open("rb") as file:
         magic = file.read(len(_MAGIC))
-    try:
-        start = int(path.stem, 16)
-    except ValueError:
-        start = -1
-    if start < 0 or size_bytes <= _HEAD_BYTES or magic not in (_MAGIC, bytes(len(_MAGIC))):
+    if magic != _MAGIC or _NAME.fullmatch(path.stem) is None:
         raise ConfigurationError(f"{path} is not a journal of kowloon; move it away")
-    return _Segment(path, start, size_bytes)
+    return _Segment(path, int(path.stem, 16), _map(path))
+
+
+def _map(path: Path) -> mmap.mmap:
+    with path.open("r+b") as file:
+        return mmap.mmap(file.fileno(), 0)
