@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -221,6 +224,41 @@ signal.pause()
     assert background.first == "begun"
     background.process.send_signal(signal.Signals[name])
     assert (background.rest(), background.process.wait(30.0)) == (f"{name}\n", 9)
+
+
+def test_a_terminals_interrupt_comes_once(served: Served) -> None:
+    """The terminal gives it to the command by itself: passed on as well, it would come twice."""
+    program = """
+import signal, sys, time
+seen = []
+signal.signal(signal.SIGINT, lambda *_: seen.append(1))
+print("begun", flush=True)
+signal.pause()
+# A second one would come at once.
+time.sleep(0.5)
+print(len(seen), sys.stdin.isatty(), flush=True)
+"""
+    master, slave = pty.openpty()
+    command = [PYTHON, "-m", "kowloon.cli.main", "run", "--", PYTHON, "-c", program]
+    process = subprocess.Popen(
+        command,
+        env=environment(served.home),
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+    )
+    os.close(slave)
+    with open(master, "rb", buffering=0) as terminal:
+        shown = b""
+        while b"begun" not in shown:
+            shown += terminal.read(1024)
+        os.write(master, b"\x03")
+        while b"True" not in shown:
+            shown += terminal.read(1024)
+        assert process.wait(30.0) == 0
+    assert shown.split() == [b"begun", b"^C1", b"True"]
 
 
 def test_a_command_that_a_signal_ends(served: Served) -> None:
