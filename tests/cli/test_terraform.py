@@ -23,9 +23,9 @@ import json, os, signal, sys
 path = "{OVERRIDE}" if not sys.argv[1].startswith("-chdir=") else sys.argv[1][7:] + "/{OVERRIDE}"
 seen = {{"arguments": sys.argv[1:], "override": json.load(open(path)), "mode": os.stat(path).st_mode & 0o777,
         "environment": dict(os.environ)}}
+signal.signal(signal.SIGINT, lambda *_: sys.exit(5))
 print(json.dumps(seen), flush=True)
 if "wait" in sys.argv:
-    signal.signal(signal.SIGINT, lambda *_: sys.exit(5))
     signal.pause()
 sys.exit(int(sys.argv[-1]) if sys.argv[-1].isdigit() else 0)
 """
