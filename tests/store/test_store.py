@@ -289,16 +289,19 @@ def test_clear_forgets_everything_and_keeps_listeners() -> None:
     assert store.count(Network) == 1
 
 
-def test_a_generation_of_kinds_grows_only_with_them() -> None:
+def test_a_watch_tells_of_changes_of_its_kinds_only() -> None:
     store = in_memory()
+    networks, both = store.watch(Network), store.watch(Network, Machine)
+    assert (networks.changed(), both.changed()) == (True, True)
+    assert (networks.changed(), both.changed()) == (False, False)
     transaction = store.begin()
     transaction.put(network())
     store.commit_now(transaction)
-    networks, both = store.generation_of(Network), store.generation_of(Network, Machine)
+    assert (networks.changed(), both.changed()) == (True, True)
     transaction = store.begin()
     transaction.put(machine("m-1"))
     store.commit_now(transaction)
-    assert store.generation_of(Network) == networks
-    assert store.generation_of(Network, Machine) > both
+    assert (networks.changed(), both.changed()) == (False, True)
     store.clear()
-    assert store.generation_of(Network) > networks
+    assert (networks.changed(), both.changed()) == (True, True)
+    assert (networks.changed(), both.changed()) == (False, False)

@@ -163,9 +163,13 @@ class Store:
         """Grows with every commit: what was derived from the store holds while it stays the same."""
         return self._last_version
 
-    def generation_of(self, *kinds: type[Resource]) -> int:
-        """The same for what was derived from some kinds only."""
-        return max([self._last_of_kind.get(kind.kind, 0) for kind in kinds])
+    def watch(self, *kinds: type[Resource]) -> Watch:
+        """For what is derived from some kinds only."""
+        return Watch(self, tuple([kind.kind for kind in kinds]))
+
+    def last_change(self, kinds: tuple[str, ...]) -> int:
+        """Of any of these kinds: the generation that it made."""
+        return max([self._last_of_kind.get(kind, 0) for kind in kinds])
 
     def clear(self) -> None:
         """Forget everything, on disk too. Listeners stay."""
@@ -207,6 +211,29 @@ class Store:
             self._referrers.get(reference.key, {}).pop(key, None)
             if reference.address:
                 self._addresses.get(reference.key, {}).pop(int(ipaddress.ip_address(reference.address)), None)
+
+
+class Watch:
+    """Tells whether kinds of resources have changed. Cheap to ask: most commits are about others, and most calls come
+    without a commit between them."""
+
+    def __init__(self, store: Store, kinds: tuple[str, ...]) -> None:
+        self._store = store
+        self._kinds = kinds
+        self._asked_at = -1
+        self._changed_at = -1
+
+    def changed(self) -> bool:
+        """Since this was last asked; True the first time."""
+        generation = self._store.generation
+        if generation == self._asked_at:
+            return False
+        self._asked_at = generation
+        changed_at = self._store.last_change(self._kinds)
+        if changed_at == self._changed_at:
+            return False
+        self._changed_at = changed_at
+        return True
 
 
 class Transaction:

@@ -13,13 +13,11 @@ class StoredCredentials:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._found: dict[str, AccessKey] = {}
-        self._generation = -1
+        self._watch = store.watch(StoredKey, Role, User)
 
     def find(self, access_key_id: str) -> AccessKey | None:
-        generation = self._store.generation_of(StoredKey, Role, User)
-        if generation != self._generation:
+        if self._watch.changed():
             self._found.clear()
-            self._generation = generation
         found = self._found.get(access_key_id)
         if found is None:
             found = self._look_up(access_key_id)

@@ -16,8 +16,6 @@ from kowloon.store.store import Store
 from kowloon.wire.policy import document, evaluate
 from kowloon.wire.policy.evaluate import IDENTITY, SESSION, Policies, PolicySet, Source, Verdict
 
-# What the sets of policies are made of: while none of these changes, neither do they.
-_KINDS: Final = (Policy, PolicyAttachment, Membership)
 _SESSIONS_KEPT: Final = 1024
 
 
@@ -53,7 +51,7 @@ class AttachedPolicies:
         self._store = store
         self._ids = ids
         self._control_of = control_of
-        self._seen = self._generation = -1
+        self._watch = store.watch(Policy, PolicyAttachment, Membership)
         self._attached: dict[tuple[str, str], list[PolicyAttachment]] = {}
         self._groups: dict[tuple[str, str], list[str]] = {}
         self._sets: dict[tuple[str, str], PolicySet] = {}
@@ -99,13 +97,8 @@ class AttachedPolicies:
 
     def policies_of(self, principal: Principal) -> Policies:
         """All that counts for a user or a session."""
-        if self._store.generation != self._seen:
-            # Most commits change no policy.
-            self._seen = self._store.generation
-            generation = self._store.generation_of(*_KINDS)
-            if generation != self._generation:
-                self._read()
-                self._generation = generation
+        if self._watch.changed():
+            self._read()
         account = principal.account
         entity = f"role/{principal.name.lower()}" if principal.type == "AssumedRoleUser" else f"user/{principal.name}"
         identity = self._sets.get((account, entity))

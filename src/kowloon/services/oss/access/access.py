@@ -43,6 +43,8 @@ _OF_VERSIONS = frozenset(
     GetObject DeleteObject GetObjectAcl PutObjectAcl GetObjectTagging PutObjectTagging DeleteObjectTagging RestoreObject
     """.split()
 )
+# What makes a call ask for more than its operation does.
+_TELLING_HEADERS = frozenset({"x-oss-tagging", "x-oss-object-acl", "x-oss-acl"})
 _ACL_ACTIONS = {"GetObjectAcl": "read acl", "PutObjectAcl": "write acl"}
 
 
@@ -60,11 +62,14 @@ def authorise(call: Call) -> None:
         check_payer(call, bucket)
     if operation.asks_itself:
         return
-    check(call, operation.action, bucket, call.key, operation.acl)
-    if call.key:
+    key, headers = call.address.key, call.headers
+    check(call, operation.action, bucket, key, operation.acl)
+    # Most calls have nothing of this.
+    if key and (call.version_id or not _TELLING_HEADERS.isdisjoint(headers)):
         for action, acl in _also(call):
-            check(call, action, bucket, call.key, acl)
-    _refuse_publication(call, bucket)
+            check(call, action, bucket, key, acl)
+    if not _TELLING_HEADERS.isdisjoint(headers):
+        _refuse_publication(call, bucket)
 
 
 def check(call: Call, action: str, bucket: Bucket | None, key: str, acl: str, version_id: str | None = None) -> None:
