@@ -285,9 +285,11 @@ def test_the_command_ends_when_its_way_out_does(served: Served) -> None:
 
 
 def test_nothing_is_left_in_the_temporary_folder(served: Served, tmp_path: Path) -> None:
+    """Not even by one that is killed: when the command begins, nothing is there any more."""
     variables = environment(served.home, TMPDIR=str(tmp_path))
-    command = [PYTHON, "-m", "kowloon.cli.main", "run", "--", "true"]
-    assert subprocess.run(command, env=variables, timeout=60, check=False).returncode == 0
+    command = [PYTHON, "-m", "kowloon.cli.main", "run", "--", "sh", "-c", 'ls "$TMPDIR"; cat /etc/resolv.conf; exit 4']
+    ran = subprocess.run(command, env=variables, stdout=subprocess.PIPE, text=True, timeout=60, check=False)
+    assert (ran.returncode, ran.stdout.splitlines()[0]) == (4, "nameserver 127.0.0.1")
     assert list(tmp_path.iterdir()) == []
 
 

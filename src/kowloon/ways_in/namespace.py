@@ -84,24 +84,25 @@ class _Run:
         # What the command leaves behind becomes a child of this process, and can be ended.
         ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0)
         loop.add_signal_handler(signal.SIGCHLD, self._reap)
-        with tempfile.TemporaryDirectory(prefix="kowloon-run-") as folder:
-            here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-            with here:
-                self._start(there, _files(Path(folder)))
-                try:
-                    sockets = await asyncio.wait_for(loop.run_in_executor(None, self._receive, here), _READY_S)
-                    servers = [await self._serve(label, listener) for label, listener in sockets]
-                    for number in (*_PASSED_ON, *_FROM_TERMINALS):
-                        loop.add_signal_handler(number, self._pass_on, number)
-                    here.send(b"!")
-                    code = await self._ended
-                finally:
-                    await self._end_all()
-            for server in servers:
-                server.close()
-            for task in tuple(self._carried):
-                task.cancel()
-            await asyncio.gather(*self._carried, return_exceptions=True)
+        here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with here:
+            try:
+                # What is seen inside stays when its name is gone.
+                with tempfile.TemporaryDirectory(prefix="kowloon-run-") as folder:
+                    self._start(there, _files(Path(folder)))
+                    sockets = await loop.run_in_executor(None, self._receive, here)
+                servers = [await self._serve(label, listener) for label, listener in sockets]
+                for number in (*_PASSED_ON, *_FROM_TERMINALS):
+                    loop.add_signal_handler(number, self._pass_on, number)
+                here.send(b"!")
+                code = await self._ended
+            finally:
+                await self._end_all()
+        for server in servers:
+            server.close()
+        for task in tuple(self._carried):
+            task.cancel()
+        await asyncio.gather(*self._carried, return_exceptions=True)
         return code
 
     def _start(self, there: socket.socket, files: list[tuple[str, str]]) -> None:
@@ -117,7 +118,10 @@ class _Run:
 
     def _receive(self, here: socket.socket) -> list[tuple[str, socket.socket]]:
         here.settimeout(_READY_S)
-        message, descriptors, _, _ = socket.recv_fds(here, _MESSAGE_BYTES, _MOST_SOCKETS)
+        try:
+            message, descriptors, _, _ = socket.recv_fds(here, _MESSAGE_BYTES, _MOST_SOCKETS)
+        except TimeoutError:
+            message, descriptors = b'{"error": "it is not ready after 30 s"}', []
         told: dict[str, Any] = json.loads(message or b'{"error": "it ended at once"}')
         if "error" in told:
             raise NamespaceRefused(
