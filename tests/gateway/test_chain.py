@@ -55,6 +55,14 @@ async def test_a_real_action_that_is_not_built_says_so_with_501() -> None:
         assert last_event(caller).code == "NotBuiltInKowloon"
 
 
+async def test_terraform_is_not_told_to_try_an_unbuilt_action_again() -> None:
+    async with paper_cloud() as caller:
+        request = caller.request("DescribeNatGatewayAssociateNetworkInterfaces", Version="2016-04-28")
+        request = get(request.target, ("user-agent", "HashiCorp-Terraform/1.9 Provider/1.289"))
+        response = await caller.cloud.front.handle(request)
+        assert told(response)[:2] == (400, "NotBuiltInKowloon")
+
+
 async def test_other_styles_and_methods_are_refused_in_words() -> None:
     async with paper_cloud() as caller:
         handle = functools.partial(answer, caller.cloud)

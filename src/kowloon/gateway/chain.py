@@ -284,6 +284,9 @@ class Chain:
             if exchange.format is Format.XML and isinstance(answer, msgspec.Raw):
                 answer = msgspec.json.decode(answer)
             return encode_success(exchange.declared.name, answer, exchange.request_id, exchange.format)
+        if error.status == 501 and "terraform" in (exchange.request.header("user-agent") or "").lower():
+            # Its provider tries again, for minutes, whatever fails with `code: 5..`; this will not get better.
+            error.status = 400
         product = exchange.action.product.code if exchange.action else ""
         return encode_error(
             error,

@@ -16,6 +16,7 @@ from kowloon.services.ecs.resources import Image
 from kowloon.store.identity import Account, StoredKey
 from kowloon.store.resources import Resource
 from kowloon.wire.http import HttpRequest, HttpResponse
+from kowloon.wire.oss.subresources import SIGNED
 from tests.core.parts import REGION, Caller
 
 STRANGER = "1888000011112222"
@@ -131,23 +132,39 @@ class Signed:
         self.caller = caller
 
     async def send(
-        self, method: str, path: str, query: str = "", body: bytes = b"", headers: dict[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        query: str = "",
+        body: bytes = b"",
+        headers: dict[str, str] | None = None,
+        date: str = "",
+        *,
+        anonymous: bool = False,
     ) -> HttpResponse:
+        """`date`: of the signature, now unless given."""
         given = {"content-type": "application/xml", **(headers or {})}
-        date = formatdate(self.caller.wall.now, usegmt=True)
+        date = date or formatdate(self.caller.wall.now, usegmt=True)
         own = "".join(f"{name}:{given[name]}\n" for name in sorted(given) if name.startswith("x-oss-"))
-        text = f"{method}\n\n{given['content-type']}\n{date}\n{own}{path}{'?' + query if query else ''}"
+        text = f"{method}\n\n{given['content-type']}\n{date}\n{own}{path}{_signed(query)}"
         mac = hmac.digest(self.caller.secret.encode(), text.encode(), "sha1")
+        signed = [("authorization", f"OSS {self.caller.key_id}:{base64.b64encode(mac).decode()}")]
         sent = [
             ("host", "127.0.0.1:8520"),
             ("date", date),
-            ("authorization", f"OSS {self.caller.key_id}:{base64.b64encode(mac).decode()}"),
             ("content-length", str(len(body))),
+            *([] if anonymous else signed),
             *given.items(),
         ]
         target = path + (f"?{query}" if query else "")
         answer = self.caller.cloud.front.handle(HttpRequest(method=method, target=target, headers=sent, body=body))
         return answer if isinstance(answer, HttpResponse) else await answer
+
+
+def _signed(query: str) -> str:
+    """What clients sign of a query."""
+    names = [piece for piece in query.split("&") if piece.partition("=")[0] in SIGNED]
+    return "?" + "&".join(names) if names else ""
 
 
 def told_of(answer: bytes, owned: dict[tuple[str, str], Resource], named: Iterable[str]) -> list[str]:

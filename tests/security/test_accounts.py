@@ -12,7 +12,7 @@ import pytest
 from kowloon.services.oss.actions import oss
 from kowloon.services.rds.resources import DBInstance
 from tests.core.parts import Caller, paper_cloud
-from tests.isolation.parts import (
+from tests.security.accounts import (
     STRANGER,
     Signed,
     Vocabulary,
