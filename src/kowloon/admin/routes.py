@@ -15,6 +15,7 @@ from kowloon.admin.live import LiveEvents
 from kowloon.core.clock import Clock
 from kowloon.core.errors import ApiError
 from kowloon.core.events import EventBus, RequestEvent, to_plain
+from kowloon.core.masking import masked
 from kowloon.engines.base import UnitEngine
 from kowloon.engines.blob.base import ObjectStorage
 from kowloon.faults.kinds import KINDS
@@ -28,7 +29,6 @@ from kowloon.topology.health import HealthBoard
 from kowloon.topology.status_page import status_page
 from kowloon.wire.http import HttpRequest, HttpResponse
 
-_SECRET_FIELDS = frozenset({"secret", "password", "superuser_password", "token", "user_data"})
 _MOST_ROWS = 1000
 
 
@@ -223,10 +223,8 @@ def _body(request: HttpRequest, kind: type[Any]) -> Any:
 
 
 def _masked(item: Resource) -> dict[str, Any]:
-    plain: dict[str, Any] = msgspec.to_builtins(item)
-    return {
-        name: "***" if name in _SECRET_FIELDS and value else value for name, value in plain.items() if name != "payload"
-    }
+    plain: dict[str, Any] = masked(msgspec.to_builtins(item))
+    return {name: value for name, value in plain.items() if name != "payload"}
 
 
 def _fault(fault: Fault) -> dict[str, Any]:

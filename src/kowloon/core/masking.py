@@ -15,7 +15,9 @@ _TELLING = (
     "authenticationcode",
     "signature",
     "userdata",
-    "stringseed",
+    "seed",
+    "salt",
+    "hashes",
     "qrcode",
 )
 # They sound like secrets and are none; a client looks for them in records.
@@ -30,12 +32,15 @@ def is_secret(name: str) -> bool:
 
 
 def masked(value: Any) -> Any:
-    """JSON-like data with the values of secrets replaced, however deep they are."""
+    """JSON-like data with the values of secrets replaced, however deep they are. Switches and numbers are none."""
     if isinstance(value, dict):
-        return {
-            name: MASK if isinstance(inner, str) and inner and is_secret(name) else masked(inner)
-            for name, inner in value.items()
-        }
+        return {name: MASK if _is_telling(name, inner) else masked(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):
         return [masked(inner) for inner in value]
     return value
+
+
+def _is_telling(name: str, value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return bool(value) and all(isinstance(inner, str) for inner in value) and is_secret(name)
+    return isinstance(value, str) and value != "" and is_secret(name)
