@@ -69,7 +69,7 @@ class Metadata:
 
     def register(self, routes: Routes) -> None:
         routes.add("POST", "/_kowloon/ecs/identities", self.make_identity, "admin")
-        routes.add("GET", _CREDENTIALS, self.credentials, "open")
+        routes.add("GET", _CREDENTIALS, self.credentials, "own")
 
     # Our own routes -----------------------------------------------------------------------------------------------
 
@@ -183,8 +183,8 @@ class Metadata:
     def _kept(self, role: Role, session_name: str, policy: str) -> StoredKey | None:
         until = self._clock.wall() + _RENEWED_S
         for key in self._store.list(StoredKey, account=role.account):
-            same = (key.role, key.session_name, key.policy) == (role.id, session_name, policy)
-            if same and (key.expires_at or 0.0) > until and key.created_at >= role.created_at:
+            same = (key.role_id, key.session_name, key.policy) == (role.role_id, session_name, policy)
+            if same and (key.expires_at or 0.0) > until:
                 return key
         return None
 
