@@ -59,8 +59,10 @@ from kowloon.services.ecs.resources import Image
 from kowloon.services.oss.actions import oss
 from kowloon.services.oss.call import Parts as ObjectParts
 from kowloon.services.oss.chain import ObjectChain
+from kowloon.services.oss.leftovers import Leftovers
 from kowloon.services.oss.runs.access_logs import AccessLogs
 from kowloon.services.oss.runs.inventory_run import InventoryRuns
+from kowloon.services.oss.runs.leftover_runs import LeftoverRuns
 from kowloon.services.oss.runs.lifecycle_run import LifecycleRuns
 from kowloon.services.oss.runs.replication_run import ReplicationRuns
 from kowloon.services.oss.space import Versions
@@ -273,6 +275,7 @@ class Cloud:
             credentials=StoredCredentials(self.store),
             authorizer=self.authorizer,
             versions=Versions(self.clock, self.ids),
+            leftovers=Leftovers(lambda bucket: self.runtime.poke(LeftoverRuns.name, bucket)),
             default_region=self.settings.region,
             own_host=hosts.serves,
             callbacks=self.callbacks,
@@ -284,6 +287,7 @@ class Cloud:
         self.runtime.add(self.access_logs)
         self.runtime.add(FetchRuns(object_parts, self._new_dialler()))
         self.runtime.add(InventoryRuns(object_parts))
+        self.runtime.add(LeftoverRuns(object_parts))
         self.runtime.add(LifecycleRuns(object_parts))
         self.runtime.add(ReplicationRuns(object_parts))
         metadata = Metadata(

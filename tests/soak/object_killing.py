@@ -27,6 +27,7 @@ BUCKETS = (PLAIN, VERSIONED, SPREAD)
 _WORKERS = 3
 _KEYS_EACH = 6
 _PART_BYTES = 100 * 1024
+_MANY_PARTS = 17
 _LOST_ZONE = "cn-hongkong-d"
 
 Digest = str | None
@@ -89,7 +90,9 @@ class Worker(threading.Thread):
         chosen = self._random
         bucket = chosen.choice(BUCKETS)
         key = f"w{self._number}/k{chosen.randrange(_KEYS_EACH)}"
-        write = chosen.choice((self._put, self._put, self._put_large, self._parts, self._remove, self._copy))
+        write = chosen.choice(
+            (self._put, self._put, self._put_large, self._parts, self._many_parts, self._remove, self._copy)
+        )
         return write(bucket, key)
 
     def _change(self, bucket: str, key: str, digest: Digest, ask: tuple[str, str, str, bytes], **headers: str) -> bool:
@@ -134,8 +137,14 @@ class Worker(threading.Thread):
         return self._change(bucket, key, digest, ask, x_oss_copy_source=f"/{bucket}/{source}")
 
     def _parts(self, bucket: str, key: str) -> bool:
+        return self._upload(bucket, key, [self._random.randbytes(_PART_BYTES), self._bytes(1, _PART_BYTES)])
+
+    def _many_parts(self, bucket: str, key: str) -> bool:
+        """So many that the object is assembled."""
+        return self._upload(bucket, key, [self._random.randbytes(_PART_BYTES)] * _MANY_PARTS + [self._bytes(1, 100)])
+
+    def _upload(self, bucket: str, key: str, parts: list[bytes]) -> bool:
         path = f"/{bucket}/{key}"
-        parts = [self._random.randbytes(_PART_BYTES), self._bytes(1, _PART_BYTES)]
         _, _, text = self._client.ask("POST", path, signed="uploads")
         found = re.search(rb"<UploadId>(.+?)</UploadId>", text)
         if found is None:

@@ -7,7 +7,7 @@ import functools
 import logging
 import math
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable
 from typing import TYPE_CHECKING, Final, cast
 
 from kowloon.gateway.channel import Channel
@@ -15,7 +15,7 @@ from kowloon.gateway.explanations import why_host_refused
 from kowloon.gateway.receiving import Gatherer, Incoming
 from kowloon.gateway.sending import SMALL_BYTES, ShortFile, close_files, pieces_of, send_files, send_stream
 from kowloon.wire.framing import ArrivingBody, Framed, Phase, Refusal, RequestParser, body_too_large
-from kowloon.wire.http import BodyReceiver, FileSlice, HttpResponse, routing_host
+from kowloon.wire.http import BodyReceiver, FileSlice, FileSource, HttpResponse, routing_host
 from kowloon.wire.responses import CONTINUE, TUNNEL_OPEN, head_of, may_have_body, small_error
 from kowloon.wire.tls import HANDSHAKE_REFUSED, RECORD_TYPE_HANDSHAKE
 
@@ -375,9 +375,9 @@ class Connection(asyncio.Protocol):
             http_1_0=item.http_1_0,
         )
 
-    def _respond_with_files(self, item: Framed, response: HttpResponse, files: Sequence[FileSlice]) -> None:
+    def _respond_with_files(self, item: Framed, response: HttpResponse, files: list[FileSlice] | FileSource) -> None:
         wanted = not self._channel.finished and may_have_body(response, item.request.method)
-        if wanted and sum(file.size_bytes for file in files) > SMALL_BYTES:
+        if wanted and response.files_bytes > SMALL_BYTES:
             start = self._head(item, response) + response.body
             self._send_slowly(item, response, send_files(self._channel, start, files, self._note_sent))
             return

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Final
 
 from kowloon.gateway.channel import Channel
-from kowloon.wire.http import FileSlice, HttpResponse
+from kowloon.wire.http import FileSlice, FileSource, HttpResponse
 from kowloon.wire.responses import LAST_CHUNK, chunk_of
 
 # Up to this size reading a file and writing it with the head takes less time than sendfile and its preparations.
@@ -27,12 +27,15 @@ class ShortFile(Exception):
 
 def close_files(response: HttpResponse) -> None:
     """Close what the response still holds, once; several slices may be of one descriptor."""
-    files, response.files = response.files, None
-    for descriptor in {file.descriptor for file in files or ()}:
+    files, response.files = response.files or [], None
+    if not isinstance(files, list):
+        files.close()
+        return
+    for descriptor in {file.descriptor for file in files}:
         os.close(descriptor)
 
 
-def pieces_of(files: Sequence[FileSlice]) -> Iterator[bytes]:
+def pieces_of(files: list[FileSlice] | FileSource) -> Iterator[bytes]:
     """The bytes of all, in pieces that are few and not too large; raises ShortFile."""
     for file in files:
         offset, end = file.offset, file.offset + file.size_bytes
@@ -45,7 +48,7 @@ def pieces_of(files: Sequence[FileSlice]) -> Iterator[bytes]:
 
 
 async def send_files(
-    channel: Channel, start: bytes, files: Sequence[FileSlice], on_progress: Callable[[int], None]
+    channel: Channel, start: bytes, files: list[FileSlice] | FileSource, on_progress: Callable[[int], None]
 ) -> None:
     """Send `start`, then the files. `on_progress` hears of every number of bytes that went out.
 

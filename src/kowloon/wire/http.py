@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
 from typing import Protocol
 
 
@@ -67,6 +67,16 @@ class FileSlice:
         self.size_bytes = size_bytes
 
 
+class FileSource(Protocol):
+    """Files that are too many to be open at once: gone through once, each slice is good until the next one."""
+
+    size_bytes: int
+
+    def __iter__(self) -> Iterator[FileSlice]: ...
+
+    def close(self) -> None: ...
+
+
 class HttpResponse:
     """One answer. A `stream` (server-sent events) is sent chunked after `body`, until it ends or the client goes.
     `files` are sent after `body` and counted in the length; the transport closes them in any case."""
@@ -81,7 +91,7 @@ class HttpResponse:
         headers: list[tuple[str, str]] | None = None,
         content_type: str | None = None,
         stream: AsyncIterator[bytes] | None = None,
-        files: list[FileSlice] | None = None,
+        files: list[FileSlice] | FileSource | None = None,
         close: bool = False,
     ) -> None:
         self.status = status
@@ -96,7 +106,12 @@ class HttpResponse:
     @property
     def size_bytes(self) -> int:
         """Of body and files."""
-        return len(self.body) + sum(file.size_bytes for file in self.files or ())
+        return len(self.body) + self.files_bytes
+
+    @property
+    def files_bytes(self) -> int:
+        files = self.files or []
+        return sum([file.size_bytes for file in files]) if isinstance(files, list) else files.size_bytes
 
 
 class BodyReceiver(Protocol):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from fastcrc import crc64
 
-from kowloon.engines.blob.base import Blob, Delete, Layout, Put, ZoneUnavailable
+from kowloon.engines.blob.base import Blob, Delete, Layout, Put, ZoneMode, ZoneUnavailable
 from kowloon.engines.blob.storage import ZonedStorage
 from kowloon.engines.blob.volume import CopiedVolume
 from tests.engines.blob.parts import LRS, ZRS, bytes_of, contents, large, put, sent, settled, storage
@@ -221,3 +221,29 @@ async def test_wiping_leaves_nothing_and_goes_on(opened: tuple[ZonedStorage, Lay
     assert contents(made.volume(VOLUME, layout)) == {}
     await put(made.volume(VOLUME, layout), b"k", b"new")
     assert contents(made.volume(VOLUME, layout)) == {b"k": (b"", [b"new"])}
+
+
+async def test_a_watch_knows_what_changed(opened: tuple[ZonedStorage, Layout]) -> None:
+    made, layout = opened
+    volume = made.volume(VOLUME, layout)
+    await put(volume, b"b1", b"data")
+    with volume.watch(b"b", b"c") as watch:
+        assert watch.changed() == set()
+        first = volume.commit([Put(b"b2", b""), Delete(b"b1"), Put(b"c", b"")])
+        assert watch.changed() == {b"b1", b"b2"}
+        assert watch.changed() == set()
+        await first
+        made.volume(VOLUME + 1, layout).commit([Put(b"b3", b"")])
+        assert watch.changed() == set()
+        # What a zone takes back, and what another one shows instead, may be anything.
+        await volume.settled()
+        part = made.part(layout.zones[0])
+        part.failures += 1
+        assert watch.changed() is None
+        assert watch.changed() == set()
+        if len(layout.zones) > 1:
+            made.set_mode(layout.zones[0], ZoneMode.STOPPED)
+            assert watch.changed() is None
+            assert watch.changed() == set()
+    volume.commit([Put(b"b4", b"")])
+    assert watch.changed() == set()

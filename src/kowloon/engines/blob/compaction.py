@@ -26,7 +26,7 @@ from kowloon.engines.blob.frames import (
 from kowloon.engines.blob.index import Index, deletion_bytes, origin_of
 from kowloon.engines.blob.segments import Segments
 
-_FRAMES_AT_ONCE = 200
+_RECORDS_AT_ONCE = 200
 _BYTES_AT_ONCE = 512 * 1024
 
 
@@ -106,14 +106,17 @@ class Compaction:
     def _some(self, offset: int) -> tuple[list[Piece], int]:
         """The next pieces, and where the one after them begins."""
         pieces: list[Piece] = []
-        start = offset
+        start, count = offset, 0
         with self._log.segments.contents(self._number) as data:
-            while len(pieces) < _FRAMES_AT_ONCE and offset - start < _BYTES_AT_ONCE:
+            while count < _RECORDS_AT_ONCE and offset - start < _BYTES_AT_ONCE:
                 frame = self._reader.at(data, offset)
                 if frame is None:
                     break
+                count += 1
                 if frame.kind is not Kind.GROUP:
-                    pieces.append(Piece(frame, frame.changes(), bytes(data[frame.blobs_at : frame.end])))
+                    records = frame.changes()
+                    count += len(records.puts) + len(records.deletes)
+                    pieces.append(Piece(frame, records, bytes(data[frame.blobs_at : frame.end])))
                 offset = frame.end
         return pieces, offset
 

@@ -20,6 +20,7 @@ from kowloon.services.oss.buckets import (
 from kowloon.services.oss.images import processing, styles
 from kowloon.services.oss.objects import (
     append,
+    completing,
     copying,
     delete_many,
     listing,
@@ -52,6 +53,7 @@ __all__ = [
     "buckets",
     "callback_policy",
     "cname",
+    "completing",
     "copying",
     "cors",
     "delete_many",

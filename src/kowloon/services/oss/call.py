@@ -14,6 +14,7 @@ from kowloon.core.ids import Ids
 from kowloon.engines.blob.base import ObjectStorage
 from kowloon.engines.jobs import Jobs
 from kowloon.services.oss.errors import MALFORMED_XML, NO_SUCH_BUCKET
+from kowloon.services.oss.leftovers import Leftovers
 from kowloon.services.oss.product import UNIDENTIFIED
 from kowloon.services.oss.resources import Bucket
 from kowloon.services.oss.space import Space, Versions
@@ -41,12 +42,16 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     credentials: CredentialSource
     authorizer: Authorizer
     versions: Versions
+    leftovers: Leftovers
     default_region: str
     # Whether a host name is the cloud's own, and so nobody's custom domain.
     own_host: Callable[[str], bool]
     callbacks: CallbackSender
     image_jobs: Jobs
     select_jobs: Jobs
+
+    def space(self, bucket: Bucket) -> Space:
+        return Space(bucket, self.storage, self.versions, self.leftovers)
 
 
 class Call:
@@ -153,7 +158,7 @@ class Call:
             self.enter(bucket)
 
     def space_of(self, bucket: Bucket) -> Space:
-        return Space(bucket, self.parts.storage, self.parts.versions)
+        return self.parts.space(bucket)
 
     def document(self, root: str) -> Node:
         """The body as XML; 400 MalformedXML when it is not, or its root is another."""

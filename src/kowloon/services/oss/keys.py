@@ -1,9 +1,9 @@
 """Where things are in a bucket's volume. One letter says what an entry is; keys of objects keep their byte order.
 
 `o` + key: the current version. `v` + key + end + order, newest first: older versions. `u` + key + end + upload id:
-unfinished uploads. `p` + upload id + number: their parts. `r` + rule id + end + order: keys that are still to be
-replicated. The end mark sorts before anything that could continue a key, so that an object's versions come before
-those of any longer key.
+unfinished uploads. `p` + upload id + number: their parts, and those of assembled objects. `g` + upload id: uploads
+whose parts nobody has any more. `r` + rule id + end + order: keys that are still to be replicated. The end mark sorts
+before anything that could continue a key, so that an object's versions come before those of any longer key.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ CURRENT: Final = b"o"
 OLDER: Final = b"v"
 UPLOAD: Final = b"u"
 PART: Final = b"p"
+GONE: Final = b"g"
 NOTE: Final = b"r"
 
 _END: Final = b"\x00\x01"
@@ -69,6 +70,22 @@ def part(upload_id: str, number: int) -> bytes:
 def parts_of(upload_id: str, after: int = 0) -> tuple[bytes, bytes]:
     """The range of an upload's parts with numbers above `after`."""
     return part(upload_id, after + 1), after_prefix(PART + upload_id.encode())
+
+
+def number_of_part(entry_key: bytes) -> int:
+    return int.from_bytes(entry_key[-2:], "big")
+
+
+def upload_of_part(entry_key: bytes) -> str:
+    return entry_key[1:-2].decode()
+
+
+def gone(upload_id: str) -> bytes:
+    return GONE + upload_id.encode()
+
+
+def upload_of_gone(entry_key: bytes) -> str:
+    return entry_key[1:].decode()
 
 
 def span(prefix: bytes) -> tuple[bytes, bytes]:

@@ -78,7 +78,8 @@ class Meta(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     """What is kept of one version of an object beside its bytes. Times are cloud seconds.
 
     `etag` is upper-case hex without quotes. `order` grows with each write of the cloud and orders versions.
-    `headers`: standard response headers that the writer set. `marker`: a delete marker.
+    `headers`: standard response headers that the writer set. `marker`: a delete marker. `upload_id`: of an assembled
+    object, the upload whose parts are its bytes.
     """
 
     etag: str
@@ -109,6 +110,7 @@ class Meta(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     legal_hold: bool = False
     replica: bool = False
     restore_priority: str = ""
+    upload_id: str = ""
 
 
 class Upload(msgspec.Struct, frozen=True, array_like=True, kw_only=True):

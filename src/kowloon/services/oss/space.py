@@ -16,6 +16,7 @@ from kowloon.core.clock import Clock
 from kowloon.core.ids import Ids
 from kowloon.engines.blob.base import Blob, Change, Delete, Entry, ObjectStorage, Put, Volume
 from kowloon.services.oss import keys
+from kowloon.services.oss.leftovers import Hold, Leftovers, all_gone
 from kowloon.services.oss.resources import NULL_VERSION, VERSIONING_ENABLED, Bucket, Meta
 
 _ENCODER = msgspec.msgpack.Encoder()
@@ -27,7 +28,7 @@ decode_meta = _DECODER.decode
 
 
 class Stored(NamedTuple):
-    """One version as it is kept. `entry.blobs` are its bytes in order."""
+    """One version as it is kept. `entry.blobs` are its bytes in order, unless it is assembled (`assembled.py`)."""
 
     meta: Meta
     entry: Entry
@@ -75,9 +76,10 @@ def order_of(version_id: str) -> int | None:
 
 
 class Space:
-    def __init__(self, bucket: Bucket, storage: ObjectStorage, versions: Versions) -> None:
+    def __init__(self, bucket: Bucket, storage: ObjectStorage, versions: Versions, leftovers: Leftovers) -> None:
         self.bucket = bucket
         self.volume: Volume = storage.volume(bucket.volume, bucket.layout)
+        self.leftovers = leftovers
         self._versions = versions
 
     # --- reading ---
@@ -108,6 +110,10 @@ class Space:
         if not self.bucket.versioning:
             return self.current(key)
         return None if self.bucket.versioning == VERSIONING_ENABLED else self.version(key, NULL_VERSION)
+
+    def hold(self, stored: Stored) -> Hold:
+        """Until it is released the parts of an assembled version stay, whatever becomes of it."""
+        return self.leftovers.hold(self.bucket.id, stored.meta.upload_id)
 
     # --- changing ---
 
@@ -163,10 +169,35 @@ class Space:
                 changes = [Put(stored.entry.key, heir.entry.value, heir.entry.blobs), Delete(heir.entry.key)]
         return Removal(changes, stored.version_id, was_marker=stored.meta.marker)
 
-    def commit(self, changes: Sequence[Change]) -> asyncio.Future[None]:
-        """As the volume does; where changes are replicated, with a note of it in the same commit. The way for all
-        that changes objects."""
-        return self.volume.commit([*changes, *self._notes(changes)] if self.bucket.noted_for else changes)
+    def commit(self, changes: Sequence[Change], *, replicated: bool = True) -> asyncio.Future[None]:
+        """As the volume does, with notes of what follows in the same commit: parts that no object has any more are to
+        be removed, and changes are to be replicated where they are. The way for all that changes objects."""
+        notes: list[Change] = []
+        if self.leftovers.may_have_assembled(self.volume):
+            notes += self._ended(changes)
+        if replicated and self.bucket.noted_for:
+            notes += self._notes(changes)
+        if notes:
+            changes = [*changes, *notes]
+        done = self.volume.commit(changes)
+        if any(change.key[:1] == keys.GONE for change in changes):
+            self.leftovers.poke(self.bucket.id)
+        return done
+
+    def _ended(self, changes: Sequence[Change]) -> Iterator[Change]:
+        """Of uploads whose parts an object had before these changes, and none has after them."""
+        before: dict[str, None] = {}
+        after = {""}
+        # As the volume does: of several changes of one entry the last counts.
+        for change in {change.key: change for change in changes}.values():
+            if not keys.is_version(change.key):
+                continue
+            old = self.volume.get(change.key)
+            if old is not None:
+                before[decode_meta(old.value).upload_id] = None
+            if isinstance(change, Put):
+                after.add(decode_meta(change.value).upload_id)
+        return (all_gone(upload_id) for upload_id in before if upload_id not in after)
 
     def _notes(self, changes: Sequence[Change]) -> Iterator[Change]:
         touched = {keys.key_of_version(change.key): None for change in changes if keys.is_version(change.key)}

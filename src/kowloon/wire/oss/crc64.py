@@ -19,7 +19,10 @@ _Multiples = tuple[tuple[int, ...], ...]
 
 def crc64_combine(crc1: int, crc2: int, length2_bytes: int) -> int:
     """The CRC of two byte strings in a row, the second of which has `length2_bytes`."""
-    return _multiply(_zeros(length2_bytes), crc1) ^ crc2
+    for exponent in range(length2_bytes.bit_length()):
+        if length2_bytes >> exponent & 1:
+            crc1 = _multiply(_doubled(exponent), crc1)
+    return crc1 ^ crc2
 
 
 def _multiply(multiples: _Multiples, value: int) -> int:
@@ -43,17 +46,6 @@ def _multiples(factor: int) -> _Multiples:
             table += [power ^ multiple for multiple in table]
         tables.append(tuple(table))
     return tuple(tables)
-
-
-# Parts of one upload are of one size but for the last.
-@functools.lru_cache(maxsize=64)
-def _zeros(length_bytes: int) -> _Multiples:
-    """Multiples of x^(8 * length_bytes)."""
-    factor = _ONE
-    for exponent in range(length_bytes.bit_length()):
-        if length_bytes >> exponent & 1:
-            factor = _multiply(_doubled(exponent), factor)
-    return _multiples(factor)
 
 
 @functools.lru_cache(maxsize=64)

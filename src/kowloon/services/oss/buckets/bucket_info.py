@@ -5,19 +5,18 @@ from __future__ import annotations
 import asyncio
 import itertools
 
-import msgspec
-
 from kowloon.services.oss import answers, keys
 from kowloon.services.oss.call import Call
+from kowloon.services.oss.objects.multipart import decode_part, decode_upload
 from kowloon.services.oss.product import oss
-from kowloon.services.oss.resources import BucketSetting, Part
+from kowloon.services.oss.resources import BucketSetting
 from kowloon.services.oss.space import decode_meta
 from kowloon.wire.http import HttpResponse
 from kowloon.wire.oss.dates import iso_milliseconds
 from kowloon.wire.oss.xml import Content, document, elements
 
 # So many entries are counted before others get their turn.
-_SLICE = 2000
+_SLICE = 500
 # The colder classes are billed for this much per object at least.
 _LEAST_BILLED_BYTES = 64 * 1024
 _CLASSES = {
@@ -27,7 +26,6 @@ _CLASSES = {
     "ColdArchive": "ColdArchive",
     "DeepColdArchive": "DeepColdArchive",
 }
-_decode_part = msgspec.msgpack.Decoder(Part).decode
 
 
 @oss.operation("GetBucketInfo", "bucket", "GET", "bucketInfo")
@@ -67,7 +65,9 @@ class _Count:
         self.objects = dict.fromkeys(_CLASSES, 0)
         self.real_bytes = dict.fromkeys(_CLASSES, 0)
         self.billed_bytes = dict.fromkeys(_CLASSES, 0)
-        self.uploads = self.parts = self.part_bytes = self.markers = 0
+        self.markers = 0
+        self._uploads: set[str] = set()
+        self._parts_bytes: dict[str, list[int]] = {}
 
     def add(self, key: bytes, value: bytes) -> None:
         kind = key[:1]
@@ -82,10 +82,18 @@ class _Count:
             self.real_bytes[storage_class] += size_bytes
             self.billed_bytes[storage_class] += max(size_bytes, least_bytes)
         elif kind == keys.UPLOAD:
-            self.uploads += 1
+            self._uploads.add(decode_upload(value).upload_id)
         elif kind == keys.PART:
-            self.parts += 1
-            self.part_bytes += _decode_part(value).size_bytes
+            self._parts_bytes.setdefault(keys.upload_of_part(key), []).append(decode_part(value).size_bytes)
+
+    @property
+    def uploads(self) -> int:
+        return len(self._uploads)
+
+    @property
+    def parts_bytes(self) -> list[int]:
+        """Sizes of the parts of uploads; there are those of objects, too."""
+        return [size for upload_id in self._uploads for size in self._parts_bytes.get(upload_id, ())]
 
 
 @oss.operation("GetBucketStat", "bucket", "GET", "stat")
@@ -108,7 +116,7 @@ async def get_bucket_stat(call: Call) -> HttpResponse:
 
 def _figures(call: Call, count: _Count) -> dict[str, Content]:
     figures: dict[str, Content] = {
-        "Storage": sum(count.real_bytes.values()) + count.part_bytes,
+        "Storage": sum(count.real_bytes.values()) + sum(count.parts_bytes),
         "ObjectCount": sum(count.objects.values()),
         "MultipartUploadCount": count.uploads,
         "LiveChannelCount": 0,
@@ -119,4 +127,4 @@ def _figures(call: Call, count: _Count) -> dict[str, Content]:
         if storage_class != "Standard":
             figures[f"{name}RealStorage"] = count.real_bytes[storage_class]
         figures[f"{name}ObjectCount"] = count.objects[storage_class]
-    return figures | {"MultipartPartCount": count.parts, "DeleteMarkerCount": count.markers}
+    return figures | {"MultipartPartCount": len(count.parts_bytes), "DeleteMarkerCount": count.markers}

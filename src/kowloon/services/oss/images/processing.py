@@ -9,9 +9,10 @@ from typing import Final, NamedTuple
 import msgspec
 
 from kowloon.core.errors import ApiError
-from kowloon.engines.blob.base import Entry, Volume
+from kowloon.engines.blob.base import Volume
 from kowloon.engines.jobs import JobError, JobRefused, JobsBusy
 from kowloon.services.oss.access import access
+from kowloon.services.oss.assembled import pieces
 from kowloon.services.oss.call import Call
 from kowloon.services.oss.content import Content, content_of, content_of_blob
 from kowloon.services.oss.errors import BUSY, INVALID_ARGUMENT, INVALID_OBJECT_NAME, NO_SUCH_BUCKET, NOT_BUILT
@@ -166,8 +167,8 @@ async def _made(call: Call, stored: Stored, steps: list[Step]) -> Made:
         "sizes": [source.meta.size_bytes for source in sources],
         "marks": [mark_steps for _, mark_steps in marks],
     }
-    pieces = [piece for source in sources for piece in source_of(volume, source.entry)]
-    body = await run_image_job(call, msgspec.json.encode(task), pieces)
+    given = [piece for source in sources for piece in source_of(volume, source)]
+    body = await run_image_job(call, msgspec.json.encode(task), given)
     head, _, content = body.partition(b"\n")
     return Made(msgspec.json.decode(head)["content_type"], content)
 
@@ -213,10 +214,10 @@ async def image_info(call: Call, stored: Stored) -> dict[str, str | int]:
     return {"height": int(values["ImageHeight"]), "width": int(values["ImageWidth"]), "format": values["Format"]}
 
 
-def source_of(volume: Volume, entry: Entry) -> Iterator[bytes | list[FileSlice]]:
+def source_of(volume: Volume, stored: Stored) -> Iterator[bytes | list[FileSlice]]:
     """The bytes of an object for a job: small ones as they are, large ones as files."""
-    for blob in entry.blobs:
-        if blob.size_bytes <= _HELD_BYTES:
-            yield volume.read(blob)
+    for piece in pieces(volume, stored, 0, stored.meta.size_bytes):
+        if piece[0].size_bytes <= _HELD_BYTES:
+            yield volume.read(*piece)
         else:
-            yield volume.slices(blob)
+            yield volume.slices(*piece)

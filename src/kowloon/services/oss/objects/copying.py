@@ -6,9 +6,12 @@ import base64
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
+import msgspec
+
 from kowloon.engines.blob.base import Blob, DamagedBlob, Volume
 from kowloon.services.oss import answers
 from kowloon.services.oss.access import access
+from kowloon.services.oss.assembled import Copy, pieces
 from kowloon.services.oss.buckets.encryption import encryption_fields
 from kowloon.services.oss.call import Call
 from kowloon.services.oss.content import Content, content_of, content_of_blob
@@ -23,7 +26,7 @@ from kowloon.services.oss.errors import (
 )
 from kowloon.services.oss.objects.multipart import check_part, keep_part
 from kowloon.services.oss.objects.object_worm import default_retention
-from kowloon.services.oss.objects.reading import APPENDABLE, check_conditions, check_readable, pieces_of
+from kowloon.services.oss.objects.reading import APPENDABLE, check_conditions, check_readable
 from kowloon.services.oss.objects.writing import check_write, meta_fields, storage_class
 from kowloon.services.oss.product import oss
 from kowloon.services.oss.receiver import MOST_OBJECT_BYTES
@@ -87,33 +90,24 @@ async def copy_object(call: Call) -> HttpResponse:
     ended = call.space.overwritten(call.key)
     if ended is not None and source.space.bucket.id == call.bucket.id and ended.entry.key == source.stored.entry.key:
         # The new version takes over the bytes of the one that it ends.
-        return await _write(call, source, source.stored.entry.blobs)
+        return await _write(call, source, source.stored.entry.blobs, source.meta.upload_id)
     if source.meta.size_bytes > MOST_OBJECT_BYTES:
         raise ENTITY_TOO_LARGE.error(extra={"MaxSizeAllowed": str(MOST_OBJECT_BYTES)})
-    source, blobs = await _duplicated(call, source)
-    try:
+    with Copy(call.space, call.parts.ids) as copy:
+        source = await _duplicated(call, source, copy)
         call.look_again()
         check_write(call)
-        return await _write(call, source, blobs)
-    except BaseException:
-        for blob in blobs:
-            call.space.volume.forget(blob)
-        raise
+        return await _write(call, source, copy.blobs, copy.upload_id, copy)
 
 
-async def _duplicated(call: Call, source: Source) -> tuple[Source, list[Blob]]:
-    """Copies of the bytes. The source is read as it was at one moment; where it is deleted meanwhile, anew."""
-    volume = call.space.volume
+async def _duplicated(call: Call, source: Source, copy: Copy) -> Source:
+    """What was copied. The source is read as it was at one moment; where it is deleted meanwhile, anew."""
     for attempt in range(_ATTEMPTS):
-        blobs: list[Blob] = []
         try:
-            for blob in source.stored.entry.blobs:
-                blobs.append(await volume.duplicate(source.volume, blob))
-            return source, blobs
-        except BaseException as problem:
-            for blob in blobs:
-                volume.forget(blob)
-            if not isinstance(problem, DamagedBlob) or attempt == _ATTEMPTS - 1:
+            await copy.make(source.space, source.stored)
+            return source
+        except DamagedBlob:
+            if attempt == _ATTEMPTS - 1:
                 raise
             again = source_of(call)
             if again.stored.entry == source.stored.entry:
@@ -122,10 +116,18 @@ async def _duplicated(call: Call, source: Source) -> tuple[Source, list[Blob]]:
     raise AssertionError("the last attempt returns or raises")
 
 
-async def _write(call: Call, source: Source, blobs: Sequence[Blob]) -> HttpResponse:
+async def _write(
+    call: Call, source: Source, blobs: Sequence[Blob | bytes], upload_id: str, copy: Copy | None = None
+) -> HttpResponse:
     """Called without a wait since the last look at the bucket."""
-    changes, meta = call.space.write(call.key, _copied(call, source), blobs)
-    await call.space.commit(changes)
+    meta = msgspec.structs.replace(_copied(call, source), upload_id=upload_id)
+    changes, meta = call.space.write(call.key, meta, blobs)
+    if copy is None:
+        await call.space.commit(changes)
+    else:
+        done = call.space.commit([*changes, *copy.changes])
+        copy.committed = True
+        await done
     content = elements({"ETag": f'"{meta.etag}"', "LastModified": iso_milliseconds(meta.modified)})
     response = answers.document(document("CopyObjectResult", content))
     response.headers += [
@@ -236,11 +238,13 @@ async def _content(call: Call, source: Source, first: int, size_bytes: int) -> C
         copy = await volume.duplicate(source.volume, blobs[0])
         return Content(size_bytes, base64.b64decode(meta.md5), meta.crc64, (copy,))
     if size_bytes <= call.parts.storage.small_bytes:
-        return content_of(b"".join([source.volume.read(*piece) for piece in pieces_of(blobs, first, size_bytes)]))
+        found = pieces(source.volume, source.stored, first, size_bytes)
+        return content_of(b"".join([source.volume.read(*piece) for piece in found]))
     writer = volume.writer()
     try:
-        for blob, start, length in pieces_of(blobs, first, size_bytes):
-            await source.volume.pour(blob, writer, start, length)
+        with source.space.hold(source.stored):
+            for blob, start, length in pieces(source.volume, source.stored, first, size_bytes):
+                await source.volume.pour(blob, writer, start, length)
         return content_of_blob(await writer.finish())
     except BaseException:
         writer.abort()

@@ -99,7 +99,7 @@ def list_parts(call: Call) -> Answer:
     marker = number_of(call, "part-number-marker", 0, least=0, most=2**31)
     parts: list[Part] = []
     truncated = False
-    for part, _ in parts_of(call, upload, min(marker, MOST_PARTS)):
+    for part in parts_of(call.space.volume, upload.upload_id, min(marker, MOST_PARTS)):
         if len(parts) == most:
             truncated = True
             break

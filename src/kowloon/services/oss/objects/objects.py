@@ -53,7 +53,7 @@ def get_object(call: Call) -> Answer:
         check_readable(call, stored.meta, call.key)
     meta = seen(link, stored)
     check_conditions(call.headers, meta)
-    answer = answered(call, send(call, meta, stored.entry), link, stored)
+    answer = answered(call, send(call, meta, stored), link, stored)
     note_access(call, stored)
     return answer
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from itertools import islice
 
 import msgspec
 
-from kowloon.engines.blob.base import Blob, Entry, Volume
 from kowloon.services.oss import answers
 from kowloon.services.oss.access import access
+from kowloon.services.oss.assembled import PartFiles, pieces
 from kowloon.services.oss.call import Call
 from kowloon.services.oss.errors import (
     ANONYMOUS_OVERRIDE,
@@ -34,6 +35,8 @@ SYMLINK = "Symlink"
 APPENDABLE = "Appendable"
 # Answers of at most this many bytes are made in memory.
 HELD_BYTES = 64 * 1024
+# Of an assembled object at most so many files are opened before an answer begins.
+_MOST_FILES = 64
 # A stored page that is served from a host which other pages share must not act as one of them.
 _ISOLATED = [("Content-Security-Policy", "sandbox"), ("X-Content-Type-Options", "nosniff")]
 _OVERRIDES = {
@@ -132,8 +135,8 @@ def isolated(call: Call) -> list[tuple[str, str]]:
     return _ISOLATED if call.address.style == "path" else []
 
 
-def send(call: Call, meta: Meta, entry: Entry) -> HttpResponse:
-    """The answer to a GET: whole or a range of the entry's bytes, described by `meta`."""
+def send(call: Call, meta: Meta, stored: Stored) -> HttpResponse:
+    """The answer to a GET: whole or a range of the bytes that are stored, described by `meta`."""
     headers = described(call, meta)
     if call.query:
         changed = overrides(call)
@@ -149,43 +152,33 @@ def send(call: Call, meta: Meta, entry: Entry) -> HttpResponse:
             start, size_bytes, status = found[0], found[1] - found[0] + 1, 206
             headers = [pair for pair in headers if pair[0] != "Content-MD5"]
             headers.append(("Content-Range", f"bytes {start}-{found[1]}/{meta.size_bytes}"))
-    return filled(HttpResponse(status, headers=headers), call.space.volume, entry, start, size_bytes)
+    return filled(call, HttpResponse(status, headers=headers), stored, start, size_bytes)
 
 
-def filled(response: HttpResponse, volume: Volume, entry: Entry, start: int, size_bytes: int) -> HttpResponse:
-    """The response with those bytes of the entry: in memory when they are few, else straight from the files."""
-    blobs = entry.blobs
+def filled(call: Call, response: HttpResponse, stored: Stored, start: int, size_bytes: int) -> HttpResponse:
+    """The response with those bytes of a version: in memory when they are few, else straight from the files."""
+    volume, entry, upload_id = call.space.volume, stored.entry, stored.meta.upload_id
     if size_bytes <= HELD_BYTES:
-        if len(blobs) == 1:
-            response.body = volume.read(blobs[0], start, size_bytes)
+        if len(entry.blobs) == 1 and not upload_id:
+            response.body = volume.read(entry.blobs[0], start, size_bytes)
         else:
-            response.body = b"".join([volume.read(*piece) for piece in pieces_of(blobs, start, size_bytes)])
+            response.body = b"".join([volume.read(*piece) for piece in pieces(volume, stored, start, size_bytes)])
         return response
+    found = pieces(volume, stored, start, size_bytes)
     files: list[FileSlice] = []
     try:
-        for piece in pieces_of(blobs, start, size_bytes):
+        for piece in islice(found, _MOST_FILES) if upload_id else found:
             files += volume.slices(*piece)
+        more = next(found, None) is not None
     except BaseException:
         volume.release(files)
         raise
-    response.files = files
+    if more:
+        volume.release(files)
+        response.files = PartFiles(call.space, stored, start, size_bytes)
+    else:
+        response.files = files
     return response
-
-
-def pieces_of(blobs: Sequence[Blob], start: int, size_bytes: int) -> list[tuple[Blob, int, int]]:
-    """The blobs that make up a range of an object, each with the offset and length in it."""
-    pieces = []
-    for blob in blobs:
-        if size_bytes <= 0:
-            break
-        if start < blob.size_bytes:
-            length = min(size_bytes, blob.size_bytes - start)
-            pieces.append((blob, start, length))
-            size_bytes -= length
-            start = 0
-        else:
-            start -= blob.size_bytes
-    return pieces
 
 
 def answered(call: Call, response: HttpResponse, *shown: Stored) -> Answer:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import heapq
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from itertools import islice
-from typing import ClassVar, Final, NamedTuple
+from typing import ClassVar, Final, NamedTuple, TypeVar
 
 from kowloon.services.oss import answers, keys
 from kowloon.services.oss.buckets.settings import bucket_as_it_is, new_setting, setting_of
@@ -22,8 +23,8 @@ from kowloon.services.oss.queries.meta_query_language import (
     Aggregation,
     Field,
     File,
+    Query,
     QueryError,
-    Test,
     Value,
     moment_text,
     parse_query,
@@ -35,9 +36,15 @@ from kowloon.services.oss.runs.effect_errors import META_QUERY_EXISTS, NO_SUCH_M
 from kowloon.services.oss.space import decode_meta
 from kowloon.store.store import Transaction
 from kowloon.wire.http import HttpResponse
-from kowloon.wire.oss.xml import Content, Node, document, elements
+from kowloon.wire.oss.xml import HEAD, Content, Node, document, elements
 
-_SLICE: Final = 250
+# Conditions that are tested, and steps to test one file, before others get a turn.
+_WORK_AT_ONCE: Final = 800
+_WORK_PER_FILE: Final = 4
+# Files that are shown, groups that are sorted or shown before others get a turn.
+_SHOWN_AT_ONCE: Final = 20
+_SORTED_AT_ONCE: Final = 2000
+_GROUPS_AT_ONCE: Final = 200
 _USUAL_RESULTS: Final = 100
 _MOST_RESULTS: Final = 200
 _MOST_AGGREGATIONS: Final = 5
@@ -103,18 +110,25 @@ async def close_meta_query(call: Call) -> HttpResponse:
 
 # Asking ---------------------------------------------------------------------------------------------------------------
 
+T = TypeVar("T")
+
 Place = tuple[Value, str]
 
 
 class _Asked(NamedTuple):
     """`after`: the place of the last file of the page before, where there was one."""
 
-    test: Test
+    query: Query
     sort: Field
     descending: bool
     most: int
     after: Place | None
     aggregations: list[Aggregation]
+
+    @property
+    def files_at_once(self) -> int:
+        """So many are looked at before others get a turn."""
+        return _WORK_AT_ONCE // (_WORK_PER_FILE + self.query.conditions + len(self.aggregations))
 
     def place(self, file: File) -> Place:
         return self.sort.position(file), file.key
@@ -143,13 +157,44 @@ async def do_meta_query(call: Call) -> HttpResponse:
     except QueryError as problem:
         raise invalid("MetaQuery", "", str(problem)) from None
     page, truncated = files[: asked.most], len(files) > asked.most
-    content: dict[str, Content] = {
-        "NextToken": _token(asked.place(page[-1])) if truncated else "",
-        "Files": {"File": [_shown(call.bucket.id, file) for file in page]},
-    }
+    token = _token(asked.place(page[-1])) if truncated else ""
+    pieces = [HEAD, "<MetaQuery>", elements({"NextToken": token}), "<Files>"]
+    async for file in _in_turns(page, _SHOWN_AT_ONCE):
+        pieces.append(elements({"File": _shown(call.bucket.id, file)}))
+    pieces.append("</Files>")
     if asked.aggregations:
-        content["Aggregations"] = {"Aggregation": [each.content() for each in asked.aggregations]}
-    return answers.document(document("MetaQuery", elements(content)))
+        pieces.append("<Aggregations>")
+        for aggregation in asked.aggregations:
+            pieces += [piece async for piece in _aggregated(aggregation)]
+        pieces.append("</Aggregations>")
+    pieces.append("</MetaQuery>")
+    return answers.document("".join(pieces).encode())
+
+
+async def _in_turns(items: Iterable[T], at_once: int) -> AsyncIterator[T]:
+    for number, item in enumerate(items, 1):
+        yield item
+        if number % at_once == 0:
+            await asyncio.sleep(0)
+
+
+async def _aggregated(aggregation: Aggregation) -> AsyncIterator[str]:
+    """Groups that were found more often come first."""
+    yield f"<Aggregation>{elements(aggregation.content())}"
+    groups = aggregation.groups
+    if groups is not None:
+        found = list(groups.items())
+        slices = range(0, len(found), _SORTED_AT_ONCE)
+        in_order = [sorted(found[first : first + _SORTED_AT_ONCE], key=_rarity) async for first in _in_turns(slices, 1)]
+        yield "<Groups>"
+        async for text, count in _in_turns(heapq.merge(*in_order, key=_rarity), _GROUPS_AT_ONCE):
+            yield elements({"Group": {"Value": text, "Count": count}})
+        yield "</Groups>"
+    yield "</Aggregation>"
+
+
+def _rarity(group: tuple[str, int]) -> int:
+    return -group[1]
 
 
 def _asked(node: Node) -> _Asked:
@@ -165,7 +210,7 @@ def _asked(node: Node) -> _Asked:
     if len(nodes) > _MOST_AGGREGATIONS:
         raise QueryError(f"A query has at most {_MOST_AGGREGATIONS} aggregations.")
     return _Asked(
-        test=parse_query(node.text("Query")),
+        query=parse_query(node.text("Query")),
         sort=sort,
         descending=order == "desc",
         most=int(most) or _USUAL_RESULTS,
@@ -178,8 +223,8 @@ async def _found(call: Call, asked: _Asked) -> list[File]:
     """One page of files in order, and one more where there are more. Every file is seen where aggregations ask."""
     files: list[File] = []
     start = asked.after[1] if asked.by_name and asked.after is not None and not asked.aggregations else ""
-    async for file in _files(call, start):
-        if not asked.test(file):
+    async for file in _files(call, start, asked.files_at_once):
+        if not asked.query.test(file):
             continue
         for aggregation in asked.aggregations:
             aggregation.add(file)
@@ -199,16 +244,16 @@ def _in_order(asked: _Asked, files: list[File]) -> list[File]:
     return sorted(files, key=asked.place, reverse=asked.descending)[: asked.most + 1]
 
 
-async def _files(call: Call, start_key: str) -> AsyncIterator[File]:
+async def _files(call: Call, start_key: str, at_once: int) -> AsyncIterator[File]:
     """The objects as they are by then, from that name on, others' turns between slices."""
     start, end = keys.current(start_key), keys.span(keys.CURRENT)[1]
     while True:
-        entries = list(islice(call.space.volume.values(start, end), _SLICE))
+        entries = list(islice(call.space.volume.values(start, end), at_once))
         for key, value in entries:
             meta = decode_meta(value)
             if not meta.marker:
                 yield File(keys.key_of_current(key), meta)
-        if len(entries) < _SLICE:
+        if len(entries) < at_once:
             return
         start = entries[-1][0] + b"\x00"
         await asyncio.sleep(0)

@@ -22,7 +22,7 @@ _MOST_BYTES: Final = 16 * 1024
 _MOST_DEPTH: Final = 5
 _MOST_CONDITIONS: Final = 100
 # Different values of one field that are told apart: they are held while the bucket is read.
-_MOST_VALUES: Final = 100_000
+_MOST_VALUES: Final = 20_000
 _TIME_ZONE: Final = timezone(timedelta(hours=8))
 
 Value = str | int | float
@@ -113,6 +113,15 @@ def moment_text(moment: float) -> str:
 # Conditions -----------------------------------------------------------------------------------------------------------
 
 Test = Callable[[File], bool]
+
+
+class Query(NamedTuple):
+    """`conditions`: how many there are."""
+
+    test: Test
+    conditions: int
+
+
 _COMPARISONS: Final[dict[str, Callable[[Any, Any], bool]]] = {
     "eq": operator.eq,
     "gt": operator.gt,
@@ -127,7 +136,7 @@ _TOGETHER: Final[dict[str, Callable[[list[Test], File], bool]]] = {
 }
 
 
-def parse_query(text: str) -> Test:
+def parse_query(text: str) -> Query:
     """Raises QueryError."""
     if len(text) > _MOST_BYTES:
         raise QueryError(f"The query is longer than {_MOST_BYTES} bytes.")
@@ -135,18 +144,20 @@ def parse_query(text: str) -> Test:
         query = json.loads(text)
     except (ValueError, RecursionError):
         raise QueryError("The query is not JSON.") from None
-    return _Reader().test(query, 1)
+    reader = _Reader()
+    test = reader.test(query, 1)
+    return Query(test, reader.count)
 
 
 class _Reader:
     """Counts the conditions of one query."""
 
     def __init__(self) -> None:
-        self._count = 0
+        self.count = 0
 
     def test(self, query: Any, depth: int) -> Test:
-        self._count += 1
-        if depth > _MOST_DEPTH or self._count > _MOST_CONDITIONS:
+        self.count += 1
+        if depth > _MOST_DEPTH or self.count > _MOST_CONDITIONS:
             raise QueryError(f"A query has at most {_MOST_CONDITIONS} conditions, {_MOST_DEPTH} deep.")
         if not isinstance(query, dict):
             raise QueryError("A condition must be an object.")
@@ -240,12 +251,15 @@ class Aggregation:
         if len(self._values) > _MOST_VALUES:
             raise QueryError(f"{self._field.name!r} has more than {_MOST_VALUES} different values.")
 
+    @property
+    def groups(self) -> Counter[str] | None:
+        """How often each value was found, if that is asked for; there may be very many."""
+        return self._values if self._operation == "group" else None
+
     def content(self) -> dict[str, Content]:
+        """All but the groups."""
         content: dict[str, Content] = {"Field": self._field.name, "Operation": self._operation}
-        if self._operation == "group":
-            groups = self._values.most_common()
-            return {**content, "Groups": {"Group": [{"Value": text, "Count": count} for text, count in groups]}}
-        return {**content, "Value": self._result()}
+        return content if self.groups is not None else {**content, "Value": self._result()}
 
     def _result(self) -> str:
         match self._operation:

@@ -26,7 +26,6 @@ from kowloon.services.oss.product import Body, oss
 from kowloon.services.oss.resources import Bucket, BucketSetting
 from kowloon.services.oss.runs.delivery import deliver
 from kowloon.services.oss.runs.effect_errors import INVALID_LOG_TARGET, NO_SUCH_LOG_FIELDS
-from kowloon.services.oss.space import Space
 from kowloon.store.resources import Key, Resource
 from kowloon.store.store import Transaction
 from kowloon.wire.http import HttpResponse
@@ -225,7 +224,7 @@ class AccessLogs:
         bucket = self._parts.store.get(Bucket, hour.target)
         if bucket is None:
             return hour.key(1)
-        volume = Space(bucket, self._parts.storage, self._parts.versions).volume
+        volume = self._parts.space(bucket).volume
         stem = hour.key(0)[:-4]
         last = next(volume.scan(*keys.span(keys.current(stem)), reverse=True), None)
         number = keys.key_of_current(last.key)[len(stem) :] if last is not None else "0"

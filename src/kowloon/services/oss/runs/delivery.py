@@ -8,7 +8,6 @@ from kowloon.services.oss.buckets.encryption import default_encryption, encrypte
 from kowloon.services.oss.call import Parts
 from kowloon.services.oss.content import content_of, content_of_blob
 from kowloon.services.oss.resources import Bucket, Meta
-from kowloon.services.oss.space import Space
 
 _PIECE_BYTES: Final = 1024 * 1024
 
@@ -21,7 +20,7 @@ async def deliver(
     bucket = parts.store.get(Bucket, bucket_name)
     if bucket is None:
         return False
-    space = Space(bucket, parts.storage, parts.versions)
+    space = parts.space(bucket)
     if len(body) <= parts.storage.small_bytes:
         content = content_of(body)
     else:
@@ -38,7 +37,7 @@ async def deliver(
             if now is None or now.volume != bucket.volume:
                 writer.abort()
                 return False
-            space = Space(now, parts.storage, parts.versions)
+            space = parts.space(now)
         except BaseException:
             writer.abort()
             raise

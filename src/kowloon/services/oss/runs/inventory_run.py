@@ -101,7 +101,7 @@ class InventoryRuns:
         """The list in one file, packed in a thread."""
         table = io.StringIO()
         writer = csv.writer(table, quoting=csv.QUOTE_ALL, lineterminator="\n")
-        space = Space(bucket, self._parts.storage, self._parts.versions)
+        space = self._parts.space(bucket)
         start, end = keys.span(keys.current(item.prefix))
         while True:
             entries = list(islice(space.volume.scan(start, end), _SLICE))

@@ -22,7 +22,7 @@ from kowloon.services.oss import keys
 from kowloon.services.oss.buckets.access_monitor import AccessMonitor
 from kowloon.services.oss.call import Parts
 from kowloon.services.oss.objects.guards import is_immutable
-from kowloon.services.oss.objects.multipart import decode_upload
+from kowloon.services.oss.objects.multipart import decode_upload, ending
 from kowloon.services.oss.resources import Bucket, Meta
 from kowloon.services.oss.runs.lifecycle import (
     Lifecycle,
@@ -108,7 +108,7 @@ class Day:
         bucket = self._parts.store.get(Bucket, self._bucket.id)
         if bucket is None or bucket.volume != self._bucket.volume:
             return None
-        return Space(bucket, self._parts.storage, self._parts.versions)
+        return self._parts.space(bucket)
 
     async def run(self) -> None:
         await self._over(keys.CURRENT, self._current)
@@ -221,6 +221,5 @@ class Day:
                 continue
             due = rule.abort.due(upload.started)
             if due is not None and not self._later(due):
-                parts = space.volume.scan(*keys.parts_of(upload.upload_id))
-                return [Delete(entry.key), *(Delete(part.key) for part in parts)]
+                return ending(upload)
         return []

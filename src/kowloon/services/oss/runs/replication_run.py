@@ -7,7 +7,7 @@ the target stays. They are marked as such and go no further, or two rules could 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Final
 
@@ -16,6 +16,7 @@ import msgspec
 from kowloon.core.clock import RealSeconds
 from kowloon.engines.blob.base import Blob, Change, Delete, Put, ZoneUnavailable
 from kowloon.services.oss import keys
+from kowloon.services.oss.assembled import Copy
 from kowloon.services.oss.call import Parts
 from kowloon.services.oss.objects.guards import is_immutable
 from kowloon.services.oss.product import oss
@@ -98,7 +99,7 @@ class ReplicationRuns:
 
     async def _close(self, source: Bucket, rule: Rule) -> None:
         """Its notes are forgotten, then the rule itself."""
-        volume = Space(source, self._parts.storage, self._parts.versions).volume
+        volume = self._parts.space(source).volume
         while notes := list(islice(volume.scan(*keys.notes_of(rule.id)), _SLICE)):
             await volume.commit([Delete(note.key) for note in notes])
 
@@ -122,8 +123,8 @@ class Copying:
         self.source = source
         self.rule = rule
         self._parts = parts
-        self._from = Space(source, parts.storage, parts.versions)
-        self._to = Space(target, parts.storage, parts.versions)
+        self._from = parts.space(source)
+        self._to = parts.space(target)
 
     async def work_off(self) -> bool:
         """The oldest notes; True when none is left."""
@@ -163,7 +164,7 @@ class Copying:
         elif self.rule.deletes:
             there = self._to.current(key)
             if there is not None and not there.meta.marker and there.meta.order < order and not self._keeps(there.meta):
-                await self._to.volume.commit(self._to.remove(key).changes)
+                await self._to.commit(self._to.remove(key).changes, replicated=False)
 
     async def _bring_versions(self, key: str, order: int) -> None:
         """Every version under its own id, the oldest first."""
@@ -178,7 +179,7 @@ class Copying:
             if there.meta.replica and there.meta.order not in wanted and there.meta.order < order:
                 now = self._to.version(key, there.version_id)
                 if now is not None and not self._keeps(now.meta):
-                    await self._to.volume.commit(self._to.remove_version(key, now).changes)
+                    await self._to.commit(self._to.remove_version(key, now).changes, replicated=False)
 
     def _keeps(self, meta: Meta) -> bool:
         return is_immutable(self._parts.store, self._to.bucket, meta, self._parts.clock.now())
@@ -192,26 +193,20 @@ class Copying:
             return
         if there is not None and _same_bytes(there.meta, meta):
             kept = msgspec.structs.replace(_told(there.meta, meta), version_id=there.meta.version_id)
-            await self._to.volume.commit(self._to.replace(there, kept))
+            await self._to.commit(self._to.replace(there, kept), replicated=False)
             return
         if there is not None and self._keeps(there.meta):
             return
-        blobs: list[Blob] = []
-        committed = False
-        try:
-            for blob in stored.entry.blobs:
-                blobs.append(await self._to.volume.duplicate(self._from.volume, blob))
+        with Copy(self._to, self._parts.ids) as copy:
+            await copy.make(self._from, stored)
             # Whatever came to the target meanwhile.
             there = self._there(key, meta, versioned=versioned)
             if there is None or there.meta.order <= meta.order:
-                changes = self._placed(key, meta, blobs) if versioned else self._to.write(key, meta, blobs)[0]
-                done = self._to.volume.commit(changes)
-                committed = True
+                meta = msgspec.structs.replace(meta, upload_id=copy.upload_id)
+                made = self._placed(key, meta, copy.blobs) if versioned else self._to.write(key, meta, copy.blobs)[0]
+                done = self._to.commit([*made, *copy.changes], replicated=False)
+                copy.committed = True
                 await done
-        finally:
-            if not committed:
-                for blob in blobs:
-                    self._to.volume.forget(blob)
 
     def _there(self, key: str, meta: Meta, *, versioned: bool) -> Stored | None:
         """What a replica would replace."""
@@ -232,7 +227,7 @@ class Copying:
             legal_hold=False,
         )
 
-    def _placed(self, key: str, meta: Meta, blobs: list[Blob]) -> list[Change]:
+    def _placed(self, key: str, meta: Meta, blobs: Sequence[Blob | bytes]) -> list[Change]:
         """A version with an id of its own, where its order puts it."""
         there, newest = self._there(key, meta, versioned=True), self._to.current(key)
         becomes_current = newest is None or newest.meta.order <= meta.order
@@ -267,6 +262,7 @@ def _told(there: Meta, meta: Meta) -> Meta:
         retain_until=there.retain_until,
         legal_hold=there.legal_hold,
         version_id=there.version_id,
+        upload_id=there.upload_id,
     )
 
 

@@ -103,7 +103,7 @@ async def _stored(call: Call) -> Stored:
 
 
 async def _started(call: Call, function: str, task: Task, stored: Stored) -> Job:
-    source = source_of(call.space.volume, stored.entry)
+    source = source_of(call.space.volume, stored)
     try:
         return await call.parts.select_jobs.start(f"{_WORK}:{function}", msgspec.json.encode(task), source, TIMEOUT_S)
     except JobsBusy:

@@ -118,7 +118,7 @@ def _page(call: Call, key: str, status: int) -> HttpResponse:
     response = HttpResponse(status, headers=headers)
     if call.request.method == "HEAD":
         return response
-    return filled(response, call.space.volume, stored.entry, 0, size_bytes)
+    return filled(call, response, stored, 0, size_bytes)
 
 
 # Rules ----------------------------------------------------------------------------------------------------------------

@@ -105,7 +105,7 @@ class FetchRuns:
         bucket = self._bucket(task)
         if bucket is None:
             raise _Failed("The bucket is gone.")
-        return Space(bucket, self._parts.storage, self._parts.versions)
+        return self._parts.space(bucket)
 
     async def _fetched(self, task: FetchTask) -> Meta:
         incoming = _Incoming(self._space(task), self._parts.storage.small_bytes)
