@@ -81,6 +81,7 @@ from kowloon.services.slb.actions import slb
 from kowloon.services.slb.failover import BalancerHa
 from kowloon.services.slb.health import HealthListener
 from kowloon.services.sts.actions import sts
+from kowloon.services.sts.federation import Federation
 from kowloon.services.vpc.actions import vpc
 from kowloon.services.vpc.reconcile import EipFollow
 from kowloon.store.backend import MemoryBackend, SqliteBackend
@@ -258,7 +259,10 @@ class Cloud:
             credentials=StoredCredentials(self.store),
             authorizer=self.authorizer,
             default_region=self.settings.region,
-            ports={AuditTrail: self.audit},
+            ports={
+                AuditTrail: self.audit,
+                Federation: Federation(self.store, self.clock, self._new_dialler()),
+            },
         )
         self.callbacks = CallbackSender(self.store, self.clock, self._new_dialler())
         self.callbacks.register(self.routes)
@@ -317,7 +321,7 @@ class Cloud:
         try:
             networks = [ipaddress.ip_network(text) for text in self.settings.reach]
         except ValueError as problem:
-            raise ConfigurationError(f"a network that callbacks may reach is none: {problem}") from None
+            raise ConfigurationError(f"a network that this cloud may reach is none: {problem}") from None
         return Dialler(lambda: (self.port,), networks)
 
     async def start(self, *, listen: bool = True) -> None:

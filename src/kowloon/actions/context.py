@@ -72,6 +72,11 @@ class Context:
         self.prepared = prepared
         self.events: list[Event] = []
 
+    def comes_from(self, principal: Principal) -> None:
+        """Who calls, once what an unsigned call carries has said so: for the audit."""
+        self.principal = principal
+        self.account = principal.account
+
     def port(self, kind: type[P]) -> P:
         """The part of that type which app.py gave."""
         return cast(P, self.ports[kind])

@@ -22,6 +22,8 @@ Req = TypeVar("Req", bound=Request)
 Res = TypeVar("Res", bound="Response")
 
 
+# What an action makes, or waits for, before its transaction: of the cloud's ports and the request.
+Prepare = Callable[[Mapping[type, object], Any], Awaitable[object]]
 # What the RAM resources of a call may name beside its parameters: fields and their values.
 Naming = Callable[[Store, Mapping[str, str], Principal], Mapping[str, str | list[str]]]
 
@@ -41,7 +43,7 @@ class Action:
         resources: tuple[str, ...],
         access: Literal["read", "write"],
         anonymous: bool,
-        prepare: Callable[[Mapping[type, object]], Awaitable[object]] | None,
+        prepare: Prepare | None,
     ) -> None:
         self.product = product
         self.handler = handler
@@ -102,13 +104,13 @@ class Product:
         resource: str | tuple[str, ...] = "*",
         access: Literal["read", "write"] | None = None,
         anonymous: bool = False,
-        prepare: Callable[[Mapping[type, object]], Awaitable[object]] | None = None,
+        prepare: Prepare | None = None,
     ) -> Callable[[Callable[[Context, Req], Res]], Callable[[Context, Req], Res]]:
         """Declare an operation. Its name is that of the request type without `Request`; `resource` is the RAM
         resource, fields in braces taken from the request (`acs:vpc:{region}:{account}:vswitch/{VSwitchId}`); or
         several, of which all but the first count only where the request has their fields.
         `prepare` makes what costs too much for the loop (a key), or waits for what must be there: it is given the
-        cloud's ports and runs before the transaction, and what it made is `ctx.prepared`."""
+        cloud's ports and the request and runs before the transaction, and what it made is `ctx.prepared`."""
 
         def declare(handler: Callable[[Context, Req], Res]) -> Callable[[Context, Req], Res]:
             request = typing.get_type_hints(handler)["req"]

@@ -11,7 +11,9 @@ from kowloon.wire.http import BodyReceiver, HttpRequest, HttpResponse
 
 
 class Principal(msgspec.Struct, frozen=True, kw_only=True):
-    """Who calls. `type` is the vendor's IdentityType: Account, RAMUser or AssumedRoleUser; `arn` as RAM writes it."""
+    """Who calls. `type` is the vendor's IdentityType: Account, RAMUser or AssumedRoleUser; `arn` as RAM writes it. What
+    only a session has: its role, policy and SourceIdentity, when it began (cloud time), and of one that came by an
+    identity provider, the provider's ARN and whom it knows."""
 
     account: str
     type: str
@@ -20,10 +22,28 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     name: str = ""
     role_id: str = ""
     policy: str = ""
+    began_at: float | None = None
+    source_identity: str = ""
+    provider: str = ""
+    subject: str = ""
 
     @property
     def is_root(self) -> bool:
         return self.type == "Account"
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What a RequestEvent says of its caller."""
+        return {
+            "principal": self.arn,
+            "principal_type": self.type,
+            "principal_id": self.id,
+            "principal_name": self.name,
+            "session_began_at": self.began_at,
+            "source_identity": self.source_identity,
+            "provider": self.provider,
+            "subject": self.subject,
+        }
 
 
 ANONYMOUS = Principal(account="", type="Anonymous", arn="", id="")

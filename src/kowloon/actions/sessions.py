@@ -1,18 +1,31 @@
-"""Sessions of roles: temporary keys, whoever asks for them: STS, an instance, a product on behalf of its customer."""
+"""Sessions of roles: temporary keys, and whom a role's trust policy gives them to: callers of STS, users of identity
+providers, instances, products on behalf of their customers."""
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Mapping
 
 from kowloon.actions.ports import Principal
 from kowloon.core.ids import Ids
 from kowloon.store.identity import Role, StoredKey
 from kowloon.wire.policy.conditions import ValueOf
-from kowloon.wire.policy.document import parse_trust
+from kowloon.wire.policy.document import TrustVerdict, parse_trust
+
+_ASSUME = "sts:AssumeRole"
 
 
 def open_session(
-    ids: Ids, role: Role, session_name: str, duration_s: int, *, now: float, wall: float, policy: str = ""
+    ids: Ids,
+    role: Role,
+    session_name: str,
+    duration_s: int,
+    *,
+    now: float,
+    wall: float,
+    policy: str = "",
+    source_identity: str = "",
+    provider: str = "",
+    subject: str = "",
 ) -> StoredKey:
     """A key that is not kept yet. Its life ends by the wall clock, because clients refresh by theirs."""
     return StoredKey(
@@ -21,27 +34,35 @@ def open_session(
         created_at=now,
         secret=ids.secret(44),
         role=role.id,
+        role_id=role.role_id,
         session_name=session_name,
         policy=policy,
+        source_identity=source_identity,
+        provider=provider,
+        subject=subject,
         token="CAIS" + ids.secret(200),
         expires_at=float(int(wall)) + duration_s,
     )
 
 
-def trusts(role: Role, kind: str, names: Set[str], action: str, value_of: ValueOf) -> bool:
-    """Whether the role's trust policy lets somebody take it. `kind`: RAM, Service or Federated; `names`: what they may
-    be called."""
-    return parse_trust(role.trust).allows(kind, names, action, value_of)
-
-
-def trusts_caller(role: Role, caller: Principal, value_of: ValueOf) -> bool:
+def trust_in_caller(role: Role, caller: Principal, value_of: ValueOf) -> TrustVerdict:
     """A caller may be named itself, a session by its role, and all of an account by its root."""
     names = {caller.arn, f"acs:ram::{caller.account}:root"}
     if caller.role_id:
         names.add(f"acs:ram::{caller.account}:role/{caller.name.lower()}")
-    return trusts(role, "RAM", names, "sts:AssumeRole", value_of)
+    return parse_trust(role.trust).decide("RAM", names, _ASSUME, value_of)
+
+
+def trust_in_provider(role: Role, arn: str, value_of: ValueOf) -> TrustVerdict:
+    """In the users of an identity provider. `value_of` knows what the provider said of this one (`oidc:sub`)."""
+    return parse_trust(role.trust).decide("Federated", {arn}, _ASSUME, value_of)
 
 
 def trusts_service(role: Role, service: str) -> bool:
-    """Whether a product (`actiontrail.aliyuncs.com`) may act as the role."""
-    return trusts(role, "Service", {service}, "sts:AssumeRole", lambda key: None)
+    """Whether a product (`actiontrail.aliyuncs.com`) may act as the role. It comes from no address and at no time."""
+    return parse_trust(role.trust).decide("Service", {service}, _ASSUME, lambda key: None).allowed
+
+
+def with_values(known: Mapping[str, str | None], value_of: ValueOf) -> ValueOf:
+    """The same, but for the keys that are known."""
+    return lambda key: known[key] if key in known else value_of(key)

@@ -46,6 +46,10 @@ class AnswerTooLarge(DialError):
     """More bytes than the caller takes."""
 
 
+class CertificateRefused(DialError):
+    """Who answers has no certificate that is trusted for that name."""
+
+
 class Reply(NamedTuple):
     """`headers` by lower-case name."""
 
@@ -111,23 +115,56 @@ class Dialler:
         timeout_s: float,
         idle_s: float,
         most_bytes: int,
+        trust: ssl.SSLContext | None = None,
     ) -> Reply:
         """GET. The body goes to `take` as it comes, which says what to wait for before the next piece; the reply's own
         is empty. Of an answer other than 200 nothing is read, and redirects are not followed. `idle_s`: for each step
-        of it. Raises DialError, and what `take` does."""
+        of it. `trust`: what its certificate is checked with, if not with the dialler's. Raises DialError, and what
+        `take` does."""
         asked = _Asked("GET", url, headers, b"", idle_s, most_bytes)
         try:
             async with asyncio.timeout(timeout_s):
-                return await self._exchange(asked, take, send_sni=True)
+                return await self._exchange(asked, take, send_sni=True, trust=trust)
         except TimeoutError:
             raise DialTimeout(f"not all of the answer within {timeout_s:g} s") from None
 
-    async def _exchange(self, asked: _Asked, take: Callable[[bytes], Awaitable[None] | None], send_sni: bool) -> Reply:
+    async def read(self, url: str, *, timeout_s: float, most_bytes: int, trust: ssl.SSLContext | None = None) -> Reply:
+        """GET of what fits into memory; of an answer other than 200 there is no body. Raises DialError."""
+        pieces: list[bytes] = []
+        limits = {"timeout_s": timeout_s, "idle_s": timeout_s}
+        reply = await self.fetch(url, {}, pieces.append, **limits, most_bytes=most_bytes, trust=trust)
+        return reply._replace(body=b"".join(pieces))
+
+    async def certificates_of(self, host: str, port: int, *, timeout_s: float) -> list[bytes]:
+        """What the server shows when it is asked for `host`: its certificate, then those that it rests on, as DER.
+        Nobody has checked them. Raises DialError."""
+        unchecked = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        unchecked.check_hostname = False
+        unchecked.verify_mode = ssl.CERT_NONE
+        try:
+            async with asyncio.timeout(timeout_s):
+                address = await self.resolve(host, port)
+                _, writer = await asyncio.open_connection(address, port, ssl=unchecked, server_hostname=host)
+                shown = _shown_certificates(writer.get_extra_info("ssl_object"))
+                writer.close()
+                return shown
+        except TimeoutError:
+            raise DialTimeout(f"no answer within {timeout_s:g} s") from None
+        except OSError as problem:
+            raise DialError(f"no answer: {problem}") from problem
+
+    async def _exchange(
+        self,
+        asked: _Asked,
+        take: Callable[[bytes], Awaitable[None] | None],
+        send_sni: bool,
+        trust: ssl.SSLContext | None = None,
+    ) -> Reply:
         import httpcore
 
         check_url(asked.url)
         extensions = {"timeout": dict.fromkeys(("connect", "read", "write", "pool"), asked.step_s)}
-        context = await self._context(send_sni)
+        context = trust or await self._context(send_sni)
         try:
             backend = _guarded(self, send_sni)
             async with httpcore.AsyncConnectionPool(ssl_context=context, network_backend=backend) as pool:
@@ -141,6 +178,8 @@ class Dialler:
         except httpcore.TimeoutException:
             raise DialTimeout(f"no answer within {asked.step_s:g} s") from None
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.UnsupportedProtocol, OSError) as problem:
+            if isinstance(problem.__cause__, ssl.SSLCertVerificationError):
+                raise CertificateRefused(f"its certificate is not trusted: {problem}") from problem
             raise DialError(f"no answer: {problem}") from problem
 
     async def _context(self, send_sni: bool) -> ssl.SSLContext:
@@ -182,6 +221,13 @@ def check_url(url: str) -> None:
         raise ValueError("not a URL of http or https")
     if parts.port == 0 or not url.isascii() or not url.isprintable() or " " in url:
         raise ValueError("not a URL")
+
+
+def _shown_certificates(connection: Any) -> list[bytes]:
+    if hasattr(connection, "get_unverified_chain"):
+        return list(connection.get_unverified_chain())
+    # Before Python 3.13 it is there, but has no public name; 2 is DER.
+    return [certificate.public_bytes(2) for certificate in connection._sslobj.get_unverified_chain()]
 
 
 def _meant(address: IpAddress) -> IpAddress | None:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import functools
 import itertools
 import string
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+
+import msgspec
 
 from kowloon.actions.declare import Registry
 from kowloon.core.clock import iso_seconds
 from kowloon.gateway.exchange import Exchange
+from kowloon.store.identity import Role
+from kowloon.store.resources import Resource
 from kowloon.store.store import Store
 
 # The vendor's older names of acs:ResourceTag in some products.
@@ -99,28 +103,46 @@ class ConditionValues:
 
     def _resource_tags(self) -> Mapping[str, str]:
         """Of a list of resources those that it asks for: who may see some only has to ask for these."""
-        product, _, name = self._resource.removeprefix("acs:").partition(":")
-        id = name.rpartition("/")[2]
+        product, _, rest = self._resource.removeprefix("acs:").partition(":")
+        type, _, id = rest.rpartition(":")[2].partition("/")
         if id == "*":
             return _request_tags(self._exchange.parameters) if self._exchange.declared.access == "read" else {}
         account, region = self._exchange.account, self._exchange.region
-        for candidate in self._registry.products:
-            if candidate.ram_code != product:
-                continue
-            for kind in candidate.resources:
-                for stored_id in (id, f"{account}:{region}:{id}", f"{account}:{id}"):
-                    item = self._store.get(kind, stored_id)
-                    if item is not None and item.account == account:
-                        return item.tags
+        for kind in self._kinds(product, type):
+            # The names of roles know no letter case.
+            known = id.lower() if kind is Role else id
+            for stored_id in (known, f"{account}:{region}:{known}", f"{account}:{known}"):
+                item = self._store.get(kind, stored_id)
+                if item is not None and item.account == account:
+                    return item.tags
         return {}
+
+    def _kinds(self, ram_code: str, type: str) -> Iterator[type[Resource]]:
+        """What is stored of such resources: `securitygroup` of ecs is `security-group`, `user` of ram `ram-user`."""
+        for product in self._registry.products:
+            if product.ram_code == ram_code:
+                for kind in product.resources:
+                    if kind.kind.removeprefix(f"{ram_code}-").replace("-", "") == type:
+                        yield kind
+
+
+class _Tag(msgspec.Struct):
+    key: str = msgspec.field(default="", name="Key")
+    value: str = msgspec.field(default="", name="Value")
 
 
 def _request_tags(parameters: Mapping[str, str]) -> dict[str, str]:
-    """`Tag.1.Key=team`, `Tag.1.Value=dev` as {team: dev}; some clients write `key` and `value`."""
+    """`Tag.1.Key=team`, `Tag.1.Value=dev` as {team: dev}; some clients write `key` and `value`, others all of it as
+    JSON: `Tag=[{"Key":"team","Value":"dev"}]`."""
     tags: dict[str, str] = {}
     for name, key in parameters.items():
         head, _, tail = name.rpartition(".")
         if tail in ("Key", "key") and head.startswith("Tag."):
             value = parameters.get(f"{head}.Value", parameters.get(f"{head}.value", ""))
             tags[key] = value
-    return tags
+    try:
+        listed = msgspec.json.decode(parameters.get("Tag") or "[]", type=list[_Tag])
+    except msgspec.DecodeError:
+        # The action that takes tags has refused it by now; to others it is nothing.
+        return tags
+    return tags | {tag.key: tag.value for tag in listed if tag.key}

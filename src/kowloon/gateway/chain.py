@@ -238,7 +238,7 @@ class Chain:
         if action.takes_client_token:
             token = getattr(request, "ClientToken", "") or ""
         contexts: list[Context] = []
-        prepared = await action.prepare(self._ports) if action.prepare is not None else None
+        prepared = await action.prepare(self._ports, request) if action.prepare is not None else None
 
         def body(transaction: Transaction) -> object:
             ctx = self._context(exchange, transaction, prepared)
@@ -256,7 +256,12 @@ class Chain:
                 client_token.remember(ctx, msgspec.json.encode(answer))
             return answer
 
-        exchange.answer = await self._store.run(body)
+        try:
+            exchange.answer = await self._store.run(body)
+        finally:
+            if contexts:
+                # Of an unsigned call only the action knows whose it is.
+                exchange.principal, exchange.account = contexts[-1].principal, contexts[-1].account
         for event in contexts[-1].events:
             self._bus.emit(event)
 
@@ -306,10 +311,7 @@ class Chain:
                 wall=started,
                 request_id=exchange.request_id,
                 account=exchange.account,
-                principal=principal.arn,
-                principal_type=principal.type,
-                principal_id=principal.id,
-                principal_name=principal.name,
+                **principal.told,
                 access_key_id=exchange.credentials.access_key_id if exchange.credentials is not None else "",
                 source=request.peer,
                 host=request.host,

@@ -111,15 +111,20 @@ class Role(Resource, frozen=True, kw_only=True):
 
 class StoredKey(Resource, frozen=True, kw_only=True):
     """An access key; id is the AccessKeyId. A temporary one (of STS) has token, role and the end of its life, in
-    wall time because clients refresh by their own clocks."""
+    wall time because clients refresh by their own clocks. `role_id`: another role of the same name is not its role.
+    `provider`: the ARN of the identity provider that the session came by, and `subject` whom that knows."""
 
     kind: ClassVar[str] = "access-key"
     secret: str
     active: bool = True
     user: str = ""
     role: str = ""
+    role_id: str = ""
     session_name: str = ""
     policy: str = ""
+    source_identity: str = ""
+    provider: str = ""
+    subject: str = ""
     token: str = ""
     expires_at: float | None = None
     updated_at: float = 0.0
@@ -212,3 +217,40 @@ class RecycledKey(Resource, frozen=True, kw_only=True):
     access_key: StoredKey
     user_id: str
     user_name: str
+
+
+class OidcProvider(Resource, frozen=True, kw_only=True):
+    """Who issues tokens that roles may trust; id is `<account>:<name>`. `fingerprints`: SHA-1 or SHA-256 of the
+    certificates that its HTTPS may rest on, in hex; without any the public roots count. Tokens that were issued earlier
+    than `issuance_limit_h` hours ago are not taken."""
+
+    kind: ClassVar[str] = "ram-oidc-provider"
+    name: str
+    issuer: str
+    client_ids: tuple[str, ...]
+    fingerprints: tuple[str, ...]
+    description: str = ""
+    issuance_limit_h: int = 12
+    updated_at: float = 0.0
+
+    @property
+    def arn(self) -> str:
+        return f"acs:ram::{self.account}:oidc-provider/{self.name}"
+
+
+class SamlProvider(Resource, frozen=True, kw_only=True):
+    """Who signs assertions that roles may trust; id is `<account>:<name>`. `metadata` is base64 as given; `entity_id`
+    and `certificates` (base64 of DER) are what it says."""
+
+    kind: ClassVar[str] = "ram-saml-provider"
+    name: str
+    metadata: str
+    entity_id: str
+    certificates: tuple[str, ...]
+    description: str = ""
+    sign_algorithm: str = "rsa-sha1"
+    updated_at: float = 0.0
+
+    @property
+    def arn(self) -> str:
+        return f"acs:ram::{self.account}:saml-provider/{self.name}"

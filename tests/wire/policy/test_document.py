@@ -130,7 +130,7 @@ def trust(principal: Any, **changes: Any) -> str:
         (trust({"RAM": "*"}, Resource="*"), "a statement has no element 'Resource'."),
         (
             document({"Effect": "Allow", "Principal": {"RAM": "*"}}),
-            "Action must be a list of strings that is not empty.",
+            "a statement has either Action or NotAction.",
         ),
     ],
 )
@@ -149,6 +149,20 @@ def test_trust_names_accounts_users_services_and_providers() -> None:
     service = parse_trust(trust({"Service": ["ecs.aliyuncs.com"]}))
     assert service.allows("Service", {"ecs.aliyuncs.com"}, "sts:AssumeRole", {}.get)
     assert not service.allows("RAM", alice, "sts:AssumeRole", {}.get)
+    # Roles are known in any letter case, users are not.
+    session = {"acs:ram::1:assumed-role/ops/Ann", "acs:ram::1:role/ops", "acs:ram::1:root"}
+    for name in ("acs:ram:*:1:role/Ops", "acs:ram::1:assumed-role/OPS/Ann"):
+        assert parse_trust(trust({"RAM": name})).allows("RAM", session, "sts:AssumeRole", {}.get)
+    for name in ("acs:ram::1:assumed-role/ops/ann", "acs:ram::1:role/op"):
+        assert not parse_trust(trust({"RAM": name})).allows("RAM", session, "sts:AssumeRole", {}.get)
+    assert not parse_trust(trust({"RAM": "acs:ram::1:user/Alice"})).allows("RAM", alice, "sts:AssumeRole", {}.get)
+
+
+def test_trust_in_all_but_some_actions() -> None:
+    statement = {"Effect": "Allow", "NotAction": "sts:AssumeRole", "Principal": {"RAM": "*"}}
+    trust_in_others = parse_trust(document(statement))
+    assert not trust_in_others.allows("RAM", {"acs:ram::1:root"}, "sts:AssumeRole", {}.get)
+    assert trust_in_others.allows("RAM", {"acs:ram::1:root"}, "sts:Other", {}.get)
 
 
 def test_trust_has_conditions_and_denials() -> None:
@@ -160,4 +174,7 @@ def test_trust_has_conditions_and_denials() -> None:
     denial = {"Effect": "Deny", "Action": "sts:*", "Principal": {"RAM": "acs:ram::1:user/alice"}}
     both = parse_trust(document(json.loads(trust({"RAM": "acs:ram::1:root"}))["Statement"][0], denial))
     assert not both.allows("RAM", alice, "sts:AssumeRole", {}.get)
+    denied = both.decide("RAM", alice, "sts:AssumeRole", {}.get).statement
+    assert denied is not None
+    assert (denied.number, denied.denies) == (2, True)
     assert both.allows("RAM", {"acs:ram::1:user/bob", "acs:ram::1:root"}, "sts:AssumeRole", {}.get)

@@ -13,6 +13,7 @@ from typing import Final
 
 import msgspec
 
+from kowloon.actions.decode import Request
 from kowloon.core.clock import Clock, RealSeconds
 from kowloon.core.events import Event, RequestEvent
 from kowloon.engines.audit.index import AuditIndex, Row
@@ -109,7 +110,7 @@ class AuditTrail:
         return RealSeconds(1.0)
 
 
-async def caught_up(ports: Mapping[type, object]) -> None:
+async def caught_up(ports: Mapping[type, object], req: Request) -> None:
     """To be waited for before a lookup."""
     audit = ports[AuditTrail]
     assert isinstance(audit, AuditTrail)

@@ -11,7 +11,13 @@ from kowloon.core.clock import iso_seconds
 from kowloon.core.events import RequestEvent
 from kowloon.engines.audit.index import Row
 
-_IDENTITIES: Final = {"Account": "root-account", "RAMUser": "ram-user", "AssumedRoleUser": "assumed-role"}
+_IDENTITIES: Final = {
+    "Account": "root-account",
+    "RAMUser": "ram-user",
+    "AssumedRoleUser": "assumed-role",
+    "SAMLUser": "saml-user",
+    "OIDCUser": "oidc-user",
+}
 # Kinds as the vendor writes them; others begin with a capital.
 _KINDS: Final = {
     "vpc": "VPC",
@@ -51,8 +57,8 @@ def user_of(event: RequestEvent) -> str:
 
 
 def shown(event: RequestEvent, resources: tuple[tuple[str, str], ...]) -> dict[str, Any]:
-    """The vendor's structure of a management event. `additionalEventData` says which fault acted and who decided, too:
-    that is Kowloon's own."""
+    """The vendor's structure of a management event. `additionalEventData` says which fault acted, who decided, and whom
+    an identity provider vouched for, too: that is Kowloon's own."""
     referenced: dict[str, list[str]] = {}
     for kind, name in resources:
         referenced.setdefault(kind, []).append(name)
@@ -83,6 +89,7 @@ def shown(event: RequestEvent, resources: tuple[tuple[str, str], ...]) -> dict[s
             "Scheme": event.scheme,
             "decision": event.decision,
             **({"fault": event.fault} if event.fault else {}),
+            **({"federated": {"provider": event.provider, "subject": event.subject}} if event.provider else {}),
             "latencyMs": round(event.latency_ms, 3),
         },
     }
@@ -95,14 +102,18 @@ def shown(event: RequestEvent, resources: tuple[tuple[str, str], ...]) -> dict[s
 
 
 def _identity(event: RequestEvent, moment: str) -> dict[str, Any]:
-    session = {"mfaAuthenticated": str(event.mfa).lower(), "creationDate": moment}
+    began = moment if event.session_began_at is None else iso_seconds(event.session_began_at)
+    attributes = {"mfaAuthenticated": str(event.mfa).lower(), "creationDate": began}
+    session: dict[str, Any] = {"attributes": attributes}
+    if event.source_identity:
+        session["sourceIdentity"] = event.source_identity
     return {
         "type": _IDENTITIES.get(event.principal_type, event.principal_type.lower()),
         "accountId": event.account,
         "principalId": event.principal_id,
         "userName": user_of(event),
         "accessKeyId": event.access_key_id,
-        "sessionContext": {"attributes": session},
+        "sessionContext": session,
     }
 
 

@@ -35,7 +35,7 @@ def pair_id(ctx: Context, name: str) -> str:
     return f"{ctx.account}:{ctx.region}:{name}"
 
 
-async def _new_key(ports: Mapping[type, object]) -> RsaKey:
+async def _new_key(ports: Mapping[type, object], req: Request) -> RsaKey:
     return await asyncio.to_thread(new_rsa_key)
 
 

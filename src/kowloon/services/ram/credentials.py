@@ -44,7 +44,8 @@ class StoredCredentials:
     def _principal(self, key: StoredKey) -> Principal | None:
         if key.role:
             role = self._store.get(Role, key.role)
-            if role is None:
+            # The sessions of a deleted role end, also when another of its name was made.
+            if role is None or role.role_id != key.role_id:
                 return None
             return Principal(
                 account=key.account,
@@ -54,6 +55,10 @@ class StoredCredentials:
                 name=role.name,
                 role_id=role.role_id,
                 policy=key.policy,
+                began_at=key.created_at,
+                source_identity=key.source_identity,
+                provider=key.provider,
+                subject=key.subject,
             )
         if key.user:
             user = self._store.get(User, key.user)

@@ -28,6 +28,7 @@ CODE_FORMAT = ErrorSpec(
     "InvalidParameter.AuthenticationCode.Format", 400, 'The parameter - "AuthenticationCode" MUST be 6 numbers.'
 )
 MALFORMED_POLICY = ErrorSpec("MalformedPolicyDocument", 400, "The policy document is malformed: {why}")
+INVALID_METADATA = ErrorSpec("InvalidParameter.{name}", 400, 'The parameter - "{name}" is incorrect: {why}.')
 SUFFIX_NOT_ALLOWED = ErrorSpec(
     "InvalidParameter.CustomSuffix.NotAllowed", 400, "Custom suffix is not allowed for this Service Linked Role."
 )
@@ -67,6 +68,15 @@ REPORT_NOT_FOUND = ErrorSpec("EntityNotExist.CredentialReport", 404, "The creden
 APP_NOT_FOUND = ErrorSpec("EntityNotExist.Application", 404, "The application does not exist: {name}.")
 SECRET_NOT_FOUND = ErrorSpec("EntityNotExist.AppSecret", 404, "The application secret does not exist: {name}.")
 
+OIDC_PROVIDER_NOT_FOUND = ErrorSpec("EntityNotExist.OIDCProvider", 404, "The OIDC provider does not exist: {name}.")
+OIDC_PROVIDER_PART_NOT_FOUND = ErrorSpec(
+    "EntityNotExist.OIDCProvider.{kind}", 404, "The {entity} of the OIDC provider does not exist: {name}."
+)
+# So do official clients know it.
+SAML_PROVIDER_NOT_FOUND = ErrorSpec(
+    "EntityNotExist.SAMLProviderError", 404, "The SAML provider does not exist: {name}."
+)
+
 # --- what is there already ---
 
 USER_EXISTS = ErrorSpec("EntityAlreadyExists.User", 409, "The user does already EXIST: {name}.")
@@ -89,6 +99,16 @@ ATTACHED_ALREADY = ErrorSpec(
 )
 ALIAS_EXISTS = ErrorSpec("EntityAlreadyExists.AccountAlias", 409, "The account alias does already exist.")
 APP_EXISTS = ErrorSpec("EntityAlreadyExists.Application", 409, "The application does already EXIST: {name}.")
+
+OIDC_PROVIDER_EXISTS = ErrorSpec(
+    "EntityAlreadyExists.OIDCProvider", 409, "The OIDC provider does already EXIST: {name}."
+)
+ISSUER_EXISTS = ErrorSpec(
+    "EntityAlreadyExists.OIDCProvider.Url", 409, "An OIDC provider with this issuer does already EXIST: {name}."
+)
+SAML_PROVIDER_EXISTS = ErrorSpec(
+    "EntityAlreadyExists.SAMLProvider", 409, "The SAML provider does already EXIST: {name}."
+)
 
 # --- what is still needed ---
 

@@ -34,11 +34,15 @@ class Values:
         self.known: dict[str, str | None] = {}
 
     def __call__(self, key: str) -> str | None:
-        if key in self.known:
-            return self.known[key]
-        value = identity_arn(self._asked.principal) if key == "acs:principalarn" else self._asked.value_of(key)
-        self.known[key] = value
-        return value
+        if key not in self.known:
+            self.known[key] = self._value(key)
+        return self.known[key]
+
+    def _value(self, key: str) -> str | None:
+        principal = self._asked.principal
+        if key == "acs:principalarn":
+            return identity_arn(principal)
+        return (principal.source_identity or None) if key == "acs:sourceidentity" else self._asked.value_of(key)
 
 
 class AttachedPolicies:

@@ -12,11 +12,11 @@ from kowloon.wire.policy.globs import expression, glob
 from kowloon.wire.policy.syntax import PolicyError, either, read_statements, texts
 
 _IDENTITY_ELEMENTS = frozenset({"Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Condition"})
-_TRUST_ELEMENTS = frozenset({"Sid", "Effect", "Action", "Principal", "Condition"})
+_TRUST_ELEMENTS = frozenset({"Sid", "Effect", "Action", "NotAction", "Principal", "Condition"})
 _PRINCIPALS = ("RAM", "Service", "Federated")
 _ACTION = re.compile(r"\*|[A-Za-z0-9*?_-]+:[A-Za-z0-9*?_./-]+")
 _RESOURCE = re.compile(r"acs:([^:]+):([^:]*):([^:]*):(.+)", re.DOTALL)
-_ROOT = re.compile(r"acs:ram:[^:]*:(\d+):root")
+_RAM_NAME = re.compile(r"acs:ram:[^:]*:(\d+):((?:assumed-)?role/[^/]+)?(.*)", re.DOTALL)
 
 
 class Statement(NamedTuple):
@@ -101,11 +101,12 @@ def _resource(resource: str) -> str:
 
 
 class TrustStatement(NamedTuple):
-    """`principals`: names by kind (RAM, Service, Federated)."""
+    """`principals`: names by kind (RAM, Service, Federated). It is about `actions`, or with `but_actions` all others."""
 
     number: int
     denies: bool
     actions: tuple[re.Pattern[str], ...]
+    but_actions: bool
     principals: dict[str, frozenset[str]]
     conditions: tuple[Condition, ...]
 
@@ -113,9 +114,16 @@ class TrustStatement(NamedTuple):
         trusted = self.principals.get(kind, frozenset())
         if "*" not in trusted and trusted.isdisjoint(names):
             return False
-        if not any(pattern.match(action) for pattern in self.actions):
+        if any(pattern.match(action) for pattern in self.actions) == self.but_actions:
             return False
         return all(condition.holds(value_of) for condition in self.conditions)
+
+
+class TrustVerdict(NamedTuple):
+    """`statement`: the one that decided; None when none is about it, which is a denial."""
+
+    allowed: bool
+    statement: TrustStatement | None
 
 
 class Trust(NamedTuple):
@@ -123,16 +131,19 @@ class Trust(NamedTuple):
 
     statements: tuple[TrustStatement, ...]
 
-    def allows(self, kind: str, names: Set[str], action: str, value_of: ValueOf) -> bool:
+    def decide(self, kind: str, names: Set[str], action: str, value_of: ValueOf) -> TrustVerdict:
         """`kind`: RAM, Service or Federated. `names`: what such a principal may be called; of a RAM user its ARN and
         that of its account's root. A denial is final."""
-        allowed = False
+        allowing: TrustStatement | None = None
         for statement in self.statements:
             if statement.covers(kind, names, action, value_of):
                 if statement.denies:
-                    return False
-                allowed = True
-        return allowed
+                    return TrustVerdict(False, statement)
+                allowing = allowing or statement
+        return TrustVerdict(allowing is not None, allowing)
+
+    def allows(self, kind: str, names: Set[str], action: str, value_of: ValueOf) -> bool:
+        return self.decide(kind, names, action, value_of).allowed
 
 
 @functools.lru_cache(maxsize=1024)
@@ -146,10 +157,12 @@ def _trust_statement(number: int, statement: dict[str, Any]) -> TrustStatement:
     named = statement.get("Principal")
     if not isinstance(named, dict) or not named or set(named) - set(_PRINCIPALS):
         raise PolicyError("Principal must be an object of RAM, Service or Federated.")
+    actions, but_actions = either(statement, "Action", "NotAction")
     return TrustStatement(
         number=number,
         denies=statement["Effect"] == "Deny",
-        actions=tuple([_action(action) for action in texts(statement.get("Action"), "Action")]),
+        actions=tuple([_action(action) for action in actions]),
+        but_actions=but_actions,
         principals={kind: _names(kind, values) for kind, values in named.items()},
         conditions=parse_conditions(statement.get("Condition", {})),
     )
@@ -161,6 +174,14 @@ def _names(kind: str, values: Any) -> frozenset[str]:
         for name in names:
             if name != "*" and _RESOURCE.fullmatch(name) is None:
                 raise PolicyError(f"{name!r} is no principal.")
-        # `acs:ram:*:1234:root` is the same as `acs:ram::1234:root`.
-        names = [_ROOT.sub(r"acs:ram::\1:root", name) for name in names]
+        names = [_canonical(name) for name in names]
     return frozenset(names)
+
+
+def _canonical(name: str) -> str:
+    """`acs:ram:*:1234:root` is the same as `acs:ram::1234:root`, and the names of roles know no letter case."""
+    match = _RAM_NAME.fullmatch(name)
+    if match is None:
+        return name
+    account, role, rest = match.groups()
+    return f"acs:ram::{account}:{(role or '').lower()}{rest}"

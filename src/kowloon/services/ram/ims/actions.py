@@ -7,7 +7,9 @@ from kowloon.services.ram.ims import (
     credential_report,
     groups,
     logins,
+    oidc_providers,
     recycle_bin,
+    saml_providers,
     tag_actions,
     users,
 )
@@ -21,7 +23,9 @@ __all__ = [
     "groups",
     "ims",
     "logins",
+    "oidc_providers",
     "recycle_bin",
+    "saml_providers",
     "tag_actions",
     "users",
 ]

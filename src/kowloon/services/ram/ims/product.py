@@ -9,7 +9,7 @@ from kowloon.actions.errors import NO_PERMISSION
 from kowloon.actions.ports import Principal
 from kowloon.services.ram.ims.resources import Application, CredentialReport, SsoSettings
 from kowloon.services.ram.product import list_parameter
-from kowloon.store.identity import StoredKey, User
+from kowloon.store.identity import OidcProvider, SamlProvider, StoredKey, User
 from kowloon.store.store import Store
 
 
@@ -43,7 +43,7 @@ ims = Product(
     "2019-08-15",
     ram_code="ram",
     hosts=("ims",),
-    resources=(Application, CredentialReport, SsoSettings),
+    resources=(Application, CredentialReport, OidcProvider, SamlProvider, SsoSettings),
     central=True,
     denied=NO_PERMISSION,
     names=_names,

@@ -12,12 +12,14 @@ GROUP: Final = re.compile(r"[A-Za-z0-9._-]+")
 ROLE: Final = re.compile(r"[A-Za-z0-9.-]+")
 POLICY: Final = re.compile(r"[A-Za-z0-9-]+")
 MFA_DEVICE: Final = re.compile(r"[A-Za-z0-9.-]+")
+PROVIDER: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 _PRINTABLE: Final = re.compile(r"[^\x00-\x1f\x7f]*")
 _PHONE: Final = re.compile(r"\d{1,4}-\d{5,20}")
 _EMAIL: Final = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
 
 NAME_CHARACTERS: Final = 64
 POLICY_NAME_CHARACTERS: Final = 128
+PROVIDER_CHARACTERS: Final = 128
 COMMENT_CHARACTERS: Final = 128
 DESCRIPTION_CHARACTERS: Final = 1024
 
