@@ -24,6 +24,7 @@ from kowloon.core.config import HomeCredentials, HomeFiles, Settings
 from kowloon.core.errors import ConfigurationError
 from kowloon.core.events import EventBus, RequestEvent
 from kowloon.core.ids import Ids
+from kowloon.core.transitions import Transitions
 from kowloon.dingtalk.admin import DingTalkAdmin
 from kowloon.dingtalk.commentary import Commentary
 from kowloon.dingtalk.resources import Message, MessageId, Robot
@@ -124,6 +125,7 @@ class Cloud:
         self.faults = FaultManager(self.store, self.board, self.clock, self.bus, self.ids)
         self.drills = Drills(self.store, self.board, self.clock, self.bus, self.ids, self.faults)
         self.runtime = ControllerRuntime(self.store, self.clock, self.board, settings.takeover_s)
+        self.transitions = self._choose_transitions()
         self.routes = Routes()
         self.server: Server | None = None
         self._opening: asyncio.Task[None] | None = None
@@ -180,6 +182,12 @@ class Cloud:
                 nodes, edges = product.plane(region, self.board.topology.zone_ids(region))
                 self.board.declare(nodes, edges)
 
+    def _choose_transitions(self) -> Transitions:
+        try:
+            return Transitions(self.settings.transitions, self.clock, self.bus, self.runtime.poke)
+        except ValueError as problem:
+            raise ConfigurationError(str(problem)) from None
+
     def _choose_parts(self) -> Parts:
         if self.settings.engine == "paper":
             return PaperParts()
@@ -219,13 +227,15 @@ class Cloud:
 
     def _wire(self) -> None:
         self.runtime.add(UnitKeeper(self.store, self.board, self.clock, self.bus, self.parts.engines, self.runtime))
-        self.runtime.add(InstanceStatus(self.store, self.board, self.clock, self.bus))
-        self.runtime.add(ImageData(self.store, self.board, self.clock, self.bus, self.parts.compute))
+        self.runtime.add(InstanceStatus(self.store, self.board, self.clock, self.bus, self.transitions))
+        self.runtime.add(ImageData(self.store, self.board, self.clock, self.bus, self.transitions, self.parts.compute))
         self.runtime.add(CommandRuns(self.store, self.board.topology, self.clock, self.parts.compute))
         self.runtime.add(EipFollow(self.store, self.board.topology))
         self.runtime.add(BalancerHa(self.store, self.board, self.clock, self.bus))
         self.runtime.add(HealthListener(self.store, self.board.topology, self.clock, self.parts.balancer))
-        self.runtime.add(DatabaseHa(self.store, self.board, self.clock, self.bus, self.parts.database))
+        self.runtime.add(
+            DatabaseHa(self.store, self.board, self.clock, self.bus, self.transitions, self.parts.database)
+        )
         self.runtime.add(DatabaseContents(self.store, self.board, self.parts.database))
         self.key_use = KeyUseLog(self.store, self.clock, self.bus)
         self.webhook = RobotWebhook(self.store, self.clock, self.ids)
@@ -403,12 +413,13 @@ class Cloud:
         if self.files is not None:
             self.files.server.unlink(missing_ok=True)
 
-    async def reset(self) -> None:
-        """Everything gone but the account, its keys and the claimed addresses."""
+    async def reset(self, *, clock: bool = False) -> None:
+        """Everything gone but the account, its keys and the claimed addresses; and, if `clock`, what was skipped."""
         self.drills.forget()
         self.key_use.forget()
         self.authorizer.log.clear()
         self.runtime.forget()
+        self.transitions.forget()
         self.access_logs.forget()
         units = self.store.list(Unit)
         images = self.store.list(Image)
@@ -419,6 +430,8 @@ class Cloud:
         await self.parts.wipe([(unit.engine, unit.id) for unit in units])
         for image in images:
             await self.parts.compute.discard(image.id)
+        if clock:
+            self.clock.turn_to(0.0)
         self.faults.restore()
         self._create_account(self.identity)
         transaction = self.store.begin()

@@ -36,6 +36,9 @@ def up(
     reach: list[str] = typer.Option(
         [], "--reach", metavar="CIDR", help="A private network that callbacks of uploads may go to; repeat for more."
     ),
+    transitions: str = typer.Option(
+        "instant", help="How long what was ordered shows as under way: instant, realistic, or reads:N."
+    ),
     quiet: bool = typer.Option(False, "--quiet", help="Print nothing but errors."),
 ) -> None:
     """Run the cloud in the foreground until Ctrl-C. Its parts outlive a crash of this process for 30 s."""
@@ -50,6 +53,7 @@ def up(
         unsandboxed_user_data=unsandboxed_user_data,
         durable=durable,
         reach=tuple(reach),
+        transitions=transitions,
     )
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     import uvloop

@@ -1,7 +1,8 @@
 """The two clocks of a cloud.
 
 *Wall* time is what clients stamp and refresh by: signature windows, nonces, tokens, the Date header.
-*Cloud* time is wall time plus an offset that only a skip moves, never back: stored times, timers, limits.
+*Cloud* time is wall time plus an offset that a skip moves forward: stored times, timers, limits. It goes back only when
+all that has a time is exchanged as a whole: by a snapshot that is loaded, or a reset for a test.
 Both are seconds since the Unix epoch. A skip steps through the due timers in order, so nothing is jumped over.
 """
 
@@ -94,6 +95,11 @@ class Clock:
         self._offset_s = max(self._offset_s, target - self._wall())
         for listener in self._on_skip:
             listener(self._offset_s)
+        self._arm()
+
+    def turn_to(self, offset_s: float) -> None:
+        """For who exchanges everything that has a time. Timers stay, for whoever has set them to cancel."""
+        self._offset_s = offset_s
         self._arm()
 
     def _arm(self) -> None:

@@ -14,7 +14,8 @@ DEFAULT_REGION = "cn-hangzhou"
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """`home` keeps everything that outlives the process; None keeps nothing. `port` 0 takes a free one. `seed` makes
     ids and choices repeat. `durable`: objects survive the loss of power, not only of the process.
-    `reach`: private networks (CIDR) that callbacks may go to, besides loopback and the Internet."""
+    `reach`: private networks (CIDR) that callbacks may go to, besides loopback and the Internet.
+    `transitions`: instant, realistic or reads:N (core/transitions.py)."""
 
     home: Path | None = None
     host: str = "127.0.0.1"
@@ -27,6 +28,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     lease_s: float = 30.0
     durable: bool = False
     reach: tuple[str, ...] = ()
+    transitions: str = "instant"
 
 
 class HomeFiles(msgspec.Struct, frozen=True):

@@ -9,7 +9,7 @@ import pytest
 from alibabacloud_ecs20140526 import models
 
 from kowloon.core.events import ResourceEvent
-from kowloon.services.ecs.images import CREATE_S
+from kowloon.core.transitions import IMAGE_COPY
 from kowloon.services.ecs.reconcile import BOOT_WAIT_S
 from kowloon.services.ecs.resources import Image
 from tests.conftest import REGION
@@ -36,7 +36,7 @@ def make(customer: Customer, instance: str, **fields: Any) -> str:
 def available(customer: Customer, instance: str, **fields: Any) -> str:
     id = make(customer, instance, **fields)
     eventually(lambda: _captured(customer, id))
-    skip(customer, CREATE_S)
+    skip(customer, IMAGE_COPY.typical_s)
     assert shown(customer, id).status == "Available"
     return id
 
@@ -49,6 +49,7 @@ def _captured(customer: Customer, id: str) -> bool:
 def test_an_image_is_made_of_an_instance_and_instances_of_it(alone: Customer) -> None:
     network = alone.network("b")
     (source,) = alone.launch(network)
+    alone.cloud.set_transitions("realistic")
     id = make(
         alone,
         source,
@@ -70,7 +71,8 @@ def test_an_image_is_made_of_an_instance_and_instances_of_it(alone: Customer) ->
         400,
     )
     eventually(lambda: _captured(alone, id))
-    skip(alone, CREATE_S)
+    skip(alone, IMAGE_COPY.typical_s)
+    alone.cloud.set_transitions("instant")
     item = shown(alone, id)
     assert (item.status, item.progress, item.usage) == ("Available", "100%", "none")
     assert (item.image_name, item.description, item.image_family) == ("web-1", "first", "web")
@@ -137,6 +139,7 @@ def test_an_image_is_changed(alone: Customer) -> None:
         "InvalidParameter.Status",
         "It must be Deprecated or Available.",
     )
+    alone.cloud.set_transitions("realistic")
     creating = make(alone, source, image_name="other")
     refused(
         lambda: alone.call("ecs", "ModifyImageAttribute", image_id=creating, status="Deprecated"),
@@ -154,6 +157,7 @@ def test_an_image_is_changed(alone: Customer) -> None:
 def test_an_image_in_use_goes_only_by_force(alone: Customer) -> None:
     network = alone.network("b")
     (source,) = alone.launch(network)
+    alone.cloud.set_transitions("realistic")
     creating = make(alone, source)
     refused(
         lambda: alone.call("ecs", "DeleteImage", image_id=creating),
@@ -161,6 +165,7 @@ def test_an_image_in_use_goes_only_by_force(alone: Customer) -> None:
         "The specified image is being created.",
         403,
     )
+    alone.cloud.set_transitions("instant")
     id = available(alone, source)
     (made,) = alone.launch(network, image_id=id)
     refused(
@@ -264,7 +269,7 @@ def test_without_single_zone_storage_a_purchase_passes_and_does_not_boot(alone: 
     )
     # An image that is being made meanwhile waits as well.
     waiting = make(alone, source)
-    skip(alone, 10 * CREATE_S)
+    skip(alone, 10 * IMAGE_COPY.typical_s)
     assert (shown(alone, waiting).status, shown(alone, waiting).progress) == ("Creating", "0%")
     (late,) = alone.launch(network, 0, image_id=id, wait=False)
     eventually(lambda: alone.statuses([late]) == {"Starting"})

@@ -12,9 +12,9 @@ import msgspec
 
 from kowloon.core.clock import Clock
 from kowloon.core.events import EventBus, ResourceEvent
+from kowloon.core.transitions import IMAGE_COPY, Transitions
 from kowloon.engines.base import EngineError
 from kowloon.engines.compute.base import ComputeEngine
-from kowloon.services.ecs.images import CREATE_S
 from kowloon.services.ecs.product import image_data
 from kowloon.services.ecs.resources import Image
 from kowloon.store.resources import Key, Resource
@@ -27,11 +27,20 @@ class ImageData:
     name = "images"
     workers = 2
 
-    def __init__(self, store: Store, board: HealthBoard, clock: Clock, bus: EventBus, compute: ComputeEngine) -> None:
+    def __init__(
+        self,
+        store: Store,
+        board: HealthBoard,
+        clock: Clock,
+        bus: EventBus,
+        transitions: Transitions,
+        compute: ComputeEngine,
+    ) -> None:
         self._store = store
         self._board = board
         self._clock = clock
         self._bus = bus
+        self._transitions = transitions
         self._compute = compute
 
     def keys(self, key: Key, item: Resource | None) -> Iterable[str]:
@@ -59,17 +68,21 @@ class ImageData:
         if not view.host(unit.host).serving or view.failing_edge(image_data(image.region), "startup") is not None:
             # Health that changes wakes this loop.
             return None
+        left_s = self._transitions.wait_s(self.name, image.id, IMAGE_COPY)
+        if left_s is None:
+            return None
+        self._transitions.drop(image.id)
         try:
             await self._compute.capture(unit.id, image.id)
         except EngineError as problem:
             await self._end(image, failed=str(problem))
         else:
-            await self._end(image)
+            await self._end(image, left_s)
         return None
 
-    async def _end(self, image: Image, failed: str = "") -> None:
+    async def _end(self, image: Image, left_s: float = 0.0, failed: str = "") -> None:
         now = self._clock.now()
-        ready_at = None if failed else max(now, image.created_at + CREATE_S)
+        ready_at = None if failed else now + left_s
 
         def body(tx: Transaction) -> None:
             current = tx.get(Image, image.id)

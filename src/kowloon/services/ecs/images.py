@@ -1,8 +1,8 @@
 """Images: the public ones, and those that a customer makes of an instance's disk.
 
 A custom image holds what was on the disk, and instances that are launched from it begin with that. Deviations: there
-are no snapshots, so an image is made of an instance only; it is Available after seconds, not minutes; images are not
-shared between accounts or copied between regions.
+are no snapshots, so an image is made of an instance only; when it is Available is a setting; images are not shared
+between accounts or copied between regions.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from kowloon.actions.declare import Response
 from kowloon.actions.decode import AsCommas, Request
 from kowloon.actions.errors import MISSING_PARAMETER, invalid
 from kowloon.core.clock import iso_seconds
+from kowloon.core.transitions import IMAGE_COPY
 from kowloon.services.ecs.errors import (
     IMAGE_CREATING,
     IMAGE_DEPRECATED,
@@ -39,8 +40,6 @@ from kowloon.services.ecs.resources import Image, Instance
 from kowloon.services.ecs.types import PUBLIC_IMAGES, PublicImage
 
 MOST_IMAGES = 100
-# What a customer waits for at least; the vendor takes minutes.
-CREATE_S = 5.0
 _NAME = re.compile(r"[A-Za-z\u4e00-\u9fff][A-Za-z0-9\u4e00-\u9fff_.:-]{1,127}")
 _WEB = ("http://", "https://")
 _PUBLIC = {image.id: image for image in PUBLIC_IMAGES}
@@ -328,9 +327,10 @@ def _fits(item: ImageItem, ctx: Context, req: DescribeImagesRequest) -> bool:
 def _shown(ctx: Context, image: Image, used: set[str]) -> ImageItem:
     base, status = public_base(ctx, image.id), status_of(image, ctx.now)
     # How far the copy is, nobody knows before it is done; then what is left is time.
-    share = 0.0 if image.ready_at is None else 1.0 - (image.ready_at - ctx.now) / CREATE_S
+    takes_s = IMAGE_COPY.typical_s if image.ready_at is None else image.ready_at - image.created_at
+    share = 0.0 if image.ready_at is None or not takes_s else (ctx.now - image.created_at) / takes_s
     progress = f"{min(99, max(0, int(share * 100))) if status == 'Creating' else 0 if image.failed else 100}%"
-    left_s = max(0, round(image.ready_at - ctx.now)) if image.ready_at is not None else round(CREATE_S)
+    left_s = max(0, round(image.ready_at - ctx.now)) if image.ready_at is not None else round(takes_s)
     device = DeviceItem(
         Device="/dev/xvda",
         Type="system",

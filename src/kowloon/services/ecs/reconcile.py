@@ -11,6 +11,7 @@ import msgspec
 
 from kowloon.core.clock import Clock
 from kowloon.core.events import EventBus, ResourceEvent
+from kowloon.core.transitions import INSTANCE_START, INSTANCE_STOP, Change, Transitions
 from kowloon.services.ecs.product import image_data
 from kowloon.services.ecs.resources import Instance
 from kowloon.store.resources import Key, Resource
@@ -29,11 +30,12 @@ class InstanceStatus:
     name = "instances"
     workers = 8
 
-    def __init__(self, store: Store, board: HealthBoard, clock: Clock, bus: EventBus) -> None:
+    def __init__(self, store: Store, board: HealthBoard, clock: Clock, bus: EventBus, transitions: Transitions) -> None:
         self._store = store
         self._board = board
         self._clock = clock
         self._bus = bus
+        self._transitions = transitions
 
     def keys(self, key: Key, item: Resource | None) -> Iterable[str]:
         if key.kind == Instance.kind and item is not None:
@@ -63,7 +65,7 @@ class InstanceStatus:
                 if not changed.unread_image:
                     tx.put(msgspec.structs.replace(unit, desired="running"))
             else:
-                changed = _next(instance, unit, now, again)
+                changed = self._paced(instance, _next(instance, unit, now, again), again)
             if changed == instance:
                 return None
             tx.put(changed)
@@ -73,6 +75,23 @@ class InstanceStatus:
         if changed is not None:
             self._tell(changed, now)
         return min(again, default=None)
+
+    def _paced(self, instance: Instance, changed: Instance, again: list[float]) -> Instance:
+        """What has begun or ended is shown when it is time for that."""
+        change: Change | None = None
+        if instance.status != "Running" and changed.status == "Running":
+            change = INSTANCE_START
+        elif instance.status == "Stopping" and changed.status == "Stopped":
+            change = INSTANCE_STOP
+        if change is None:
+            self._transitions.drop(instance.id)
+            return changed
+        wait_s = self._transitions.wait_s(self.name, instance.id, change)
+        if wait_s == 0.0:
+            return changed
+        if wait_s is not None:
+            again.append(wait_s)
+        return msgspec.structs.replace(instance, status="Starting") if change is INSTANCE_START else instance
 
     def _tell(self, instance: Instance, now: float) -> None:
         lost = instance.status == "Stopped" and instance.missing_since is not None

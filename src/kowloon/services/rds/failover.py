@@ -13,6 +13,7 @@ import msgspec
 
 from kowloon.core.clock import Clock, RealSeconds
 from kowloon.core.events import EventBus, ResourceEvent
+from kowloon.core.transitions import DATABASE_CREATION, DATABASE_RESTART, Transitions
 from kowloon.engines.base import EngineError
 from kowloon.engines.database.base import DatabaseEngine, NodeStatus
 from kowloon.services.rds.logic import endpoint_payload, node_payload
@@ -37,11 +38,20 @@ class DatabaseHa:
     name = "databases"
     workers = 8
 
-    def __init__(self, store: Store, board: HealthBoard, clock: Clock, bus: EventBus, engine: DatabaseEngine) -> None:
+    def __init__(
+        self,
+        store: Store,
+        board: HealthBoard,
+        clock: Clock,
+        bus: EventBus,
+        transitions: Transitions,
+        engine: DatabaseEngine,
+    ) -> None:
         self._store = store
         self._board = board
         self._clock = clock
         self._bus = bus
+        self._transitions = transitions
         self._engine = engine
 
     def keys(self, key: Key, item: Resource | None) -> Iterable[str]:
@@ -94,6 +104,8 @@ class DatabaseHa:
                 await self._store.run(lambda tx: _start_unit(tx, second.id))
                 return PROBE_EVERY_S
             await self._engine.set_synchronous(instance.primary, second.id)
+        if self._transitions.wait_s(self.name, instance.id, DATABASE_CREATION) != 0.0:
+            return PROBE_EVERY_S
         await self._update(instance.id, status="Running", synced=instance.is_ha)
         self._tell(instance, "Running")
         return PROBE_EVERY_S
@@ -103,7 +115,8 @@ class DatabaseHa:
         if instance.primary_missing_since is not None:
             changes.update(primary_missing_since=None, refusal_told=False)
         if instance.status == "Restarting" and self._restarted(instance):
-            changes["status"] = "Running"
+            wait_s = self._transitions.wait_s(self.name, instance.id, DATABASE_RESTART)
+            changes.update({"status": "Running"} if wait_s == 0.0 else {})
         if instance.is_ha:
             changes.update(await self._tend_standby(instance, primary, standby))
         if changes:
