@@ -15,7 +15,7 @@ import contextlib
 import ipaddress
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -178,7 +178,7 @@ class Dialler:
         except httpcore.TimeoutException:
             raise DialTimeout(f"no answer within {asked.step_s:g} s") from None
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.UnsupportedProtocol, OSError) as problem:
-            if isinstance(problem.__cause__, ssl.SSLCertVerificationError):
+            if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in _causes(problem)):
                 raise CertificateRefused(f"its certificate is not trusted: {problem}") from problem
             raise DialError(f"no answer: {problem}") from problem
 
@@ -221,6 +221,14 @@ def check_url(url: str) -> None:
         raise ValueError("not a URL of http or https")
     if parts.port == 0 or not url.isascii() or not url.isprintable() or " " in url:
         raise ValueError("not a URL")
+
+
+def _causes(problem: BaseException) -> Iterator[BaseException]:
+    """What it came of, through all that passed it on."""
+    cause: BaseException | None = problem
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__
 
 
 def _shown_certificates(connection: Any) -> list[bytes]:

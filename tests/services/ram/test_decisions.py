@@ -8,12 +8,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from alibabacloud_ram20150501 import models as ram_models
 from alibabacloud_rds20140815 import models as rds_models
 
 from kowloon.testing.cloud import LocalCloud
 from tests.conftest import REGION
 from tests.helpers import refused
 from tests.services.parts import Customer
+from tests.services.ram.parts import TRUST
 from tests.services.ram.rights import Rights, document, statement
 
 FORBIDDEN = "User not authorized to operate on the specified resource, or this API doesn't support RAM."
@@ -236,6 +238,40 @@ def test_tags_of_resources_and_requests(rights: Rights, network: SimpleNamespace
     denied(lambda: maker.call("ecs", "CreateSecurityGroup", vpc_id=network.vpc))
     for id in (tagged, made):
         admin.call("ecs", "DeleteSecurityGroup", security_group_id=id)
+
+
+def test_tags_of_identities(alone: Customer) -> None:
+    rights = Rights(alone)
+    dev = [ram_models.TagResourcesRequestTag(key="team", value="dev")]
+    for kind, create in (("user", "CreateUser"), ("group", "CreateGroup")):
+        alone.call("ram", create, **{f"{kind}_name": "alice"})
+        alone.call("ram", create, **{f"{kind}_name": "bob"})
+    alone.call("ram", "CreateRole", role_name="Admin", assume_role_policy_document=TRUST)
+    alone.call("ram", "TagResources", resource_type="user", resource_names=["alice"], tag=dev)
+    alone.call("ram", "TagResources", resource_type="role", resource_names=["Admin"], tag=dev)
+    user = rights.user(statement("Allow", "ram:*", StringEquals={"acs:ResourceTag/team": "dev"}))
+    assert user.call("ram", "GetUser", user_name="alice").user.user_name == "alice"
+    refused(lambda: user.call("ram", "GetUser", user_name="bob"), "NoPermission", status=403)
+    # The group has the user's name, and none of its tags.
+    refused(lambda: user.call("ram", "GetGroup", group_name="alice"), "NoPermission", status=403)
+    for name in ("Admin", "admin"):
+        assert user.call("ram", "GetRole", role_name=name).role.role_name == "Admin"
+
+
+def test_tags_of_a_request_that_come_as_json(rights: Rights) -> None:
+    def tags(value: str) -> list[Any]:
+        return [ram_models.CreateRoleRequestTag(key="team", value=value)]
+
+    maker = rights.user(statement("Allow", "ram:CreateRole", StringEquals={"acs:RequestTag/team": "dev"}))
+    trust = {"assume_role_policy_document": TRUST}
+    maker.call("ram", "CreateRole", role_name="made-by-tag", tag=tags("dev"), **trust)
+    refused(
+        lambda: maker.call("ram", "CreateRole", role_name="other", tag=tags("prod"), **trust),
+        "NoPermission",
+        status=403,
+    )
+    refused(lambda: maker.call("ram", "CreateRole", role_name="other", **trust), "NoPermission", status=403)
+    rights.admin.call("ram", "DeleteRole", role_name="made-by-tag")
 
 
 def _ecs_tags(tags: list[dict[str, str]]) -> list[Any]:
