@@ -15,8 +15,8 @@ from kowloon.services.oss.leftovers import numbers_gone, some_gone
 from kowloon.services.oss.resources import Bucket
 from kowloon.store.resources import Key, Resource
 
-# Parts that go in one commit.
-AT_ONCE: Final = 100
+# Parts that go in one commit; three zones may have to write it.
+AT_ONCE: Final = 30
 
 
 class LeftoverRuns:
