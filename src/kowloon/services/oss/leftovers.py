@@ -88,6 +88,10 @@ class Leftovers:
             self._waited_for.add(upload_id)
         return held
 
+    def look_again(self) -> None:
+        """What was known of volumes may not hold any more."""
+        self._volumes.clear()
+
     def assembled_in(self, volume: Volume) -> None:
         """From now on the volume may have an object that is made of parts."""
         self._volumes[volume.id] = True

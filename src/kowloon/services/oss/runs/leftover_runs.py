@@ -32,6 +32,8 @@ class LeftoverRuns:
         return ()
 
     def all_keys(self) -> Iterable[str]:
+        # The storage may have been exchanged for another.
+        self._parts.leftovers.look_again()
         return [bucket.id for bucket in self._parts.store.list(Bucket)]
 
     def zones(self, key: str) -> tuple[str, ...]:
