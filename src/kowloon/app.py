@@ -75,6 +75,8 @@ from kowloon.services.ram.credentials import StoredCredentials
 from kowloon.services.ram.ims.actions import ims
 from kowloon.services.ram.key_use import KeyUseLog
 from kowloon.services.ram.policies import AttachedPolicies
+from kowloon.services.ram.resourcemanager.actions import resourcemanager
+from kowloon.services.ram.resourcemanager.control import ControlPolicies
 from kowloon.services.rds.actions import rds
 from kowloon.services.rds.contents import DatabaseContents
 from kowloon.services.rds.failover import DatabaseHa
@@ -95,7 +97,7 @@ from kowloon.topology.health import HealthBoard
 from kowloon.topology.map import Topology
 
 _OFFSET = "clock-offset"
-PRODUCTS: tuple[Product, ...] = (ecs, vpc, slb, rds, oss, ram, ims, sts, actiontrail)
+PRODUCTS: tuple[Product, ...] = (ecs, vpc, slb, rds, oss, ram, ims, resourcemanager, sts, actiontrail)
 
 
 class Cloud:
@@ -257,7 +259,7 @@ class Cloud:
         ).register(self.routes)
         DrillRoutes(self.drills).register(self.routes)
         AccountRoutes(self.store, self.clock, self.ids).register(self.routes)
-        self.authorizer = AttachedPolicies(self.store, self.ids)
+        self.authorizer = AttachedPolicies(self.store, self.ids, ControlPolicies(self.store).of)
         RamRoutes(self.store, self.clock, self.authorizer).register(self.routes)
         self.chain = Chain(
             registry=self.registry,
@@ -271,6 +273,7 @@ class Cloud:
             default_region=self.settings.region,
             ports={
                 AuditTrail: self.audit,
+                Registry: self.registry,
                 Federation: Federation(self.store, self.clock, self._new_dialler()),
             },
         )

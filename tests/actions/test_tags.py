@@ -69,7 +69,7 @@ async def test_tag_actions_refuse_what_is_not_there() -> None:
             "TagResources", ResourceType="BOAT", **{"ResourceId.1": "b"}, **tag
         )
         assert (status, code) == (400, "InvalidParameter.ResourceType")
-        assert message.startswith('The specified parameter "ResourceType" is not valid. It must be one of VPC')
+        assert message.startswith('The specified parameter "ResourceType" is not valid. It must be one of vpc')
         assert await caller.refused("TagResources", ResourceType="VPC", **tag) == (
             400,
             "MissingResourceId",

@@ -21,6 +21,7 @@ CLIENTS = {
     "Rds": "rds20140815",
     "Ims": "ims20190815",
     "Ram": "ram20150501",
+    "ResourceManager": "resourcemanager20200331",
     "Sts": "sts20150401",
 }
 

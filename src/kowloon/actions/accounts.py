@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from kowloon.core.ids import Ids
-from kowloon.store.identity import Account, PolicyAttachment, StoredKey, User
+from kowloon.store.identity import Account, PolicyAttachment, StoredKey, User, attachment_id
 from kowloon.store.store import Transaction
 
 ADMINISTRATOR = "admin"
@@ -36,7 +36,7 @@ def open_account(
     )
     entity = f"user/{ADMINISTRATOR}"
     attachment = PolicyAttachment(
-        id=f"{id}:{entity}:System/{_POLICY}",
+        id=attachment_id(id, entity, "System", _POLICY),
         account=id,
         created_at=now,
         entity=entity,

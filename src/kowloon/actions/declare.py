@@ -28,6 +28,24 @@ Prepare = Callable[[Mapping[type, object], Any], Awaitable[object]]
 Naming = Callable[[Store, Mapping[str, str], Principal], Mapping[str, str | list[str]]]
 
 
+class ResourceType(msgspec.Struct, frozen=True, kw_only=True):
+    """What a product's resources of one kind are called by others: by Tag, ResourceManager and RAM. `name` is the
+    vendor's ResourceType in lower case; `arn_name` the one in RAM's ARNs, where that is another. `stored_id` and
+    `shown_id` turn the id that people use into the one that is kept, given account and region, and back. `grouped`: it
+    can be moved between resource groups; if not, it is where the resource of the kind `follows` is that it needs."""
+
+    name: str
+    kind: type[Resource]
+    arn_name: str = ""
+    stored_id: Callable[[str, str, str], str] = lambda account, region, id: id
+    shown_id: Callable[[Resource], str] = lambda item: item.id
+    grouped: bool = False
+    follows: str = ""
+
+    def is_named(self, name: str) -> bool:
+        return name.lower() in (self.name, self.arn_name)
+
+
 class Response(msgspec.Struct, kw_only=True):
     """Base of typed outputs, fields as the vendor names them. The gateway adds the RequestId."""
 
@@ -65,10 +83,10 @@ class Action:
 class Product:
     """One product at one API version. `hosts`: first labels of its endpoint names. `code` is the vendor's, as in RAM
     (`ecs:RunInstances` is `ram_code:action`). `denied`: what a RAM denial answers there. `published`: all its
-    operations, where the vendor's tables of actions do not have them. `resources`: what it stores. `plane`: the nodes
-    and edges of its control plane in a region, for the health model. `names`: what the RAM resources of its actions may
-    name beside the parameters of a call. `condition_keys`: the product's own keys of policies, in lower case, and the
-    parameters that have their values."""
+    operations, where the vendor's tables of actions do not have them. `resources`: what it stores; `types`: those of
+    them that have tags or resource groups. `plane`: the nodes and edges of its control plane in a region, for the
+    health model. `names`: what the RAM resources of its actions may name beside the parameters of a call.
+    `condition_keys`: the product's own keys of policies, in lower case, and the parameters that have their values."""
 
     def __init__(
         self,
@@ -83,6 +101,7 @@ class Product:
         published: frozenset[str] = frozenset(),
         plane: Callable[[str, tuple[str, ...]], tuple[list[ServiceNode], list[Edge]]] | None = None,
         names: Naming | None = None,
+        types: Iterable[ResourceType] = (),
         condition_keys: Mapping[str, str] | None = None,
     ) -> None:
         self.code = code
@@ -90,6 +109,7 @@ class Product:
         self.ram_code = ram_code
         self.hosts = hosts
         self.resources = tuple(resources)
+        self.types = tuple(types)
         self.central = central
         self.denied = denied
         self.published = published
@@ -179,6 +199,13 @@ class Registry:
 
     def knows_version(self, version: str) -> bool:
         return version in self._by_version or version in self.known
+
+    def types_of(self, service: str, name: str) -> Iterator[tuple[Product, ResourceType]]:
+        """By the names that ARNs have (`ecs`, `instance`); empty ones mean all."""
+        for product in self.products:
+            for kind in product.types:
+                if service.lower() in ("", product.ram_code) and (not name or kind.is_named(name)):
+                    yield product, kind
 
     def resource_types(self) -> Iterator[type[Resource]]:
         for product in self.products:

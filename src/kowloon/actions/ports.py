@@ -66,16 +66,22 @@ class CredentialSource(Protocol):
     def find(self, access_key_id: str) -> AccessKey | None: ...
 
 
+def no_group() -> str:
+    """Of what is in no resource group."""
+    return ""
+
+
 class AccessRequest(NamedTuple):
     """Who wants to do what with what. `action` as in RAM (`ecs:RunInstances`), `resource` an ARN. `value_of` gives the
     value of a condition key, its name in lower case but for the name of a tag (`acs:sourceip`,
-    `acs:resourcetag/Team`); None when the call has none."""
+    `acs:resourcetag/Team`); None when the call has none. `group_of` looks up the id of the resource's group."""
 
     principal: Principal
     action: str
     resource: str
     value_of: Callable[[str], str | None]
     request_id: str = ""
+    group_of: Callable[[], str] = no_group
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import TypeVar
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
 from kowloon.actions import pages
 from kowloon.actions.context import Context
-from kowloon.actions.declare import Product, Response
+from kowloon.actions.declare import Product, ResourceType, Response
 from kowloon.actions.decode import Request
 from kowloon.actions.errors import MISSING_PARAMETER, invalid
 from kowloon.actions.ports import Principal
 from kowloon.core.errors import ErrorSpec
 from kowloon.store.resources import Resource
 from kowloon.store.store import Store
-
-R = TypeVar("R", bound=Resource)
 
 # The vendor's limits: 20 tags on a resource, 128 characters in a key or a value.
 MOST_TAGS = 20
@@ -114,33 +111,24 @@ class ListTagResourcesResponse(Response):
     TagResources: TagResourceList = msgspec.field(default_factory=TagResourceList)
 
 
-def declare_tag_actions(
-    product: Product,
-    kinds: Mapping[str, type[Resource]],
-    *,
-    untag: type[UntagResourcesRequest] = UntagResourcesRequest,
-    stored_id: Callable[[Context, type[Resource], str], str] = lambda ctx, kind, id: id,
-    shown_id: Callable[[Resource], str] = lambda item: item.id,
-    arn_types: Mapping[str, str] | None = None,
-) -> None:
-    """TagResources, UntagResources (or UnTagResources) and ListTagResources. `kinds`: the product's ResourceType
-    values, matched in any letter case. `stored_id` and `shown_id` turn a ResourceId of the wire into the id of the
-    resource and back, where they differ; `arn_types` has the types of RAM resources that are named otherwise."""
-    by_type = {name.lower(): kind for name, kind in kinds.items()}
+def declare_tag_actions(product: Product, *, untag: type[UntagResourcesRequest] = UntagResourcesRequest) -> None:
+    """TagResources, UntagResources (or UnTagResources) and ListTagResources of the product's types, whose names are
+    matched in any letter case."""
+    by_name = {type.name: type for type in product.types}
 
-    def kind_of(name: str) -> type[Resource]:
-        kind = by_type.get(name.lower())
-        if kind is None:
-            raise invalid("ResourceType", f"It must be one of {', '.join(kinds)}.")
-        return kind
+    def type_of(name: str) -> ResourceType:
+        type = by_name.get(name.lower())
+        if type is None:
+            raise invalid("ResourceType", f"It must be one of {', '.join(by_name)}.")
+        return type
 
     def found(ctx: Context, resource_type: str, ids: list[str]) -> list[Resource]:
         if not ids:
             raise MISSING_PARAMETER.error(name="ResourceId")
-        kind = kind_of(resource_type)
+        type = type_of(resource_type)
         items = []
         for id in ids:
-            item = ctx.mine(kind, stored_id(ctx, kind, id))
+            item = ctx.mine(type.kind, type.stored_id(ctx.account, ctx.region, id))
             if item is None:
                 raise RESOURCE_NOT_FOUND.error()
             items.append(item)
@@ -162,11 +150,11 @@ def declare_tag_actions(
         return Response()
 
     def list_tag_resources(ctx: Context, req: ListTagResourcesRequest) -> ListTagResourcesResponse:
-        kind = kind_of(req.ResourceType)
+        type = type_of(req.ResourceType)
         rows = [
-            TagResourceItem(ResourceId=shown_id(item), ResourceType=req.ResourceType, TagKey=key, TagValue=value)
-            for item in ctx.all(kind)
-            if (not req.ResourceId or shown_id(item) in req.ResourceId) and matches(item.tags, req.Tag)
+            TagResourceItem(ResourceId=type.shown_id(item), ResourceType=req.ResourceType, TagKey=key, TagValue=value)
+            for item in ctx.all(type.kind)
+            if (not req.ResourceId or type.shown_id(item) in req.ResourceId) and matches(item.tags, req.Tag)
             for key, value in item.tags.items()
         ]
         page = pages.by_token(rows, req.NextToken, req.MaxResults)
@@ -174,7 +162,8 @@ def declare_tag_actions(
 
     def names(store: Store, parameters: Mapping[str, str], principal: Principal) -> Mapping[str, list[str]]:
         told = parameters.get("ResourceType", "").lower()
-        kind = (arn_types or {}).get(told, told)
+        type = by_name.get(told)
+        kind = type.arn_name or type.name if type is not None else told
         return {"Tagged": [f"{kind}/{id}" for name, id in parameters.items() if name.partition(".")[0] == "ResourceId"]}
 
     untag_resources.__annotations__["req"] = untag

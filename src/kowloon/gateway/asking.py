@@ -5,15 +5,15 @@ from __future__ import annotations
 import functools
 import itertools
 import string
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from kowloon.actions import arns
 from kowloon.actions.declare import Registry
 from kowloon.core.clock import iso_seconds
 from kowloon.gateway.exchange import Exchange
-from kowloon.store.identity import Role
-from kowloon.store.resources import Resource
+from kowloon.store.resources import default_group_id
 from kowloon.store.store import Store
 
 # The vendor's older names of acs:ResourceTag in some products.
@@ -68,8 +68,8 @@ def _texts(value: object) -> list[str]:
 
 
 class ConditionValues:
-    """The values of condition keys for one call and one of its resources. Tags are looked up only when a policy asks
-    for one."""
+    """The values of condition keys for one call and one of its resources. The resource is looked up only when a policy
+    asks for its tags or its group."""
 
     __slots__ = ("_exchange", "_registry", "_resource", "_store")
 
@@ -101,29 +101,35 @@ class ConditionValues:
             return self._resource_tags().get(tag)
         return None
 
+    def resource_group(self) -> str:
+        """The resource group that the resource is in. One that is not there, or is no account's, counts as being where
+        the call puts what is new; of a list those count that it asks for."""
+        arn = arns.parse(self._resource)
+        if arn is None:
+            return ""
+        found = self._found(arn)
+        if found is not None:
+            return arns.group_of(self._store, found)
+        types = self._registry.types_of(arn.service, arn.type) if arn.type else ()
+        if not any(type.grouped or type.follows for _, type in types):
+            return ""
+        told = self._exchange.parameters.get("ResourceGroupId", "")
+        reads = self._exchange.declared.access == "read"
+        return told if told or reads else default_group_id(self._exchange.account)
+
     def _resource_tags(self) -> Mapping[str, str]:
         """Of a list of resources those that it asks for: who may see some only has to ask for these."""
-        product, _, rest = self._resource.removeprefix("acs:").partition(":")
-        type, _, id = rest.rpartition(":")[2].partition("/")
-        if id == "*":
+        arn = arns.parse(self._resource)
+        if arn is None:
+            return {}
+        if arn.id == "*":
             return _request_tags(self._exchange.parameters) if self._exchange.declared.access == "read" else {}
-        account, region = self._exchange.account, self._exchange.region
-        for kind in self._kinds(product, type):
-            # The names of roles know no letter case.
-            known = id.lower() if kind is Role else id
-            for stored_id in (known, f"{account}:{region}:{known}", f"{account}:{known}"):
-                item = self._store.get(kind, stored_id)
-                if item is not None and item.account == account:
-                    return item.tags
-        return {}
+        found = self._found(arn)
+        return found.item.tags if found is not None else {}
 
-    def _kinds(self, ram_code: str, type: str) -> Iterator[type[Resource]]:
-        """What is stored of such resources: `securitygroup` of ecs is `security-group`, `user` of ram `ram-user`."""
-        for product in self._registry.products:
-            if product.ram_code == ram_code:
-                for kind in product.resources:
-                    if kind.kind.removeprefix(f"{ram_code}-").replace("-", "") == type:
-                        yield kind
+    def _found(self, arn: arns.Arn) -> arns.Found | None:
+        """What the caller's account has by that name."""
+        return arns.find(self._registry, self._store, arn) if arn.account == self._exchange.account else None
 
 
 class _Tag(msgspec.Struct):

@@ -217,7 +217,7 @@ class Chain:
         exchange.resources = resources_of(exchange, self._store)
         for resource in exchange.resources:
             values = ConditionValues(exchange, resource, self._store, self._registry)
-            asked = AccessRequest(exchange.caller, name, resource, values, exchange.request_id)
+            asked = AccessRequest(exchange.caller, name, resource, values, exchange.request_id, values.resource_group)
             decision = self._authorizer.decide(asked)
             exchange.decision = decision.reason
             if not decision.allowed:

@@ -24,13 +24,20 @@ class Account(Resource, frozen=True, kw_only=True):
 
 
 class PolicyAttachment(Resource, frozen=True, kw_only=True):
-    """A policy on a user, group or role; id is `<account>:<entity>:<type>/<policy>`. `entity` is `user/<name>`,
-    `group/<name>` or `role/<name in lower case>`."""
+    """A policy on a user, group or role; `entity` is `user/<name>`, `group/<name>` or `role/<name in lower case>`.
+    `scope`: the resource group that it counts in, empty for the whole account."""
 
     kind: ClassVar[str] = "ram-attachment"
     entity: str
     policy_type: str
     policy_name: str
+    scope: str = ""
+
+
+def attachment_id(account: str, entity: str, policy_type: str, policy_name: str, scope: str = "") -> str:
+    """`<account>:<entity>:<type>/<policy>`, and `@<resource group>` where it counts in one only."""
+    id = f"{account}:{entity}:{policy_type}/{policy_name}"
+    return f"{id}@{scope}" if scope else id
 
 
 class PolicyVersion(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,6 +114,13 @@ class Role(Resource, frozen=True, kw_only=True):
     @property
     def arn(self) -> str:
         return f"acs:ram::{self.account}:role/{self.name.lower()}"
+
+
+class RoleDeletion(Resource, frozen=True, kw_only=True):
+    """A service-linked role that was deleted; id is that of the task that did it, created_at when."""
+
+    kind: ClassVar[str] = "ram-role-deletion"
+    role_name: str
 
 
 class StoredKey(Resource, frozen=True, kw_only=True):

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import ipaddress
 from typing import ClassVar, NamedTuple
 
 import msgspec
+
+_BASE36 = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
 class Key(NamedTuple):
@@ -51,8 +55,16 @@ class AddressPool(msgspec.Struct, frozen=True):
         return range(first + self.skip_first, first + network.num_addresses - self.skip_last + 1)
 
 
+@functools.lru_cache(maxsize=1024)
+def default_group_id(account: str) -> str:
+    """The id of the resource group of all that an account puts in no other; always the same."""
+    number = int.from_bytes(hashlib.blake2b(account.encode(), digest_size=8).digest())
+    return "rg-acfm" + "".join([_BASE36[number // 36**place % 36] for place in range(11)])
+
+
 class Resource(msgspec.Struct, frozen=True, kw_only=True):
-    """`id` is unique per kind in the cloud; `account` and `region` ('' = account-wide) scope it; times are cloud."""
+    """`id` is unique per kind in the cloud; `account` and `region` ('' = account-wide) scope it; times are cloud.
+    `resource_group_id` is empty in the account's default group."""
 
     kind: ClassVar[str] = ""
 
@@ -61,6 +73,7 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True):
     region: str = ""
     created_at: float = 0.0
     tags: dict[str, str] = msgspec.field(default_factory=dict)
+    resource_group_id: str = ""
     references: tuple[Reference, ...] = ()
     place: Place | None = None
     pool: AddressPool | None = None
@@ -75,6 +88,11 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True):
             if reference.kind == kind:
                 return reference.id
         return ""
+
+    @property
+    def resource_group(self) -> str:
+        """The id of its resource group as the vendor shows it; empty for what is no account's."""
+        return self.resource_group_id or (default_group_id(self.account) if self.account else "")
 
     @property
     def zone(self) -> str:

@@ -6,10 +6,12 @@ import alibabacloud_oss_v2 as oss_v2
 import httpx
 import oss2
 import pytest
+from alibabacloud_resourcemanager20200331.models import CreateResourceGroupRequest
 from oss2.models import BucketTlsVersion, Tagging, TaggingRule
 
 from kowloon.engines.blob.base import ZoneMode
 from kowloon.services.oss.resources import Bucket
+from kowloon.store.resources import default_group_id
 from tests.services.oss.callers import Anyone, same, stranger, told
 from tests.services.oss.parts import Owner, refused, refused_v2
 
@@ -24,16 +26,20 @@ def test_everything_that_clients_read_about_a_bucket(owner: Owner, bucket: oss2.
     assert (info.owner.id, info.acl.grant) == (owner.cloud.account_id, "private")
     assert (info.data_redundancy_type, info.versioning_status, info.comment) == ("LRS", None, "")
     assert (info.access_monitor, info.transfer_acceleration) == ("Disabled", "Disabled")
-    assert (info.cross_region_replication, info.resource_group_id) == ("Disabled", "")
+    assert (info.cross_region_replication, info.resource_group_id) == (
+        "Disabled",
+        default_group_id(owner.cloud.account_id),
+    )
     assert info.bucket_encryption_rule.sse_algorithm is None
     assert info.creation_date.endswith(".000Z")
     bucket.put_bucket_versioning(oss2.models.BucketVersioningConfig("Enabled"))
     bucket.put_bucket_transfer_acceleration("true")
-    bucket.put_bucket_resource_group("rg-abc123")
+    group = _group(owner, "at-a-glance")
+    bucket.put_bucket_resource_group(group)
     bucket.put_bucket_acl("public-read")
     shown = owner.v2().get_bucket_info(oss_v2.GetBucketInfoRequest(bucket=bucket.bucket_name)).bucket_info
     assert (shown.versioning, shown.transfer_acceleration, shown.acl) == ("Enabled", "Enabled", "public-read")
-    assert (shown.resource_group_id, shown.block_public_access) == ("rg-abc123", False)
+    assert (shown.resource_group_id, shown.block_public_access) == (group, False)
     refused(same(bucket, stranger(owner)).get_bucket_info, *NOT_YOURS)
 
 
@@ -100,13 +106,29 @@ def test_tags_that_no_bucket_can_have(bucket: oss2.Bucket, tags: dict[str, str],
     refused(lambda: bucket.put_bucket_tagging(_tagging(**tags)), 400, "InvalidTag", message)
 
 
+def _group(owner: Owner, name: str) -> str:
+    request = CreateResourceGroupRequest(name=name, display_name=name)
+    client = owner.cloud.client("resourcemanager20200331")
+    return str(client.create_resource_group(request).body.resource_group.id)
+
+
 def test_the_group_of_a_bucket(owner: Owner, bucket: oss2.Bucket) -> None:
-    assert bucket.get_bucket_resource_group().resource_group_id == ""
-    bucket.put_bucket_resource_group("rg-team")
-    assert bucket.get_bucket_resource_group().resource_group_id == "rg-team"
-    headers = {"x-oss-resource-group-id": "rg-team"}
+    default = default_group_id(owner.cloud.account_id)
+    assert bucket.get_bucket_resource_group().resource_group_id == default
+    group = _group(owner, "team")
+    bucket.put_bucket_resource_group(group)
+    assert bucket.get_bucket_resource_group().resource_group_id == group
+    headers = {"x-oss-resource-group-id": group}
     assert [each.name for each in owner.service().list_buckets(headers=headers).buckets] == [bucket.bucket_name]
-    refused(lambda: bucket.put_bucket_resource_group("../x"), 400, "InvalidArgument", "The value of ResourceGroupId")
+    for wrong in ("../x", "rg-nobodys"):
+        refused(
+            lambda id=wrong: bucket.put_bucket_resource_group(id),
+            400,
+            "InvalidArgument",
+            "The value of ResourceGroupId",
+        )
+    bucket.put_bucket_resource_group(default)
+    assert bucket.get_bucket_resource_group().resource_group_id == default
 
 
 def test_where_the_requester_pays_strangers_say_so(owner: Owner, bucket: oss2.Bucket) -> None:

@@ -12,7 +12,7 @@ from typing import Literal
 
 import msgspec
 
-from kowloon.actions import pages, tags
+from kowloon.actions import pages, resource_groups, tags
 from kowloon.actions.context import Context
 from kowloon.actions.declare import Response
 from kowloon.actions.decode import AsCommas, Request
@@ -147,7 +147,7 @@ def create_image(ctx: Context, req: CreateImageRequest) -> CreateImageResponse:
         source=source.id,
         base=public_base(ctx, source.image_id).id,
         size_gib=public_base(ctx, source.image_id).size_gib,
-        resource_group_id=req.ResourceGroupId,
+        resource_group_id=resource_groups.chosen(ctx, req.ResourceGroupId),
     )
     ctx.tx.put(image)
     return CreateImageResponse(ImageId=id)
@@ -355,7 +355,7 @@ def _shown(ctx: Context, image: Image, used: set[str]) -> ImageItem:
         CreationTime=iso_seconds(image.created_at),
         Description=image.description,
         Usage="instance" if image.id in used else "none",
-        ResourceGroupId=image.resource_group_id,
+        ResourceGroupId=image.resource_group,
         DiskDeviceMappings=DeviceList(DiskDeviceMapping=[device]),
         Tags=tags.shown(image.tags),
     )

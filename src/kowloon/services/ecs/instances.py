@@ -187,7 +187,7 @@ def _fits(ctx: Context, item: Instance, req: DescribeInstancesRequest) -> bool:
         and req.KeyPairName in ("", item.key_pair)
         and req.InstanceChargeType in ("", item.charge_type)
         and req.InstanceNetworkType in ("", "vpc")
-        and req.ResourceGroupId in ("", item.resource_group_id)
+        and req.ResourceGroupId in ("", item.resource_group)
         and (req.PrivateIpAddresses is None or item.private_ip in req.PrivateIpAddresses)
         and (req.EipAddresses is None or _eip(ctx, item).IpAddress in req.EipAddresses)
         and (not req.Tag or tags.matches(item.tags, req.Tag))
@@ -247,7 +247,7 @@ def shown(ctx: Context, item: Instance) -> InstanceItem:
         DeletionProtection=item.deletion_protection,
         DeviceAvailable=True,
         StoppedMode="KeepCharging" if item.status == "Stopped" else "Not-applicable",
-        ResourceGroupId=item.resource_group_id,
+        ResourceGroupId=item.resource_group,
         CreditSpecification="",
         SpotStrategy="NoSpot",
         SecurityGroupIds=GroupIds(SecurityGroupId=item.group_ids),

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from kowloon.actions import pages, tags
+from kowloon.actions import pages, resource_groups, tags
 from kowloon.actions.context import Context
 from kowloon.actions.declare import Response
 from kowloon.actions.decode import AsJson, Request
@@ -26,34 +26,31 @@ from kowloon.services.ecs.errors import (
     PUBLIC_KEY_INVALID,
 )
 from kowloon.services.ecs.product import ecs
-from kowloon.services.ecs.resources import Instance, KeyPair
+from kowloon.services.ecs.resources import Instance, KeyPair, pair_id
 
 _NAME = re.compile(r"[A-Za-z\u4e00-\u9fff][A-Za-z0-9\u4e00-\u9fff_.:-]{1,127}")
-
-
-def pair_id(ctx: Context, name: str) -> str:
-    return f"{ctx.account}:{ctx.region}:{name}"
 
 
 async def _new_key(ports: Mapping[type, object], req: Request) -> RsaKey:
     return await asyncio.to_thread(new_rsa_key)
 
 
-def _put(ctx: Context, name: str, public: str, given_tags: list[tags.TagParam]) -> KeyPair:
+def _put(ctx: Context, name: str, public: str, req: CreateKeyPairRequest | ImportKeyPairRequest) -> KeyPair:
     if not _NAME.fullmatch(name) or name.startswith(("http://", "https://")):
         raise KEY_PAIR_NAME.error()
-    if ctx.tx.get(KeyPair, pair_id(ctx, name)) is not None:
+    if ctx.tx.get(KeyPair, pair_id(ctx.account, ctx.region, name)) is not None:
         raise KEY_PAIR_EXISTS.error()
     try:
         print_of_key = fingerprint(public)
     except ValueError:
         raise PUBLIC_KEY_INVALID.error() from None
     item = KeyPair(
-        id=pair_id(ctx, name),
+        id=pair_id(ctx.account, ctx.region, name),
         account=ctx.account,
         region=ctx.region,
         created_at=ctx.now,
-        tags=tags.checked(given_tags),
+        tags=tags.checked(req.Tag),
+        resource_group_id=resource_groups.chosen(ctx, req.ResourceGroupId),
         name=name,
         key_pair_id=ctx.ids.resource("ssh"),
         public_key=public,
@@ -79,7 +76,7 @@ class CreateKeyPairResponse(Response):
 @ecs.action(resource="acs:ecs:{region}:{account}:keypair/*", prepare=_new_key)
 def create_key_pair(ctx: Context, req: CreateKeyPairRequest) -> CreateKeyPairResponse:
     key: RsaKey = ctx.prepared
-    item = _put(ctx, req.KeyPairName, key.public, req.Tag)
+    item = _put(ctx, req.KeyPairName, key.public, req)
     return CreateKeyPairResponse(
         KeyPairId=item.key_pair_id,
         KeyPairName=item.name,
@@ -102,7 +99,7 @@ class ImportKeyPairResponse(Response):
 
 @ecs.action(resource="acs:ecs:{region}:{account}:keypair/*")
 def import_key_pair(ctx: Context, req: ImportKeyPairRequest) -> ImportKeyPairResponse:
-    item = _put(ctx, req.KeyPairName, req.PublicKeyBody.strip(), req.Tag)
+    item = _put(ctx, req.KeyPairName, req.PublicKeyBody.strip(), req)
     return ImportKeyPairResponse(KeyPairName=item.name, KeyPairFingerPrint=item.fingerprint)
 
 
@@ -144,6 +141,7 @@ def describe_key_pairs(ctx: Context, req: DescribeKeyPairsRequest) -> DescribeKe
         for item in ctx.all(KeyPair)
         if _named(item.name, req.KeyPairName)
         and req.KeyPairFingerPrint in ("", item.fingerprint)
+        and req.ResourceGroupId in ("", item.resource_group)
         and tags.matches(item.tags, req.Tag)
     ]
     page = pages.by_number(found, req.PageNumber, req.PageSize, most=50)
@@ -173,7 +171,7 @@ def _shown(item: KeyPair, with_public_key: bool) -> KeyPairItem:
         KeyPairName=item.name,
         KeyPairFingerPrint=item.fingerprint,
         CreationTime=iso_minutes(item.created_at),
-        ResourceGroupId="",
+        ResourceGroupId=item.resource_group,
         PublicKey=item.public_key if with_public_key else None,
         Tags=tags.shown(item.tags),
     )
@@ -192,7 +190,7 @@ def delete_key_pairs(ctx: Context, req: DeleteKeyPairsRequest) -> Response:
     for name in req.KeyPairNames:
         if name in used:
             raise KEY_PAIR_IN_USE.error()
-        item = ctx.tx.get(KeyPair, pair_id(ctx, name))
+        item = ctx.tx.get(KeyPair, pair_id(ctx.account, ctx.region, name))
         if item is not None:
             ctx.tx.delete(item)
     return Response()

@@ -7,7 +7,7 @@ import binascii
 
 import msgspec
 
-from kowloon.actions import tags
+from kowloon.actions import resource_groups, tags
 from kowloon.actions.context import Context
 from kowloon.actions.declare import Response
 from kowloon.actions.decode import Request
@@ -178,7 +178,7 @@ class _Order:
             status="Pending",
             deletion_protection=req.DeletionProtection,
             serial_number=ctx.ids.request_id().lower(),
-            resource_group_id=req.ResourceGroupId,
+            resource_group_id=resource_groups.chosen(ctx, req.ResourceGroupId),
             ram_role=self.role,
         )
         ctx.tx.put(instance)

@@ -6,9 +6,18 @@ images lean on the image data in single-zone object storage (public record of 18
 
 from __future__ import annotations
 
-from kowloon.actions.declare import Product
+from kowloon.actions.declare import Product, ResourceType
 from kowloon.actions.errors import FORBIDDEN
-from kowloon.services.ecs.resources import Command, Image, Instance, Invocation, KeyPair, SecurityGroup
+from kowloon.services.ecs.resources import (
+    Command,
+    Image,
+    Instance,
+    Invocation,
+    KeyPair,
+    SecurityGroup,
+    pair_id,
+    pair_name,
+)
 from kowloon.topology.services import Edge, ServiceNode
 from kowloon.topology.storage import single_storage_zone, storage_node
 
@@ -36,6 +45,13 @@ ecs = Product(
     ram_code="ecs",
     hosts=("ecs",),
     resources=(Instance, Image, SecurityGroup, KeyPair, Command, Invocation),
+    types=(
+        ResourceType(name="instance", kind=Instance, grouped=True),
+        ResourceType(name="image", kind=Image, grouped=True),
+        ResourceType(name="securitygroup", kind=SecurityGroup, grouped=True),
+        ResourceType(name="keypair", kind=KeyPair, stored_id=pair_id, shown_id=pair_name, grouped=True),
+        ResourceType(name="command", kind=Command),
+    ),
     denied=FORBIDDEN,
     plane=_plane,
     condition_keys={"ecs:instancetype": "InstanceType", "ecs:commandrunas": "Username"},

@@ -30,7 +30,6 @@ class SecurityGroup(Resource, frozen=True, kw_only=True):
     description: str = ""
     group_type: str = "normal"
     rules: tuple[SecurityRule, ...] = ()
-    resource_group_id: str = ""
 
 
 class KeyPair(Resource, frozen=True, kw_only=True):
@@ -41,6 +40,15 @@ class KeyPair(Resource, frozen=True, kw_only=True):
     key_pair_id: str
     public_key: str
     fingerprint: str
+
+
+def pair_id(account: str, region: str, name: str) -> str:
+    """Key pairs are named on the wire."""
+    return f"{account}:{region}:{name}"
+
+
+def pair_name(item: Resource) -> str:
+    return item.id.rpartition(":")[2]
 
 
 class Image(Resource, frozen=True, kw_only=True):
@@ -55,7 +63,6 @@ class Image(Resource, frozen=True, kw_only=True):
     source: str
     base: str
     size_gib: int
-    resource_group_id: str = ""
     ready_at: float | None = None
     deprecated: bool = False
     failed: str = ""
@@ -89,7 +96,6 @@ class Instance(Resource, frozen=True, kw_only=True):
     deletion_protection: bool = False
     charge_type: str = "PostPaid"
     serial_number: str = ""
-    resource_group_id: str = ""
     ram_role: str = ""
     ram_role_policy: str = ""
 

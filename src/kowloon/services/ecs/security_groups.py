@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from kowloon.actions import pages, tags
+from kowloon.actions import pages, resource_groups, tags
 from kowloon.actions.context import Context
 from kowloon.actions.declare import Response
 from kowloon.actions.decode import AsJson, Request
@@ -82,7 +82,7 @@ def create_security_group(ctx: Context, req: CreateSecurityGroupRequest) -> Crea
         name=_check_name(req.SecurityGroupName),
         description=req.Description,
         group_type=req.SecurityGroupType,
-        resource_group_id=req.ResourceGroupId,
+        resource_group_id=resource_groups.chosen(ctx, req.ResourceGroupId),
     )
     ctx.tx.put(item)
     return CreateSecurityGroupResponse(SecurityGroupId=item.id)
@@ -154,7 +154,7 @@ def _fits(item: SecurityGroup, req: DescribeSecurityGroupsRequest) -> bool:
         and req.SecurityGroupType in ("", item.group_type)
         and req.VpcId in ("", item.refers_to("vpc"))
         and req.NetworkType in ("", "vpc")
-        and req.ResourceGroupId in ("", item.resource_group_id)
+        and req.ResourceGroupId in ("", item.resource_group)
         and tags.matches(item.tags, req.Tag)
     )
 
@@ -170,7 +170,7 @@ def _shown(ctx: Context, item: SecurityGroup) -> GroupItem:
         EcsCount=sum(1 for holder in ctx.tx.referrers(item.key) if isinstance(holder, Instance)),
         RuleCount=len(item.rules),
         GroupToGroupRuleCount=sum(1 for rule in item.rules if rule.peer_group),
-        ResourceGroupId=item.resource_group_id,
+        ResourceGroupId=item.resource_group,
         ServiceManaged=False,
         Tags=tags.shown(item.tags),
     )

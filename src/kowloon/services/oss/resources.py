@@ -28,7 +28,6 @@ class Bucket(Resource, frozen=True, kw_only=True):
     storage_class: str = "Standard"
     acl: str = "private"
     versioning: str = ""
-    resource_group: str = ""
     noted_for: tuple[str, ...] = ()
 
     @property

@@ -1,4 +1,4 @@
-"""Which policies users, groups and roles carry."""
+"""Which policies users, groups and roles carry. Those that count in a resource group only are ResourceManager's."""
 
 from __future__ import annotations
 
@@ -112,6 +112,8 @@ class AttachedPoliciesResponse(Response):
 def _carried(ctx: Context, entity: str) -> AttachedPoliciesResponse:
     rows = []
     for item in users.attachments(ctx, entity):
+        if item.scope:
+            continue
         policy = policies.look_up(ctx, item.policy_type, item.policy_name)
         row = AttachedPolicy(
             PolicyName=policy.name,
@@ -204,7 +206,8 @@ def list_entities_for_policy(ctx: Context, req: ListEntitiesForPolicyRequest) ->
     carriers: dict[str, list[tuple[str, PolicyAttachment]]] = {"user": [], "group": [], "role": []}
     for item in policies.attachments_of(ctx, policy.type, policy.name):
         kind, _, name = item.entity.partition("/")
-        carriers[kind].append((name, item))
+        if not item.scope:
+            carriers[kind].append((name, item))
     return ListEntitiesForPolicyResponse(
         Users=UsersWithPolicy(User=[_user(users.find(ctx, name), item) for name, item in carriers["user"]]),
         Groups=GroupsWithPolicy(Group=[_group(groups.find(ctx, name), item) for name, item in carriers["group"]]),

@@ -18,11 +18,18 @@ from kowloon.actions.ports import AccessRequest, Principal
 from kowloon.core.ids import Ids
 from kowloon.store.resources import Resource
 from kowloon.store.store import Store
-from kowloon.wire.policy.evaluate import Policies, Rule, Verdict
+from kowloon.wire.policy.evaluate import CONTROL, GROUP, Policies, Rule, Verdict
 
 # What the vendor calls a caller in a denial.
 _PRINCIPAL_TYPES = {"RAMUser": "SubUser", "AssumedRoleUser": "AssumedRoleUser"}
-_ENTITY_TYPES = {"user": "RamUser", "group": "RamGroup", "role": "RamRole"}
+_ENTITY_TYPES = {
+    "user": "RamUser",
+    "group": "RamGroup",
+    "role": "RamRole",
+    "folder": "ResourceDirectoryFolder",
+    "account": "ResourceDirectoryAccount",
+}
+_SCOPES = {GROUP: "ResourceGroup", CONTROL: "ResourceDirectory"}
 _VERSION = b"\x01"
 
 
@@ -112,7 +119,7 @@ def _diagnose(
         AuthResource=asked.resource,
         AuthPrincipal=_principal(asked.principal),
         AuthConditions=conditions,
-        MatchedPolicies=[_matched(verdict.rule)] if verdict.rule is not None else [],
+        MatchedPolicies=[_matched(verdict.rule, verdict.kind)] if verdict.rule is not None else [],
     )
 
 
@@ -124,7 +131,7 @@ def _principal(principal: Principal) -> AuthPrincipal:
     )
 
 
-def _matched(rule: Rule) -> MatchedPolicy:
+def _matched(rule: Rule, kind: str) -> MatchedPolicy:
     source = rule.source
     entity = source.attached_to.partition("/")[0]
     return MatchedPolicy(
@@ -133,7 +140,7 @@ def _matched(rule: Rule) -> MatchedPolicy:
         PolicyType=source.type,
         PolicyVersion=source.version,
         AttachedEntityType=_ENTITY_TYPES.get(entity, entity),
-        AttachedScope="Account",
+        AttachedScope=_SCOPES.get(kind, "Account"),
     )
 
 

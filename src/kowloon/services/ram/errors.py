@@ -64,6 +64,7 @@ NOT_ATTACHED = ErrorSpec(
 ALIAS_NOT_FOUND = ErrorSpec("EntityNotExist.AccountAlias", 404, "The account alias does not exist.")
 SERVICE_NOT_FOUND = ErrorSpec("EntityNotExist.Service", 404, "The service does not exist: {name}.")
 PASSKEY_NOT_FOUND = ErrorSpec("EntityNotExist.Passkey", 404, "The passkey does not exist: {name}.")
+TASK_NOT_FOUND = ErrorSpec("EntityNotExist.Role.DeletionTask", 404, "The deletion task does not exist: {name}.")
 REPORT_NOT_FOUND = ErrorSpec("EntityNotExist.CredentialReport", 404, "The credential report does not exist.")
 APP_NOT_FOUND = ErrorSpec("EntityNotExist.Application", 404, "The application does not exist: {name}.")
 SECRET_NOT_FOUND = ErrorSpec("EntityNotExist.AppSecret", 404, "The application secret does not exist: {name}.")

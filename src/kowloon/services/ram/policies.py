@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from kowloon.actions.ports import AccessRequest, Decision, Principal
+from kowloon.actions.ports import AccessRequest, Decision, Principal, no_group
 from kowloon.core.ids import Ids
 from kowloon.services.ram.decisions import DecisionLog, Record, identity_arn
 from kowloon.services.ram.diagnosis import denial_detail
 from kowloon.services.ram.self_service import is_own
 from kowloon.services.ram.system_policies import system_policies
-from kowloon.store.identity import Membership, Policy, PolicyAttachment
+from kowloon.store.identity import Membership, Policy, PolicyAttachment, Role
 from kowloon.store.store import Store
 from kowloon.wire.policy import document, evaluate
-from kowloon.wire.policy.evaluate import IDENTITY, SESSION, Policies, PolicySet, Source, Verdict
+from kowloon.wire.policy.evaluate import GROUP, IDENTITY, SESSION, Policies, PolicySet, Source, Verdict
 
 _SESSIONS_KEPT: Final = 1024
 
@@ -48,7 +48,7 @@ class Values:
 class AttachedPolicies:
     """An Authorizer: root may all, users what their own policies and those of their groups say, sessions what their
     role's policies say and their own policy does too. `control_of`: the control policies that an account is under, one
-    set per level of its resource directory; they do not bind its root."""
+    set per level of its resource directory; they bind neither its root nor roles of services."""
 
     def __init__(self, store: Store, ids: Ids, control_of: Callable[[str], tuple[PolicySet, ...]] = no_control) -> None:
         self.log = DecisionLog()
@@ -58,7 +58,10 @@ class AttachedPolicies:
         self._watch = store.watch(Policy, PolicyAttachment, Membership)
         self._attached: dict[tuple[str, str], list[PolicyAttachment]] = {}
         self._groups: dict[tuple[str, str], list[str]] = {}
-        self._sets: dict[tuple[str, str], PolicySet] = {}
+        # By account, entity and the resource group that they count in.
+        self._sets: dict[tuple[str, str, str], PolicySet] = {}
+        # Accounts with policies that count in a resource group only.
+        self._scoped: set[str] = set()
         self._sessions: dict[str, PolicySet] = {}
 
     def decide(self, asked: AccessRequest) -> Decision:
@@ -79,7 +82,7 @@ class AttachedPolicies:
         elif asked.action == "sts:GetCallerIdentity":
             allowed, reason = True, "everyone may ask who they are"
         else:
-            policies = self.policies_of(asked.principal)
+            policies = self.policies_of(asked.principal, asked.group_of)
             verdict = evaluate.decide(policies, asked.action, asked.resource, values)
             if verdict.allowed and verdict.rule is not None:
                 allowed, reason = True, verdict.rule.name
@@ -99,35 +102,53 @@ class AttachedPolicies:
             values.known,
         )
 
-    def policies_of(self, principal: Principal) -> Policies:
-        """All that counts for a user or a session."""
+    def policies_of(self, principal: Principal, group_of: Callable[[], str] = no_group) -> Policies:
+        """All that counts for a user or a session. `group_of`: the resource group of what is asked for."""
         if self._watch.changed():
             self._read()
         account = principal.account
         entity = f"role/{principal.name.lower()}" if principal.type == "AssumedRoleUser" else f"user/{principal.name}"
-        identity = self._sets.get((account, entity))
-        if identity is None:
-            identity = self._sets[account, entity] = self._identity_set(account, entity)
-        session = self._session_set(principal.policy) if principal.policy else None
-        return Policies(identity, session, self._control_of(account))
+        group = group_of() if account in self._scoped else ""
+        return Policies(
+            self._identity_set(account, entity, ""),
+            self._session_set(principal.policy) if principal.policy else None,
+            self._control(principal),
+            self._identity_set(account, entity, group) if group else None,
+        )
+
+    def _control(self, principal: Principal) -> tuple[PolicySet, ...]:
+        control = self._control_of(principal.account)
+        if control and principal.role_id:
+            role = self._store.get(Role, f"{principal.account}:{principal.name.lower()}")
+            if role is not None and role.service:
+                return ()
+        return control
 
     def _read(self) -> None:
-        for index in (self._attached, self._groups, self._sets):
+        for index in (self._attached, self._groups, self._sets, self._scoped):
             index.clear()
         for attachment in self._store.list(PolicyAttachment):
             self._attached.setdefault((attachment.account, attachment.entity), []).append(attachment)
+            if attachment.scope:
+                self._scoped.add(attachment.account)
         for membership in self._store.list(Membership):
             self._groups.setdefault((membership.account, membership.user), []).append(membership.group)
 
-    def _identity_set(self, account: str, entity: str) -> PolicySet:
-        kind, _, name = entity.partition("/")
-        groups = self._groups.get((account, name), []) if kind == "user" else []
-        entities = [entity, *[f"group/{group}" for group in groups]]
-        attachments = [item for each in entities for item in self._attached.get((account, each), [])]
-        return PolicySet(IDENTITY, [self._policy(attachment) for attachment in attachments])
+    def _identity_set(self, account: str, entity: str, scope: str) -> PolicySet:
+        """Of the entity and, for a user, its groups. `scope` as PolicyAttachment has it."""
+        found = self._sets.get((account, entity, scope))
+        if found is None:
+            kind, _, name = entity.partition("/")
+            groups = self._groups.get((account, name), []) if kind == "user" else []
+            entities = [entity, *[f"group/{group}" for group in groups]]
+            attachments = [item for each in entities for item in self._attached.get((account, each), [])]
+            policies = [self._policy(item) for item in attachments if item.scope == scope]
+            found = self._sets[account, entity, scope] = PolicySet(GROUP if scope else IDENTITY, policies)
+        return found
 
     def _policy(self, attachment: PolicyAttachment) -> tuple[Source, document.Policy]:
-        name, kind, entity = attachment.policy_name, attachment.policy_type, attachment.entity
+        name, kind = attachment.policy_name, attachment.policy_type
+        entity = f"{attachment.entity} in {attachment.scope}" if attachment.scope else attachment.entity
         if kind == "System":
             system = system_policies()[name]
             return Source(name, kind, system.version, entity), document.parse_policy(system.document)

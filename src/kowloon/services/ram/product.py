@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from kowloon.actions.declare import Product
+from kowloon.actions.declare import Product, ResourceType
 from kowloon.actions.errors import NO_PERMISSION
 from kowloon.actions.ports import Principal
 from kowloon.services.ram.diagnosis import DiagnosticKey
@@ -23,10 +23,12 @@ from kowloon.store.identity import (
     RecycledKey,
     RecycledUser,
     Role,
+    RoleDeletion,
     SecurityPreference,
     StoredKey,
     User,
 )
+from kowloon.store.resources import Resource
 from kowloon.store.store import Store
 
 
@@ -53,6 +55,18 @@ def list_parameter(parameters: Mapping[str, str], name: str) -> list[str]:
         return []
 
 
+def _by_name(account: str, region: str, name: str) -> str:
+    return f"{account}:{name}"
+
+
+def _by_lower_name(account: str, region: str, name: str) -> str:
+    return f"{account}:{name.lower()}"
+
+
+def _name(item: Resource) -> str:
+    return item.id.partition(":")[2]
+
+
 ram = Product(
     "Ram",
     "2015-05-01",
@@ -64,6 +78,7 @@ ram = Product(
         Group,
         Membership,
         Role,
+        RoleDeletion,
         Policy,
         PolicyAttachment,
         StoredKey,
@@ -75,6 +90,12 @@ ram = Product(
         RecycledUser,
         RecycledKey,
         DiagnosticKey,
+    ),
+    types=(
+        ResourceType(name="user", kind=User, stored_id=_by_name, shown_id=_name),
+        ResourceType(name="group", kind=Group, stored_id=_by_name, shown_id=_name),
+        ResourceType(name="role", kind=Role, stored_id=_by_lower_name, shown_id=_name),
+        ResourceType(name="policy", kind=Policy, stored_id=_by_name, shown_id=_name),
     ),
     central=True,
     denied=NO_PERMISSION,

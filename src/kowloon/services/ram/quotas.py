@@ -25,3 +25,5 @@ SAML_PROVIDERS: Final = 100
 RECYCLED_USERS: Final = 1000
 RECYCLED_KEYS_PER_USER: Final = 3
 RECYCLED_DAYS: Final = 30
+# Of service-linked roles: tasks that can still be asked for.
+ROLE_DELETIONS_KEPT: Final = 100

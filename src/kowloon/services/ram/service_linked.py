@@ -10,7 +10,7 @@ import msgspec
 from kowloon.actions.context import Context
 from kowloon.actions.declare import Response
 from kowloon.actions.decode import Request
-from kowloon.services.ram import roles
+from kowloon.services.ram import quotas, roles
 from kowloon.services.ram.errors import (
     DESCRIPTION_NOT_ALLOWED,
     ROLE_NOT_FOUND,
@@ -19,7 +19,7 @@ from kowloon.services.ram.errors import (
 )
 from kowloon.services.ram.logic import policies, users
 from kowloon.services.ram.product import ram
-from kowloon.store.identity import Role
+from kowloon.store.identity import Role, RoleDeletion
 
 
 class Template(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,8 +96,11 @@ def delete_service_linked_role(ctx: Context, req: DeleteServiceLinkedRoleRequest
     for attachment in users.attachments(ctx, roles.entity_of(role)):
         ctx.tx.delete(attachment)
     ctx.tx.delete(role)
-    task = ctx.ids.request_id().lower()
-    return DeleteServiceLinkedRoleResponse(DeletionTaskId=f"task/{role.name}/{task}")
+    task = f"task/{role.name}/{ctx.ids.request_id().lower()}"
+    for forgotten in ctx.tx.list(RoleDeletion, account=ctx.account)[: 1 - quotas.ROLE_DELETIONS_KEPT]:
+        ctx.tx.delete(forgotten)
+    ctx.tx.put(RoleDeletion(id=task, account=ctx.account, created_at=ctx.now, role_name=role.name))
+    return DeleteServiceLinkedRoleResponse(DeletionTaskId=task)
 
 
 class GetServiceLinkedRoleTemplateRequest(Request):

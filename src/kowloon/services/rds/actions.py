@@ -3,8 +3,7 @@
 from kowloon.actions import tags
 from kowloon.services.rds import accounts, create, instances, places
 from kowloon.services.rds.product import rds
-from kowloon.services.rds.resources import DBInstance
 
-tags.declare_tag_actions(rds, {"INSTANCE": DBInstance}, arn_types={"instance": "dbinstance"})
+tags.declare_tag_actions(rds)
 
 __all__ = ["accounts", "create", "instances", "places", "rds"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kowloon.actions import tags
+from kowloon.actions import resource_groups, tags
 from kowloon.actions.context import Context
 from kowloon.actions.declare import Response
 from kowloon.actions.decode import Request
@@ -101,7 +101,7 @@ def create_dbinstance(ctx: Context, req: CreateDBInstanceRequest) -> CreateDBIns
         primary=nodes[0].id,
         deletion_protection=req.DeletionProtection,
         pay_type=req.PayType,
-        resource_group_id=req.ResourceGroupId,
+        resource_group_id=resource_groups.chosen(ctx, req.ResourceGroupId),
     )
     ctx.tx.put(instance)
     ctx.tx.put(endpoint_unit(instance, Place(zones[0], hosts[0]), endpoint))

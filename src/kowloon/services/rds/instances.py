@@ -44,6 +44,7 @@ class DescribeDBInstancesRequest(Request):
     VpcId: str = ""
     VSwitchId: str = ""
     SearchKey: str = ""
+    ResourceGroupId: str = ""
     Tags: Annotated[dict[str, str], msgspec.Meta(extra={"style": "json"})] = {}
     PageNumber: int = 1
     PageSize: int = 30
@@ -101,6 +102,7 @@ def describe_dbinstances(ctx: Context, req: DescribeDBInstancesRequest) -> Descr
         and req.ZoneId in ("", item.zone)
         and req.VpcId in ("", item.vpc_id)
         and req.VSwitchId in ("", item.vswitch_id)
+        and req.ResourceGroupId in ("", item.resource_group)
         and (not req.SearchKey or req.SearchKey in item.id or req.SearchKey in item.description)
         and tags.matches(item.tags, wanted)
     ]
@@ -138,7 +140,7 @@ def _listed(item: DBInstance) -> InstanceItem:
         ExpireTime="",
         LockMode="Unlock",
         DeletionProtection=item.deletion_protection,
-        ResourceGroupId=item.resource_group_id,
+        ResourceGroupId=item.resource_group,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kowloon.actions.declare import Product
+from kowloon.actions.declare import Product, ResourceType
 from kowloon.actions.errors import FORBIDDEN
 from kowloon.services.rds.resources import Account, Database, DBInstance
 from kowloon.topology.services import Edge, ServiceNode
@@ -18,6 +18,7 @@ rds = Product(
     ram_code="rds",
     hosts=("rds",),
     resources=(DBInstance, Account, Database),
+    types=(ResourceType(name="instance", arn_name="dbinstance", kind=DBInstance, grouped=True),),
     denied=FORBIDDEN,
     plane=_plane,
     condition_keys={

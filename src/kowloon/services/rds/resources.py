@@ -54,7 +54,6 @@ class DBInstance(Resource, frozen=True, kw_only=True):
     restart_generation: int = 0
     deletion_protection: bool = False
     pay_type: str = "Postpaid"
-    resource_group_id: str = ""
 
     @property
     def is_ha(self) -> bool:

@@ -13,14 +13,9 @@ from kowloon.services.slb import (
     servers,
 )
 from kowloon.services.slb.product import slb
-from kowloon.services.slb.resources import Listener, LoadBalancer, ServerGroup
 
 declare_regions(slb)
-tags.declare_tag_actions(
-    slb,
-    {"instance": LoadBalancer, "listener": Listener, "vservergroup": ServerGroup},
-    arn_types={"instance": "loadbalancer"},
-)
+tags.declare_tag_actions(slb)
 
 __all__ = [
     "attribute",

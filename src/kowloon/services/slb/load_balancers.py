@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from kowloon.actions import pages, tags
+from kowloon.actions import pages, resource_groups, tags
 from kowloon.actions.context import Context
 from kowloon.actions.declare import Response
 from kowloon.actions.decode import AsCommas, AsJson, Request
@@ -110,7 +110,7 @@ def create_load_balancer(ctx: Context, req: CreateLoadBalancerRequest) -> Create
         delete_protection=req.DeleteProtection == "on",
         modification_protection=req.ModificationProtectionStatus,
         modification_reason=req.ModificationProtectionReason,
-        resource_group_id=req.ResourceGroupId,
+        resource_group_id=resource_groups.chosen(ctx, req.ResourceGroupId),
     )
     ctx.tx.put(item)
     ctx.tx.put(_unit(ctx, item, address))
@@ -122,7 +122,7 @@ def create_load_balancer(ctx: Context, req: CreateLoadBalancerRequest) -> Create
         NetworkType=_network_type(item),
         VpcId=vswitch.refers_to("vpc") if vswitch is not None else "",
         VSwitchId=item.refers_to("vswitch"),
-        ResourceGroupId=item.resource_group_id,
+        ResourceGroupId=item.resource_group,
     )
 
 
@@ -302,7 +302,7 @@ def _fits(ctx: Context, item: LoadBalancer, req: DescribeLoadBalancersRequest) -
         and req.SlaveZoneId in ("", item.slave_zone)
         and req.VSwitchId in ("", item.refers_to("vswitch"))
         and (not req.VpcId or req.VpcId == _vpc_of(ctx, item))
-        and req.ResourceGroupId in ("", item.resource_group_id)
+        and req.ResourceGroupId in ("", item.resource_group)
         and (not req.ServerId or _serves(ctx, item, req.ServerId))
         and tags.matches(item.tags, wanted)
     )
@@ -348,7 +348,7 @@ def shown(ctx: Context, item: LoadBalancer) -> LoadBalancerItem:
         DeleteProtection="on" if item.delete_protection else "off",
         ModificationProtectionStatus=item.modification_protection,
         ModificationProtectionReason=item.modification_reason,
-        ResourceGroupId=item.resource_group_id,
+        ResourceGroupId=item.resource_group,
         Tags=tags.shown(item.tags),
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from kowloon.actions.declare import Product
+from kowloon.actions.declare import Product, ResourceType
 from kowloon.actions.errors import FORBIDDEN
 from kowloon.actions.ports import Principal
 from kowloon.services.slb.resources import BalancerHealth, Listener, LoadBalancer, ServerGroup
@@ -45,6 +45,11 @@ slb = Product(
     ram_code="slb",
     hosts=("slb",),
     resources=(LoadBalancer, ServerGroup, Listener, BalancerHealth),
+    types=(
+        ResourceType(name="instance", arn_name="loadbalancer", kind=LoadBalancer, grouped=True),
+        ResourceType(name="listener", kind=Listener, follows=LoadBalancer.kind),
+        ResourceType(name="vservergroup", kind=ServerGroup, follows=LoadBalancer.kind),
+    ),
     denied=FORBIDDEN,
     plane=_plane,
     names=_names,

@@ -46,7 +46,6 @@ class LoadBalancer(Resource, frozen=True, kw_only=True):
     delete_protection: bool = False
     modification_protection: str = "NonProtection"
     modification_reason: str = ""
-    resource_group_id: str = ""
     servers: tuple[Server, ...] = ()
     missing_since: float | None = None
 

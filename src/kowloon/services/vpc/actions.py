@@ -4,9 +4,8 @@ from kowloon.actions import tags
 from kowloon.actions.places import declare_regions
 from kowloon.services.vpc import eips, places, vpcs, vswitches
 from kowloon.services.vpc.product import vpc
-from kowloon.services.vpc.resources import Eip, Vpc, VSwitch
 
 declare_regions(vpc)
-tags.declare_tag_actions(vpc, {"VPC": Vpc, "VSWITCH": VSwitch, "EIP": Eip}, untag=tags.UnTagResourcesRequest)
+tags.declare_tag_actions(vpc, untag=tags.UnTagResourcesRequest)
 
 __all__ = ["eips", "places", "vpc", "vpcs", "vswitches"]

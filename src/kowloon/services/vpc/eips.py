@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from kowloon.actions import pages, tags
+from kowloon.actions import pages, resource_groups, tags
 from kowloon.actions.context import Context
 from kowloon.actions.declare import Response
 from kowloon.actions.decode import AsCommas, Request
@@ -35,6 +35,7 @@ class AllocateEipAddressRequest(Request):
     ISP: str = "BGP"
     Name: str = ""
     Description: str = ""
+    ResourceGroupId: str = ""
     Tag: list[tags.TagParam] = []
     ClientToken: str = ""
 
@@ -42,7 +43,7 @@ class AllocateEipAddressRequest(Request):
 class AllocateEipAddressResponse(Response):
     AllocationId: str
     EipAddress: str
-    ResourceGroupId: str = ""
+    ResourceGroupId: str
 
 
 @vpc.action(resource="acs:vpc:{region}:{account}:eip/*")
@@ -64,9 +65,12 @@ def allocate_eip_address(ctx: Context, req: AllocateEipAddressRequest) -> Alloca
         bandwidth=_bandwidth(req.Bandwidth),
         charge_type=req.InternetChargeType,
         isp=req.ISP,
+        resource_group_id=resource_groups.chosen(ctx, req.ResourceGroupId),
     )
     ctx.tx.put(item)
-    return AllocateEipAddressResponse(AllocationId=item.id, EipAddress=item.address)
+    return AllocateEipAddressResponse(
+        AllocationId=item.id, EipAddress=item.address, ResourceGroupId=item.resource_group
+    )
 
 
 def _bandwidth(text: str) -> str:
@@ -106,6 +110,7 @@ class DescribeEipAddressesRequest(Request):
     Status: str = ""
     AssociatedInstanceId: AsCommas[list[str]] = []
     AssociatedInstanceType: str = ""
+    ResourceGroupId: str = ""
     Tag: list[tags.TagParam] = []
     PageNumber: int = 1
     PageSize: int = 10
@@ -128,6 +133,7 @@ def describe_eip_addresses(ctx: Context, req: DescribeEipAddressesRequest) -> De
         and (not req.EipAddress or item.address in req.EipAddress)
         and req.EipName in ("", item.name)
         and req.Status in ("", _status(item))
+        and req.ResourceGroupId in ("", item.resource_group)
         and (not req.AssociatedInstanceId or item.bound_id in req.AssociatedInstanceId)
         and req.AssociatedInstanceType in ("", item.bound_type)
         and tags.matches(item.tags, req.Tag)
@@ -162,7 +168,7 @@ def _shown(item: Eip) -> EipItem:
         RegionId=item.region,
         ChargeType="PostPaid",
         AllocationTime=iso_seconds(item.created_at),
-        ResourceGroupId="",
+        ResourceGroupId=item.resource_group,
         Tags=tags.shown(item.tags),
     )
 

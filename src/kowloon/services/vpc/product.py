@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kowloon.actions.declare import Product
+from kowloon.actions.declare import Product, ResourceType
 from kowloon.actions.errors import FORBIDDEN
 from kowloon.services.vpc.resources import Eip, Vpc, VSwitch
 from kowloon.topology.services import Edge, ServiceNode
@@ -19,6 +19,11 @@ vpc = Product(
     ram_code="vpc",
     hosts=("vpc",),
     resources=(Vpc, VSwitch, Eip),
+    types=(
+        ResourceType(name="vpc", kind=Vpc, grouped=True),
+        ResourceType(name="vswitch", kind=VSwitch, follows=Vpc.kind),
+        ResourceType(name="eip", kind=Eip, grouped=True),
+    ),
     denied=FORBIDDEN,
     plane=_plane,
 )

@@ -14,7 +14,6 @@ class Vpc(Resource, frozen=True, kw_only=True):
     cidr: str
     router_id: str
     route_table_id: str
-    resource_group_id: str = ""
 
 
 class VSwitch(Resource, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from kowloon.actions import pages, tags
+from kowloon.actions import pages, resource_groups, tags
 from kowloon.actions.context import Context
 from kowloon.actions.declare import Response
 from kowloon.actions.decode import AsCommas, Request
@@ -45,14 +45,14 @@ def create_vpc(ctx: Context, req: CreateVpcRequest) -> CreateVpcResponse:
         cidr=check_vpc_cidr(req.CidrBlock),
         router_id=ctx.ids.resource("vrt"),
         route_table_id=ctx.ids.resource("vtb"),
-        resource_group_id=req.ResourceGroupId,
+        resource_group_id=resource_groups.chosen(ctx, req.ResourceGroupId),
     )
     ctx.tx.put(item)
     return CreateVpcResponse(
         VpcId=item.id,
         VRouterId=item.router_id,
         RouteTableId=item.route_table_id,
-        ResourceGroupId=item.resource_group_id,
+        ResourceGroupId=item.resource_group,
     )
 
 
@@ -119,7 +119,7 @@ def describe_vpcs(ctx: Context, req: DescribeVpcsRequest) -> DescribeVpcsRespons
         if (not req.VpcId or item.id in req.VpcId)
         and req.VpcName in ("", item.name)
         and req.IsDefault is not True
-        and req.ResourceGroupId in ("", item.resource_group_id)
+        and req.ResourceGroupId in ("", item.resource_group)
         and tags.matches(item.tags, req.Tag)
     ]
     page = pages.by_number(found, req.PageNumber, req.PageSize, most=50)
@@ -143,7 +143,7 @@ def _shown(item: Vpc, switches: list[VSwitch]) -> VpcItem:
         VRouterId=item.router_id,
         RouteTableId=item.route_table_id,
         CreationTime=iso_seconds(item.created_at),
-        ResourceGroupId=item.resource_group_id,
+        ResourceGroupId=item.resource_group,
         OwnerId=int(item.account),
         IsDefault=False,
         VSwitchIds=Ids(VSwitchId=[switch.id for switch in switches if switch.refers_to("vpc") == item.id]),

@@ -94,6 +94,7 @@ class DescribeVSwitchesRequest(Request):
     VSwitchName: str = ""
     ZoneId: str = ""
     IsDefault: bool | None = None
+    ResourceGroupId: str = ""
     Tag: list[tags.TagParam] = []
     PageNumber: int = 1
     PageSize: int = 10
@@ -117,6 +118,7 @@ def describe_vswitches(ctx: Context, req: DescribeVSwitchesRequest) -> DescribeV
         and req.VSwitchName in ("", item.name)
         and req.ZoneId in ("", item.zone)
         and req.IsDefault is not True
+        and req.ResourceGroupId in ("", _group(ctx, item))
         and tags.matches(item.tags, req.Tag)
     ]
     page = pages.by_number(found, req.PageNumber, req.PageSize, most=50)
@@ -126,6 +128,12 @@ def describe_vswitches(ctx: Context, req: DescribeVSwitchesRequest) -> DescribeV
         TotalCount=page.total,
         VSwitches=VSwitchList(VSwitch=[_shown(ctx, item) for item in page.items]),
     )
+
+
+def _group(ctx: Context, item: VSwitch) -> str:
+    """A vSwitch is where its VPC is."""
+    parent = ctx.mine(Vpc, item.refers_to("vpc"))
+    return parent.resource_group if parent else ""
 
 
 def _shown(ctx: Context, item: VSwitch) -> VSwitchItem:
@@ -147,7 +155,7 @@ def _shown(ctx: Context, item: VSwitch) -> VSwitchItem:
         AvailableIpAddressCount=len(AddressPool(item.cidr).addresses()) - taken,
         CreationTime=iso_seconds(item.created_at),
         IsDefault=item.is_default,
-        ResourceGroupId=parent.resource_group_id if parent else "",
+        ResourceGroupId=_group(ctx, item),
         OwnerId=int(item.account),
         RouteTable=RouteTable(RouteTableId=parent.route_table_id if parent else "", RouteTableType="System"),
         Tags=tags.shown(item.tags),

@@ -1,7 +1,8 @@
 """What policies say of one request: an explicit denial, else an explicit allowance, else an implicit denial.
 
 In the vendor's order: first the control policies of the account's resource directory, then the policy of the session,
-then those of the identity. The first that does not allow decides.
+then those of the identity. The first that does not allow decides. Of the identity's, those that count in the resource's
+group and those that count in the whole account are one: each may allow, each may deny.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from kowloon.wire.policy.document import Policy, Statement
 
 CONTROL: Final = "ControlPolicy"
 SESSION: Final = "SessionPolicy"
+GROUP: Final = "ResourceGroupLevelIdentityBasedPolicy"
 IDENTITY: Final = "AccountLevelIdentityBasedPolicy"
 # Actions that a set remembers the statements of. There are more names in the world, but not in use.
 _ACTIONS_KEPT: Final = 1024
@@ -96,23 +98,28 @@ class PolicySet:
 
 class Policies(NamedTuple):
     """All that counts for one principal. `control`: what each level of the resource directory allows, from the root
-    folder to the account; empty for accounts that are in none. `session` None: the session has no policy."""
+    folder to the account; empty for accounts that are in none. `session` None: the session has no policy. `group`: what
+    counts in the resource group of the resource; None when nothing does."""
 
     identity: PolicySet
     session: PolicySet | None = None
     control: tuple[PolicySet, ...] = ()
+    group: PolicySet | None = None
 
     @property
     def sets(self) -> tuple[PolicySet, ...]:
         """In the order in which they are asked."""
-        return (*self.control, self.identity) if self.session is None else (*self.control, self.session, self.identity)
+        return tuple([each for each in (*self.control, self.session, self.identity, self.group) if each is not None])
 
 
 def decide(policies: Policies, action: str, resource: str, value_of: ValueOf) -> Verdict:
     """`action` as in RAM (`ecs:RunInstances`), `resource` an ARN or `*`."""
-    verdict: Verdict
-    for policy_set in policies.sets:
-        verdict = policy_set.decide(action, resource, value_of)
+    for bound in policies.control if policies.session is None else (*policies.control, policies.session):
+        verdict = bound.decide(action, resource, value_of)
         if not verdict.allowed:
             return verdict
-    return verdict
+    verdict = policies.identity.decide(action, resource, value_of)
+    if policies.group is None or (verdict.is_explicit and not verdict.allowed):
+        return verdict
+    in_group = policies.group.decide(action, resource, value_of)
+    return in_group if in_group.is_explicit and not (verdict.allowed and in_group.allowed) else verdict

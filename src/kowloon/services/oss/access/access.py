@@ -5,6 +5,7 @@ Order and effect as the vendor describes them for requests to OSS. Listing is ne
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from typing import Any
 
@@ -32,6 +33,7 @@ from kowloon.services.oss.call import Call
 from kowloon.services.oss.errors import NOT_YOURS
 from kowloon.services.oss.resources import DEFAULT_ACL, Bucket
 from kowloon.services.oss.space import Stored
+from kowloon.store.resources import default_group_id
 from kowloon.wire.oss.headers import parse_tagging
 from kowloon.wire.policy.conditions import ValueOf
 
@@ -84,7 +86,8 @@ def check(call: Call, action: str, bucket: Bucket | None, key: str, acl: str, ve
     if call.principal is not None:
         resource = f"acs:oss:{bucket.region if bucket is not None else '*'}:{owner}:{path or '*'}"
         values = _values(call, bucket, path, version_id)
-        asked = AccessRequest(call.principal, f"oss:{action}", resource, values, call.request_id)
+        group_of = functools.partial(_group_of, call, bucket)
+        asked = AccessRequest(call.principal, f"oss:{action}", resource, values, call.request_id, group_of)
         decision = call.parts.authorizer.decide(asked)
         detail = decision.detail
         if decision.final:
@@ -104,6 +107,14 @@ def check(call: Call, action: str, bucket: Bucket | None, key: str, acl: str, ve
     call.reason = reason or f"nothing allows oss:{action}"
     if not reason:
         raise _denial(call, action, bucket, key, acl, version_id, detail)
+
+
+def _group_of(call: Call, bucket: Bucket | None) -> str:
+    """The resource group that counts: the bucket's, or where the call puts a new one."""
+    if bucket is not None:
+        return bucket.resource_group
+    told = call.headers.get("x-oss-resource-group-id", "")
+    return told if told or call.operation.access == "read" else default_group_id(call.account)
 
 
 def reason_of_policy(call: Call, setting: BucketPolicy, action: str, bucket: Bucket, path: str, version: str) -> str:

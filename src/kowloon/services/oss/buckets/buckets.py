@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from kowloon.actions import resource_groups
 from kowloon.services.oss import answers
 from kowloon.services.oss.access.access_points import has_access_points
 from kowloon.services.oss.buckets.setting_errors import BUCKET_HAS_ACCESS_POINTS
@@ -18,6 +19,7 @@ from kowloon.services.oss.errors import (
     MALFORMED_XML,
     NOT_YOURS,
     TOO_MANY_BUCKETS,
+    invalid,
 )
 from kowloon.services.oss.objects.object_worm import ObjectWorm
 from kowloon.services.oss.objects.writing import STORAGE_CLASSES
@@ -95,7 +97,7 @@ def _wanted(call: Call) -> Bucket:
         zones=_zones(call, region, redundancy),
         storage_class=storage_class,
         acl=acl,
-        resource_group=call.headers.get("x-oss-resource-group-id", ""),
+        resource_group_id=group_of(call, call.account, call.headers.get("x-oss-resource-group-id", "")),
         tags=parse_tagging(tagging) if tagging else {},
     )
 
@@ -197,7 +199,7 @@ def _summary(bucket: Bucket) -> dict[str, Content]:
         "Name": bucket.id,
         "Region": bucket.region,
         "StorageClass": bucket.storage_class,
-        "ResourceGroupId": bucket.resource_group or None,
+        "ResourceGroupId": bucket.resource_group,
     }
 
 
@@ -250,6 +252,13 @@ async def put_bucket_versioning(call: Call) -> HttpResponse:
 def get_bucket_versioning(call: Call) -> HttpResponse:
     content: dict[str, Content] = {"Status": call.bucket.versioning or None}
     return answers.document(document("VersioningConfiguration", elements(content)))
+
+
+def group_of(call: Call, owner: str, id: str) -> str:
+    """A resource group of the bucket's owner, as buckets keep it; empty asks for the default one."""
+    if id and not resource_groups.exists(call.parts.store, owner, id):
+        raise invalid("ResourceGroupId", id)
+    return resource_groups.kept(owner, id)
 
 
 async def change_bucket(call: Call, **changes: object) -> None:

@@ -81,8 +81,7 @@ def _rename(ctx: Context, group: Group, renamed: Group) -> Group:
         raise GROUP_EXISTS.error(name=renamed.name)
     for attachment in users.attachments(ctx, entity_of(group)):
         ctx.tx.delete(attachment)
-        id = f"{ctx.account}:{entity_of(renamed)}:{attachment.policy_type}/{attachment.policy_name}"
-        ctx.tx.put(msgspec.structs.replace(attachment, id=id, entity=entity_of(renamed)))
+        ctx.tx.put(users.moved(attachment, entity_of(renamed)))
     for membership in members(ctx, group):
         ctx.tx.delete(membership)
         id = f"{ctx.account}:{renamed.name}/{membership.user}"

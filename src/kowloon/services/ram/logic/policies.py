@@ -23,7 +23,7 @@ from kowloon.services.ram.errors import (
 )
 from kowloon.services.ram.logic import names, users
 from kowloon.services.ram.system_policies import SystemPolicy, system_policies
-from kowloon.store.identity import Policy, PolicyAttachment, PolicyVersion
+from kowloon.store.identity import Policy, PolicyAttachment, PolicyVersion, attachment_id
 from kowloon.wire.policy.document import parse_policy
 from kowloon.wire.policy.syntax import PolicyError
 
@@ -208,15 +208,16 @@ def _kind(entity: str) -> dict[str, str]:
     return {"kind": word.capitalize(), "entity": word}
 
 
-def attach(ctx: Context, entity: str, policy_type: str, name: str) -> None:
-    """`entity` as PolicyAttachment has it."""
+def attach(ctx: Context, entity: str, policy_type: str, name: str, scope: str = "") -> None:
+    """`entity` and `scope` as PolicyAttachment has them."""
     policy = look_up(ctx, policy_type, name)
-    id = f"{ctx.account}:{entity}:{policy.type}/{policy.name}"
+    id = attachment_id(ctx.account, entity, policy.type, policy.name, scope)
     if ctx.tx.get(PolicyAttachment, id) is not None:
         raise ATTACHED_ALREADY.error(**_kind(entity), name=name)
     system = policy_type == "System"
     most = quotas.SYSTEM_POLICIES_PER_ENTITY if system else quotas.CUSTOM_POLICIES_PER_ENTITY
-    if sum(item.policy_type == policy_type for item in users.attachments(ctx, entity)) >= most:
+    held = [item for item in users.attachments(ctx, entity) if item.scope == scope]
+    if sum(item.policy_type == policy_type for item in held) >= most:
         raise TOO_MANY_POLICIES.error(**_kind(entity))
     ctx.tx.put(
         PolicyAttachment(
@@ -226,13 +227,14 @@ def attach(ctx: Context, entity: str, policy_type: str, name: str) -> None:
             entity=entity,
             policy_type=policy.type,
             policy_name=policy.name,
+            scope=scope,
         )
     )
 
 
-def detach(ctx: Context, entity: str, policy_type: str, name: str) -> None:
+def detach(ctx: Context, entity: str, policy_type: str, name: str, scope: str = "") -> None:
     check_type(policy_type)
-    item = ctx.tx.get(PolicyAttachment, f"{ctx.account}:{entity}:{policy_type}/{name}")
+    item = ctx.tx.get(PolicyAttachment, attachment_id(ctx.account, entity, policy_type, name, scope))
     if item is None:
         raise NOT_ATTACHED.error(**_kind(entity), name=name)
     ctx.tx.delete(item)

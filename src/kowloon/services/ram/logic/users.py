@@ -25,6 +25,7 @@ from kowloon.store.identity import (
     PolicyAttachment,
     StoredKey,
     User,
+    attachment_id,
 )
 
 
@@ -116,8 +117,7 @@ def _rename(ctx: Context, user: User, renamed: User) -> User:
         raise USER_EXISTS.error(name=renamed.name)
     for attachment in attachments(ctx, entity_of(user)):
         ctx.tx.delete(attachment)
-        id = f"{ctx.account}:{entity_of(renamed)}:{attachment.policy_type}/{attachment.policy_name}"
-        ctx.tx.put(msgspec.structs.replace(attachment, id=id, entity=entity_of(renamed)))
+        ctx.tx.put(moved(attachment, entity_of(renamed)))
     for membership in memberships(ctx, user):
         ctx.tx.delete(membership)
         id = f"{ctx.account}:{membership.group}/{renamed.name}"
@@ -159,8 +159,15 @@ def memberships(ctx: Context, user: User) -> list[Membership]:
     return [item for item in ctx.tx.list(Membership, account=ctx.account) if item.user == user.name]
 
 
+def moved(attachment: PolicyAttachment, entity: str) -> PolicyAttachment:
+    """The same on another entity: on one that has a new name."""
+    kind, name = attachment.policy_type, attachment.policy_name
+    id = attachment_id(attachment.account, entity, kind, name, attachment.scope)
+    return msgspec.structs.replace(attachment, id=id, entity=entity)
+
+
 def attachments(ctx: Context, entity: str) -> list[PolicyAttachment]:
-    """`entity` as PolicyAttachment has it."""
+    """Whatever they count in. `entity` as PolicyAttachment has it."""
     return [item for item in ctx.tx.list(PolicyAttachment, account=ctx.account) if item.entity == entity]
 
 
