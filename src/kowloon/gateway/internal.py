@@ -49,13 +49,15 @@ class InternalCalls:
         return answer if isinstance(answer, HttpResponse) else await answer
 
     async def _session(self, service: str, role_arn: str) -> StoredKey:
-        kept = self._sessions.get((service, role_arn))
-        key = self._store.get(StoredKey, kept) if kept is not None else None
-        if key is not None and (key.expires_at or 0.0) > self._clock.wall() + _LEFT_S:
-            return key
         role = self._role(role_arn)
         if role is None or not trusts_service(role, service):
             raise RoleRefused(role_arn)
+        kept = self._sessions.get((service, role_arn))
+        key = self._store.get(StoredKey, kept) if kept is not None else None
+        lasts = key is not None and (key.expires_at or 0.0) > self._clock.wall() + _LEFT_S
+        # Those of an earlier role of that name have ended.
+        if key is not None and lasts and key.role_id == role.role_id:
+            return key
         name = service.partition(".")[0]
         fresh = open_session(self._ids, role, name, _SESSION_S, now=self._clock.now(), wall=self._clock.wall())
         await self._store.run(lambda tx: tx.put(fresh))

@@ -123,9 +123,8 @@ def test_what_keeps_a_trail_from_delivering_is_told_and_made_up_for(alone: Custo
     assert "CreateVpc" in [event["eventName"] for event in _delivered(alone)]
 
 
-def test_a_trail_writes_only_what_its_role_may(alone: Customer) -> None:
-    Owner(alone.cloud).bucket("audit-logs")
-    trust = {
+TRUST = json.dumps(
+    {
         "Version": "1",
         "Statement": [
             {
@@ -135,7 +134,12 @@ def test_a_trail_writes_only_what_its_role_may(alone: Customer) -> None:
             }
         ],
     }
-    alone.call("ram", "CreateRole", role_name="Weak", assume_role_policy_document=json.dumps(trust))
+)
+
+
+def test_a_trail_writes_only_what_its_role_may(alone: Customer) -> None:
+    Owner(alone.cloud).bucket("audit-logs")
+    alone.call("ram", "CreateRole", role_name="Weak", assume_role_policy_document=TRUST)
     role = f"acs:ram::{alone.cloud.account_id}:role/weak"
     auditor = _trail(alone, oss_write_role_arn=role)
     auditor.call("StartLogging", name="my-trail")
@@ -146,6 +150,28 @@ def test_a_trail_writes_only_what_its_role_may(alone: Customer) -> None:
     _later(alone)
     assert eventually(lambda: _status(auditor).latest_delivery_error == "")
     assert _delivered(alone)
+
+
+def test_a_trail_goes_on_with_a_role_that_was_made_again(alone: Customer) -> None:
+    Owner(alone.cloud).bucket("audit-logs")
+    policy = {"policy_type": "System", "policy_name": "AliyunOSSFullAccess", "role_name": "writer"}
+
+    def make_role() -> None:
+        alone.call("ram", "CreateRole", role_name="writer", assume_role_policy_document=TRUST)
+        alone.call("ram", "AttachPolicyToRole", **policy)
+
+    make_role()
+    auditor = _trail(alone, oss_write_role_arn=f"acs:ram::{alone.cloud.account_id}:role/writer")
+    auditor.call("StartLogging", name="my-trail")
+    _later(alone)
+    assert eventually(lambda: _delivered(alone))
+    alone.call("ram", "DetachPolicyFromRole", **policy)
+    alone.call("ram", "DeleteRole", role_name="writer")
+    make_role()
+    alone.call("vpc", "CreateVpc", cidr_block="10.0.0.0/8")
+    _later(alone)
+    assert eventually(lambda: "CreateVpc" in [event["eventName"] for event in _delivered(alone)])
+    assert _status(auditor).latest_delivery_error == ""
 
 
 @pytest.mark.parametrize(

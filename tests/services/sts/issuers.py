@@ -125,6 +125,11 @@ def pem(key: Any) -> bytes:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
+@cache
+def _own_certificate(name: str) -> x509.Certificate:
+    return certificate(name, rsa_key(name))
+
+
 # --- SAML ---
 
 
@@ -134,7 +139,7 @@ class SamlIssuer:
     def __init__(self, entity_id: str = "https://idp.example.com/saml", key: str = "saml") -> None:
         self.entity_id = entity_id
         self.key = rsa_key(key)
-        self.certificate = certificate("idp", self.key)
+        self.certificate = _own_certificate(key)
 
     @property
     def metadata(self) -> str:

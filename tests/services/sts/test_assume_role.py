@@ -6,11 +6,14 @@ import itertools
 import json
 from typing import Any
 
+import oss2
 import pytest
 from alibabacloud_credentials.provider.ram_role_arn import RamRoleArnCredentialsProvider
 
 from tests.helpers import refused
 from tests.services.actiontrail.parts import Auditor
+from tests.services.oss.callers import of, same
+from tests.services.oss.parts import Owner
 from tests.services.parts import Customer, other_account
 from tests.services.ram.rights import Rights, document, statement
 from tests.services.sts.test_oidc import Trusted, issuer, session
@@ -174,6 +177,20 @@ def test_a_policy_of_the_session_narrows_and_never_widens(roles: Roles) -> None:
     detail = refused(lambda: worker.call("ecs", "DescribeInstances"), "Forbidden.RAM").accessDeniedDetail
     assert (detail["PolicyType"], detail["NoPermissionType"]) == ("SessionPolicy", "ImplicitDeny")
     refused(lambda: worker.call("slb", "DescribeLoadBalancers"), "Forbidden.RAM")
+
+
+def test_a_policy_of_the_session_counts_for_objects_too(roles: Roles) -> None:
+    bucket = Owner(roles.admin.cloud).bucket()
+    bucket.put_object("in/a", b"1")
+    arn = roles.make(statement("Allow", "oss:*"))
+    within = f"acs:oss:*:*:{bucket.bucket_name}/in/*"
+    narrow = document(statement("Allow", "oss:GetObject", within))
+    mine = same(bucket, of(take(roles.admin, arn, policy=narrow)))
+    assert mine.get_object("in/a").read() == b"1"
+    for call in (lambda: mine.get_object("out/a"), lambda: mine.put_object("in/a", b"2")):
+        with pytest.raises(oss2.exceptions.AccessDenied):
+            call()
+    same(bucket, of(take(roles.admin, arn))).put_object("in/a", b"2")
 
 
 def test_roots_take_no_role(alone: Customer) -> None:

@@ -15,6 +15,7 @@ import pytest
 from alibabacloud_credentials.provider.oidc import OIDCRoleArnCredentialsProvider
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from kowloon.testing.cloud import LocalCloud
 from tests.helpers import refused
 from tests.services.parts import Customer, other_account
 from tests.services.ram.rights import Rights, document, statement
@@ -74,20 +75,28 @@ def issuer() -> Iterator[Issuer]:
     issuer.close()
 
 
+@pytest.fixture(scope="module")
+def standing(shared_cloud: LocalCloud) -> Iterator[Trusted]:
+    """For tests that change nothing about the issuer or the role."""
+    issuer = Issuer()
+    yield Trusted(Customer(shared_cloud), issuer)
+    issuer.close()
+
+
 @pytest.fixture
 def trusted(customer: Customer, issuer: Issuer) -> Trusted:
     return Trusted(customer, issuer)
 
 
-def test_a_token_is_worth_a_session(trusted: Trusted) -> None:
+def test_a_token_is_worth_a_session(standing: Trusted) -> None:
     now = int(time.time())
-    answer = trusted.take(trusted.issuer.token(iat=now - 10, exp=now + 100, aud=["other", CLIENT]))
+    answer = standing.take(standing.issuer.token(iat=now - 10, exp=now + 100, aud=["other", CLIENT]))
     told = answer.oidctoken_info
-    assert (told.subject, told.issuer, told.client_ids) == ("alice", trusted.issuer.url, f"other,{CLIENT}")
+    assert (told.subject, told.issuer, told.client_ids) == ("alice", standing.issuer.url, f"other,{CLIENT}")
     assert told.verification_info == "Success"
     assert told.issuance_time == time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now - 10))
     assert told.expiration_time == time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now + 100))
-    pod = session(trusted.admin, answer.credentials)
+    pod = session(standing.admin, answer.credentials)
     assert pod.call("vpc", "DescribeVpcs").request_id
     refused(lambda: pod.call("ecs", "DescribeInstances"), "Forbidden.RAM", status=403)
     me = pod.sts.get_caller_identity().body
@@ -186,8 +195,8 @@ CONTENT = "The Jwt content is invalid that cannot be recognized."
         ),
     ],
 )
-def test_tokens_that_are_worth_nothing(trusted: Trusted, make: Any, code: str, message: str) -> None:
-    refused(lambda: trusted.take(make(trusted.issuer)), code, message, 401)
+def test_tokens_that_are_worth_nothing(standing: Trusted, make: Any, code: str, message: str) -> None:
+    refused(lambda: standing.take(make(standing.issuer)), code, message, 401)
 
 
 def test_how_old_a_token_may_be_is_the_providers_affair(trusted: Trusted) -> None:
@@ -235,14 +244,14 @@ def test_how_old_a_token_may_be_is_the_providers_affair(trusted: Trusted) -> Non
     ],
 )
 def test_sessions_that_cannot_be(
-    trusted: Trusted, fields: dict[str, Any], code: str, message: str, status: int
+    standing: Trusted, fields: dict[str, Any], code: str, message: str, status: int
 ) -> None:
-    refused(lambda: trusted.take(**fields), code, message, status)
+    refused(lambda: standing.take(**fields), code, message, status)
 
 
-def test_a_policy_of_the_session_narrows_it(trusted: Trusted) -> None:
+def test_a_policy_of_the_session_narrows_it(standing: Trusted) -> None:
     narrow = document(statement("Allow", "vpc:DescribeVpcs"))
-    pod = session(trusted.admin, trusted.take(policy=narrow).credentials)
+    pod = session(standing.admin, standing.take(policy=narrow).credentials)
     assert pod.call("vpc", "DescribeVpcs").request_id
     refused(lambda: pod.call("vpc", "DescribeVSwitches"), "Forbidden.RAM", status=403)
 
@@ -322,19 +331,19 @@ def test_issuers_that_cannot_be_asked(customer: Customer, spoil: Any) -> None:
     issuer.http.server_close()
 
 
-def test_the_official_credentials_library_reads_a_token_file(trusted: Trusted, tmp_path: Path) -> None:
+def test_the_official_credentials_library_reads_a_token_file(standing: Trusted, tmp_path: Path) -> None:
     file = tmp_path / "token"
-    file.write_text(trusted.issuer.token() + "\n")
+    file.write_text(standing.issuer.token() + "\n")
     provider = OIDCRoleArnCredentialsProvider(
-        role_arn=trusted.role,
-        oidc_provider_arn=trusted.arn,
+        role_arn=standing.role,
+        oidc_provider_arn=standing.arn,
         oidc_token_file_path=str(file),
         role_session_name="pod",
-        sts_endpoint=f"http://{trusted.admin.cloud.endpoint}",
+        sts_endpoint=f"http://{standing.admin.cloud.endpoint}",
     )
     keys = provider.get_credentials()
     pod = Customer(
-        trusted.admin.cloud,
+        standing.admin.cloud,
         access_key_id=keys.get_access_key_id(),
         access_key_secret=keys.get_access_key_secret(),
         security_token=keys.get_security_token(),

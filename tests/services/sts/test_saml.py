@@ -17,6 +17,7 @@ from lxml import etree
 from kowloon.core.errors import ApiError
 from kowloon.services.sts import saml_assertions
 from kowloon.store.identity import SamlProvider
+from kowloon.testing.cloud import LocalCloud
 from tests.helpers import refused
 from tests.services.parts import Customer
 from tests.services.ram.rights import Rights, document, statement
@@ -60,63 +61,69 @@ class Trusted:
         return self.admin.call("sts", "AssumeRoleWithSAML", **request)
 
 
+@pytest.fixture(scope="module")
+def standing(shared_cloud: LocalCloud) -> Trusted:
+    """For tests that change nothing about the provider or the role."""
+    return Trusted(Customer(shared_cloud))
+
+
 @pytest.fixture
 def trusted(customer: Customer) -> Trusted:
     return Trusted(customer)
 
 
 @pytest.mark.parametrize("signed", ["assertion", "response"])
-def test_an_assertion_is_worth_a_session(trusted: Trusted, signed: str) -> None:
-    answer = trusted.take(trusted.response(signed=signed))
+def test_an_assertion_is_worth_a_session(standing: Trusted, signed: str) -> None:
+    answer = standing.take(standing.response(signed=signed))
     told = answer.samlassertion_info
     assert (told.subject, told.subject_type) == ("alice@example.com", "persistent")
-    assert (told.recipient, told.issuer) == (ROLE_SSO, trusted.idp.entity_id)
+    assert (told.recipient, told.issuer) == (ROLE_SSO, standing.idp.entity_id)
     assert answer.assumed_role_user.arn.endswith("/alice")
-    user = session(trusted.admin, answer.credentials)
+    user = session(standing.admin, answer.credentials)
     assert user.call("vpc", "DescribeVpcs").request_id
     refused(lambda: user.call("ecs", "DescribeInstances"), "Forbidden.RAM", status=403)
     me = user.sts.get_caller_identity().body
     assert (me.identity_type, me.arn) == ("AssumedRoleUser", answer.assumed_role_user.arn)
 
 
-def test_an_assertion_is_good_for_one_session(trusted: Trusted) -> None:
-    response = trusted.response()
-    trusted.take(response)
-    refused(lambda: trusted.take(response), *INVALID)
+def test_an_assertion_is_good_for_one_session(standing: Trusted) -> None:
+    response = standing.response()
+    standing.take(response)
+    refused(lambda: standing.take(response), *INVALID)
     # In another wrapping it is the same.
     root = etree.fromstring(base64.b64decode(response))
     root.set("ID", "_another")
-    refused(lambda: trusted.take(encoded(etree.tostring(root))), *INVALID)
-    trusted.take()
+    refused(lambda: standing.take(encoded(etree.tostring(root))), *INVALID)
+    standing.take()
 
 
-def test_a_refused_call_uses_no_assertion_up(trusted: Trusted) -> None:
-    response = trusted.response()
-    refused(lambda: trusted.take(response, duration_seconds=10), "InvalidParameter.DurationSeconds")
-    trusted.take(response)
+def test_a_refused_call_uses_no_assertion_up(standing: Trusted) -> None:
+    response = standing.response()
+    refused(lambda: standing.take(response, duration_seconds=10), "InvalidParameter.DurationSeconds")
+    standing.take(response)
 
 
-def test_how_long_a_session_is(trusted: Trusted) -> None:
+def test_how_long_a_session_is(standing: Trusted) -> None:
     def lasts(**fields: Any) -> None:
-        trusted.take(trusted.response(duration="7200"), **fields)
+        standing.take(standing.response(duration="7200"), **fields)
 
     lasts()
     lasts(duration_seconds=900)
     message = "The Min/Max value of DurationSeconds is 15min/7200s."
     refused(lambda: lasts(duration_seconds=7201), "InvalidParameter.DurationSeconds", message, 400)
     for told in ("7201", "899"):
-        refused(lambda told=told: trusted.take(trusted.response(duration=told)), "InvalidParameter.DurationSeconds")
+        refused(lambda told=told: standing.take(standing.response(duration=told)), "InvalidParameter.DurationSeconds")
     refused(
-        lambda: trusted.take(trusted.response(duration="long")),
+        lambda: standing.take(standing.response(duration="long")),
         "InvalidParameter.DurationSeconds",
         "The parameter DurationSeconds is wrongly formed.",
         400,
     )
 
 
-def test_a_policy_of_the_session_narrows_it(trusted: Trusted) -> None:
-    keys = trusted.take(policy=document(statement("Allow", "vpc:DescribeVpcs"))).credentials
-    user = session(trusted.admin, keys)
+def test_a_policy_of_the_session_narrows_it(standing: Trusted) -> None:
+    keys = standing.take(policy=document(statement("Allow", "vpc:DescribeVpcs"))).credentials
+    user = session(standing.admin, keys)
     assert user.call("vpc", "DescribeVpcs").request_id
     refused(lambda: user.call("vpc", "DescribeVSwitches"), "Forbidden.RAM", status=403)
 
@@ -136,14 +143,14 @@ def test_a_policy_of_the_session_narrows_it(trusted: Trusted) -> None:
         ({"session_name": "a b"}, ("InvalidParameter.RoleSessionName", "is wrongly formed.", 400)),
     ],
 )
-def test_assertions_that_are_worth_nothing(trusted: Trusted, fields: dict[str, Any], outcome: Any) -> None:
-    refused(lambda: trusted.take(trusted.response(**fields)), *outcome)
+def test_assertions_that_are_worth_nothing(standing: Trusted, fields: dict[str, Any], outcome: Any) -> None:
+    refused(lambda: standing.take(standing.response(**fields)), *outcome)
 
 
-def test_both_sites_of_the_vendor_are_meant(trusted: Trusted) -> None:
+def test_both_sites_of_the_vendor_are_meant(standing: Trusted) -> None:
     audience = "urn:alibaba:cloudcomputing:international"
     recipient = "https://signin.alibabacloud.com/saml-role/SSO"
-    told = trusted.take(trusted.response(audience=audience, recipient=recipient)).samlassertion_info
+    told = standing.take(standing.response(audience=audience, recipient=recipient)).samlassertion_info
     assert told.recipient == recipient
 
 
@@ -170,12 +177,12 @@ def test_both_sites_of_the_vendor_are_meant(trusted: Trusted) -> None:
     ],
 )
 def test_sessions_that_cannot_be(
-    trusted: Trusted, fields: dict[str, Any], code: str, message: str, status: int
+    standing: Trusted, fields: dict[str, Any], code: str, message: str, status: int
 ) -> None:
-    refused(lambda: trusted.take(**fields), code, message, status)
+    refused(lambda: standing.take(**fields), code, message, status)
 
 
-def test_long_assertions_come_as_a_form(trusted: Trusted) -> None:
+def test_long_assertions_come_as_a_form(standing: Trusted) -> None:
     """The address of a call is shorter than an assertion may be."""
 
     def post(response: str) -> httpx.Response:
@@ -183,26 +190,26 @@ def test_long_assertions_come_as_a_form(trusted: Trusted) -> None:
             "Action": "AssumeRoleWithSAML",
             "Version": "2015-04-01",
             "Format": "JSON",
-            "SAMLProviderArn": trusted.arn,
-            "RoleArn": trusted.role,
+            "SAMLProviderArn": standing.arn,
+            "RoleArn": standing.role,
             "SAMLAssertion": response,
         }
-        return httpx.post(f"http://{trusted.admin.cloud.endpoint}/", data=form, trust_env=False)
+        return httpx.post(f"http://{standing.admin.cloud.endpoint}/", data=form, trust_env=False)
 
-    long = post(trusted.response(subject="x" * 60_000))
+    long = post(standing.response(subject="x" * 60_000))
     assert long.status_code == 200
     assert len(long.json()["SAMLAssertionInfo"]["Subject"]) == 60_000
-    too_long = post(trusted.response(subject="x" * 80_000))
+    too_long = post(standing.response(subject="x" * 80_000))
     assert (too_long.status_code, too_long.json()["Code"], too_long.json()["Message"]) == (401, *INVALID[:2])
 
 
-def test_roles_that_are_not_there(trusted: Trusted) -> None:
+def test_roles_that_are_not_there(standing: Trusted) -> None:
     for role, outcome in (
         ("acs:ram::1234567890123456:role/none", ("EntityNotExist.RoleArn", "The specified Role does not exists.", 404)),
         ("nonsense", ("InvalidParameter.RoleArn", "The parameter RoleArn is wrongly formed.", 400)),
     ):
-        response = encoded(trusted.idp.response(role, trusted.arn))
-        refused(lambda role=role, response=response: trusted.take(response, role_arn=role), *outcome)
+        response = encoded(standing.idp.response(role, standing.arn))
+        refused(lambda role=role, response=response: standing.take(response, role_arn=role), *outcome)
 
 
 def test_the_role_says_who_may_come(customer: Customer) -> None:

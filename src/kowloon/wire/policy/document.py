@@ -101,7 +101,8 @@ def _resource(resource: str) -> str:
 
 
 class TrustStatement(NamedTuple):
-    """`principals`: names by kind (RAM, Service, Federated). It is about `actions`, or with `but_actions` all others."""
+    """`principals`: names by kind (RAM, Service, Federated). It is about `actions`, or with `but_actions` about
+    all others."""
 
     number: int
     denies: bool
