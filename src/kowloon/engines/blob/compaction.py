@@ -45,7 +45,7 @@ class Log(Protocol):
     def is_pending(self, volume: int, key: bytes) -> bool: ...
     def settled(self) -> asyncio.Future[None]: ...
     async def remove_freed(self) -> None: ...
-    def forget_segment(self, number: int) -> None: ...
+    async def forget_segment(self, number: int) -> None: ...
 
 
 def most_dead(segments: Segments, index: Index, but: set[int]) -> int | None:
@@ -100,7 +100,7 @@ class Compaction:
         await log.remove_freed()
         if log.failures != self._failures:
             raise BlobError("what is still needed could not be moved")
-        log.forget_segment(self._number)
+        await log.forget_segment(self._number)
         return True
 
     def _some(self, offset: int) -> tuple[list[Piece], int]:

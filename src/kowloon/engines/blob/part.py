@@ -216,10 +216,11 @@ class ZonePart(Contents):
     def append_group(self, state: GroupState) -> None:
         self._enqueue(Submission(Kind.GROUP, self._counter.next(), 0, state, encode_records(state), [], {}, _ignore))
 
-    def forget_segment(self, number: int) -> None:
+    async def forget_segment(self, number: int) -> None:
+        """It counts no more at once; returns when its space is free."""
         self.index.needed_bytes.pop(number, None)
         self.index.write_all(lambda transaction: self.index.save(transaction, set(), {number}))
-        self._unlink_later([self.segments.remove(number)])
+        await asyncio.wait([self._unlink_later([self.segments.remove(number)])])
 
     async def compact(self) -> None:
         """Until no segment is more than half dead."""
@@ -280,10 +281,11 @@ class ZonePart(Contents):
             self._freed_files = []
             self._unlink_later(paths)
 
-    def _unlink_later(self, paths: list[Path]) -> None:
+    def _unlink_later(self, paths: list[Path]) -> asyncio.Future[None]:
         running = asyncio.get_running_loop().run_in_executor(None, unlink, paths)
         self._background.add(running)
         running.add_done_callback(self._background.discard)
+        return running
 
     def forget(self, blob_id: int) -> None:
         """A finished file that nobody will commit."""
