@@ -17,6 +17,7 @@ from kowloon.actions.routes import Routes
 from kowloon.admin.accounts import AccountRoutes
 from kowloon.admin.ram import RamRoutes
 from kowloon.admin.routes import AdminRoutes
+from kowloon.admin.snapshots import Snapshots, State
 from kowloon.controllers.runtime import ControllerRuntime
 from kowloon.controllers.units import UnitKeeper
 from kowloon.core.clock import Clock
@@ -60,6 +61,7 @@ from kowloon.services.ecs.resources import Image
 from kowloon.services.oss.actions import oss
 from kowloon.services.oss.call import Parts as ObjectParts
 from kowloon.services.oss.chain import ObjectChain
+from kowloon.services.oss.resources import Bucket
 from kowloon.services.oss.leftovers import Leftovers
 from kowloon.services.oss.runs.access_logs import AccessLogs
 from kowloon.services.oss.runs.inventory_run import InventoryRuns
@@ -157,7 +159,8 @@ class Cloud:
             MessageId,
         ]
         backend = SqliteBackend(self.files.state) if self.files is not None else MemoryBackend()
-        return Store(backend, Codec(types))
+        self.codec = Codec(types)
+        return Store(backend, self.codec)
 
     def _open_audit(self) -> AuditTrail:
         folder = self.files.audit if self.files is not None else None
@@ -258,6 +261,17 @@ class Cloud:
             reset=self.reset,
         ).register(self.routes)
         DrillRoutes(self.drills).register(self.routes)
+        self.snapshots = Snapshots(
+            self.files.snapshots if self.files is not None else None,
+            store=self.store,
+            codec=self.codec,
+            storage=self.storage,
+            clock=self.clock,
+            world=self,
+            has_real_parts=self.settings.engine == "process",
+        )
+        self.snapshots.register(self.routes)
+        self.faults.before = self.snapshots.before
         AccountRoutes(self.store, self.clock, self.ids).register(self.routes)
         self.authorizer = AttachedPolicies(self.store, self.ids, ControlPolicies(self.store).of)
         RamRoutes(self.store, self.clock, self.authorizer).register(self.routes)
@@ -307,7 +321,7 @@ class Cloud:
         self.runtime.add(LeftoverRuns(object_parts))
         self.runtime.add(LifecycleRuns(object_parts))
         self.runtime.add(ReplicationRuns(object_parts))
-        metadata = Metadata(
+        self.metadata = Metadata(
             self.store,
             self.clock,
             self.ids,
@@ -315,7 +329,7 @@ class Cloud:
             account=self.identity.account_id,
             region=self.settings.region,
         )
-        metadata.register(self.routes)
+        self.metadata.register(self.routes)
         self.explanations = Explanations()
         self.explanations.listen(self.bus)
         self.front = Front(
@@ -323,7 +337,7 @@ class Cloud:
             self.objects,
             self.routes,
             hosts,
-            metadata.handle,
+            self.metadata.handle,
             self.explanations,
             self.identity.admin_token,
         )
@@ -410,6 +424,7 @@ class Cloud:
         await self.image_jobs.close()
         await self.select_jobs.close()
         await self.storage.close()
+        self.snapshots.close()
         self.clock.close()
         self.store.close()
         self.audit.close()
@@ -418,14 +433,10 @@ class Cloud:
 
     async def reset(self, *, clock: bool = False) -> None:
         """Everything gone but the account, its keys and the claimed addresses; and, if `clock`, what was skipped."""
-        self.drills.forget()
-        self.key_use.forget()
-        self.authorizer.log.clear()
-        self.runtime.forget()
-        self.transitions.forget()
-        self.access_logs.forget()
         units = self.store.list(Unit)
         images = self.store.list(Image)
+        self._forget()
+        self.snapshots.forget()
         cidr = str(_pool(self.store).cidr)
         self.store.clear()
         self.audit.clear()
@@ -442,6 +453,66 @@ class Cloud:
         self.store.commit_now(transaction)
         self._save_offset(self.clock.offset_s)
         await self.commentary.ensure_robot()
+
+    def _forget(self) -> None:
+        """What is in memory of a state that goes."""
+        self.drills.forget()
+        self.key_use.forget()
+        self.authorizer.log.clear()
+        self.runtime.forget()
+        self.transitions.forget()
+        self.access_logs.forget()
+
+    async def exchange(self, state: State) -> None:
+        """Another state in the place of all that there is: nobody sees half of it. ConfigurationError: its addresses
+        are in use, and nothing has changed."""
+        if state.objects is None:
+            await self._drop_buckets_but(state.resources)
+        self._move_addresses(next(item for item in state.resources if item.key == DIALABLE))
+        kept = {item.key for item in state.resources} if self.settings.engine == "process" else set()
+        units = [unit for unit in self.store.list(Unit) if unit.key not in kept]
+        images = [image for image in self.store.list(Image) if image.key not in kept]
+        # No call comes in between from here to the last line without an await.
+        self._forget()
+        self.store.replace(state.resources)
+        removed = self.storage.exchange(state.objects) if state.objects is not None else None
+        if state.offset_s is not None:
+            self.clock.turn_to(state.offset_s)
+        if state.identity is not None:
+            self._become(state.identity)
+        self.faults.restore()
+        await self.parts.wipe([(unit.engine, unit.id) for unit in units])
+        for image in images:
+            await self.parts.compute.discard(image.id)
+        await self.drills.restore()
+        await self.commentary.ensure_robot()
+        self._save_offset(self.clock.offset_s)
+        self.runtime.resync()
+        if removed is not None:
+            await removed
+
+    async def _drop_buckets_but(self, resources: list[Resource]) -> None:
+        kept = {item.volume for item in resources if isinstance(item, Bucket)}
+        for bucket in self.store.list(Bucket):
+            if bucket.volume not in kept:
+                await self.storage.drop(bucket.volume, bucket.layout)
+
+    def _move_addresses(self, space: Resource) -> None:
+        here, there = str(_pool(self.store).cidr), str(space.pool.cidr) if space.pool is not None else ""
+        if here == there:
+            return
+        self.parts.addresses.release()
+        try:
+            self.parts.addresses.claim(there)
+        except ConfigurationError:
+            self.parts.addresses.claim(here)
+            raise
+
+    def _become(self, identity: HomeCredentials) -> None:
+        self.identity = identity
+        self.metadata.account = identity.account_id
+        if self.files is not None:
+            _write_private(self.files.credentials, msgspec.json.encode(identity))
 
 
 def _pool(store: Store) -> AddressPool:

@@ -8,14 +8,18 @@ import logging
 import resource
 import signal
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import typer
 
 from kowloon.cli.home import RunningCloud, fail, home_files, show_json
-from kowloon.core.config import DEFAULT_PORT, DEFAULT_REGION, Settings
+from kowloon.cli.hooks import HookFailed, Hooks
+from kowloon.core.config import DEFAULT_PORT, DEFAULT_REGION, HomeCredentials, Settings
 from kowloon.core.errors import ConfigurationError
 from kowloon.engines.base import EngineError
+
+if TYPE_CHECKING:
+    from kowloon.app import Cloud
 
 _OPEN_FILES = 65_536
 
@@ -39,6 +43,10 @@ def up(
     transitions: str = typer.Option(
         "instant", help="How long what was ordered shows as under way: instant, realistic, or reads:N."
     ),
+    hook_limit: float = typer.Option(60.0, help="Seconds that a script of KOWLOON_HOME/hooks may take.", min=0.1),
+    hooks_may_fail: bool = typer.Option(
+        False, "--hooks-may-fail", help="Start although a script of KOWLOON_HOME/hooks fails."
+    ),
     quiet: bool = typer.Option(False, "--quiet", help="Print nothing but errors."),
 ) -> None:
     """Run the cloud in the foreground until Ctrl-C. Its parts outlive a crash of this process for 30 s."""
@@ -56,12 +64,17 @@ def up(
         transitions=transitions,
     )
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    # What scripts print is why they were written.
+    logging.getLogger("kowloon.hooks").setLevel(logging.INFO)
     import uvloop
+
+    hooks = Hooks(home_files().hooks, limit_s=hook_limit, may_fail=hooks_may_fail)
 
     _prepare_process()
     try:
-        uvloop.run(_serve(settings, quiet))
-    except (ConfigurationError, EngineError) as problem:
+        hooks.check()
+        uvloop.run(_serve(settings, hooks, quiet))
+    except (ConfigurationError, EngineError, HookFailed) as problem:
         fail(str(problem), 2)
     except OSError as problem:
         fail(f"cannot serve on port {port}: {problem.strerror}; another cloud? try `kowloon up --port 0`", 2)
@@ -75,7 +88,7 @@ def _prepare_process() -> None:
     gc.set_threshold(10_000, 50, 100)
 
 
-async def _serve(settings: Settings, quiet: bool) -> None:
+async def _serve(settings: Settings, hooks: Hooks, quiet: bool) -> None:
     from kowloon.app import Cloud
 
     loop = asyncio.get_running_loop()
@@ -83,6 +96,11 @@ async def _serve(settings: Settings, quiet: bool) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, ended.set)
     cloud = Cloud(settings)
+    try:
+        await hooks.run("boot", _told(cloud.identity, settings, ""))
+    except BaseException:
+        await cloud.stop()
+        raise
     await cloud.start()
     gc.collect()
     gc.freeze()
@@ -97,9 +115,35 @@ async def _serve(settings: Settings, quiet: bool) -> None:
         await asyncio.wait((opening, waiting), return_when=asyncio.FIRST_COMPLETED)
         if opening.done():
             opening.result()
+            await _run_ready_hooks(hooks, cloud, settings, waiting)
         await waiting
     finally:
+        await hooks.run("shutdown", _told(cloud.identity, settings, cloud.endpoint))
         await cloud.stop(end_units=True)
+
+
+async def _run_ready_hooks(hooks: Hooks, cloud: Cloud, settings: Settings, ended: asyncio.Task[bool]) -> None:
+    """Unless the cloud is ended meanwhile."""
+    running = asyncio.create_task(hooks.run("ready", _told(cloud.identity, settings, cloud.endpoint)))
+    await asyncio.wait((running, ended), return_when=asyncio.FIRST_COMPLETED)
+    if ended.done():
+        running.cancel()
+    await asyncio.gather(running, return_exceptions=ended.done())
+
+
+def _told(identity: HomeCredentials, settings: Settings, endpoint: str) -> dict[str, str]:
+    """What a hook's clients read. Before the cloud listens there is no endpoint."""
+    told = {
+        "KOWLOON_HOME": str(settings.home),
+        "ALIBABA_CLOUD_ACCESS_KEY_ID": identity.access_key_id,
+        "ALIBABA_CLOUD_ACCESS_KEY_SECRET": identity.access_key_secret,
+        "ALIBABA_CLOUD_ACCOUNT_ID": identity.account_id,
+        "ALIBABA_CLOUD_REGION_ID": settings.region,
+        "ALIBABA_CLOUD_ECS_METADATA_DISABLED": "true",
+    }
+    if endpoint:
+        told.update(ALIBABA_CLOUD_ENDPOINT=endpoint, KOWLOON_ENDPOINT=endpoint, KOWLOON_URL=f"http://{endpoint}")
+    return told
 
 
 def status(as_json: bool = typer.Option(False, "--json", help="For machines.")) -> None:

@@ -60,6 +60,15 @@ def recover(
     typer.echo(f"{fault_id} is recovered")
 
 
+@app.command("undo")
+def undo(
+    fault_id: str = typer.Argument(..., help="A fault, or a drill, that was injected since this cloud started."),
+) -> None:
+    """Return the control plane to what it was before a fault or a drill; objects, data and time stay as they are."""
+    RunningCloud().call("POST", f"snapshots/@before-{quote(fault_id, safe='')}/load", timeout_s=120.0)
+    typer.echo(f"everything is as it was before {fault_id}")
+
+
 @app.command("list")
 def list_faults(
     everything: bool = typer.Option(False, "--all", help="Recovered ones too."),

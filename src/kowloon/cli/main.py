@@ -8,7 +8,7 @@ from __future__ import annotations
 import typer
 
 from kowloon import __version__
-from kowloon.cli import accounts, clouds, dingtalk, drills, environment, faults, ram, run, terraform
+from kowloon.cli import accounts, clouds, dingtalk, drills, environment, faults, ram, run, snapshots, terraform
 
 app = typer.Typer(
     name="kowloon",
@@ -28,6 +28,7 @@ app.command("reset")(clouds.reset)
 app.command("doctor")(clouds.doctor)
 app.add_typer(faults.app, name="fault")
 app.add_typer(drills.app, name="drill")
+app.add_typer(snapshots.app, name="snapshot")
 app.add_typer(dingtalk.app, name="dingtalk")
 app.add_typer(accounts.app, name="account")
 app.add_typer(ram.app, name="ram")

@@ -98,8 +98,12 @@ class Clock:
         self._arm()
 
     def turn_to(self, offset_s: float) -> None:
-        """For who exchanges everything that has a time. Timers stay, for whoever has set them to cancel."""
+        """For who exchanges everything that has a time. What is waited for takes as long as it would have."""
+        moved_s = offset_s - self._offset_s
         self._offset_s = offset_s
+        for _, _, timer in self._timers:
+            timer.when += moved_s
+        self._timers = [(timer.when, sequence, timer) for _, sequence, timer in self._timers]
         self._arm()
 
     def _arm(self) -> None:

@@ -75,6 +75,16 @@ class HomeFiles(msgspec.Struct, frozen=True):
         return self.home / "audit"
 
     @property
+    def snapshots(self) -> Path:
+        """What was saved by name, a folder for each."""
+        return self.home / "snapshots"
+
+    @property
+    def hooks(self) -> Path:
+        """Scripts that run when a cloud boots, is ready and shuts down."""
+        return self.home / "hooks"
+
+    @property
     def objects(self) -> Path:
         """What object storage keeps, a folder for each zone."""
         return self.home / "objects"

@@ -6,6 +6,7 @@ After a restart `restore` publishes the same faults, and since everything else i
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -67,6 +68,8 @@ class FaultManager:
         self._told: set[Message] = set()
         self._picture = watch.Picture()
         self._timer: Timer | None = None
+        #: Called with each fault before anything of it is there.
+        self.before: Callable[[Fault], None] | None = None
 
     # --- reading ---
 
@@ -101,6 +104,8 @@ class FaultManager:
         fault = msgspec.structs.replace(
             fault, id=self._ids.resource("fault"), drill_id=drill_id, label=label, truth=truth
         )
+        if self.before is not None:
+            self.before(fault)
         self._forget_history()
         await self._save(fault, "injected", fault.injected_at)
         return fault

@@ -38,6 +38,10 @@ class Backend(Protocol):
         """All rows in one transaction; when it returns they survive the death of this process."""
         ...
 
+    def replace(self, rows: Iterable[Row]) -> None:
+        """These rows instead of all, in one transaction."""
+        ...
+
     def clear(self) -> None: ...
     def close(self) -> None: ...
 
@@ -49,6 +53,9 @@ class MemoryBackend:
         return iter(())
 
     def write(self, rows: Iterable[Row]) -> None:
+        pass
+
+    def replace(self, rows: Iterable[Row]) -> None:
         pass
 
     def clear(self) -> None:
@@ -110,9 +117,17 @@ class SqliteBackend:
         return (StoredRow(*row) for row in rows)
 
     def write(self, rows: Iterable[Row]) -> None:
+        self._write(rows, replace=False)
+
+    def replace(self, rows: Iterable[Row]) -> None:
+        self._write(rows, replace=True)
+
+    def _write(self, rows: Iterable[Row], *, replace: bool) -> None:
         execute = self._connection.execute
         execute("BEGIN IMMEDIATE")
         try:
+            if replace:
+                execute("DELETE FROM resource")
             for row in rows:
                 if row.body is None:
                     execute("DELETE FROM resource WHERE kind=? AND id=?", (row.kind, row.id))

@@ -171,9 +171,26 @@ class Store:
         """Of any of these kinds: the generation that it made."""
         return max([self._last_of_kind.get(kind, 0) for kind in kinds])
 
+    def contents(self) -> List[Resource]:
+        """Everything, those of one kind, account and region in order of creation: what `replace` takes."""
+        return [item for items in self._by_scope.values() for item in items.values()]
+
+    def replace(self, items: List[Resource]) -> None:
+        """These instead of everything, on disk too, or nothing happens. Listeners stay and do not hear of it."""
+        version = self._last_version + 1
+        self._backend.replace([Row(item.kind, item.id, version, self._codec.encode(item)) for item in items])
+        self._forget()
+        for item in items:
+            self._index(item)
+            self._versions[item.key] = version
+            self._last_of_kind[item.kind] = version
+
     def clear(self) -> None:
         """Forget everything, on disk too. Listeners stay."""
         self._backend.clear()
+        self._forget()
+
+    def _forget(self) -> None:
         self._last_version += 1
         self._last_of_kind = dict.fromkeys(self._last_of_kind, self._last_version)
         for index in (self._items, self._versions, self._by_scope, self._referrers, self._addresses, self._scope_of_id):

@@ -149,6 +149,13 @@ class LocalCloud:
         """Everything gone but the account and its keys, and the clock back at the wall's. Milliseconds."""
         self.run(self.cloud.reset(clock=True))
 
+    def save(self, name: str) -> None:
+        """The whole state under a name, for `load`; it goes with the cloud."""
+        self.run(self.cloud.snapshots.save(name))
+
+    def load(self, name: str) -> None:
+        self.run(self.cloud.snapshots.load(name))
+
     def set_transitions(self, setting: str) -> None:
         """How fast things change from now on: instant, realistic or reads:N. ValueError for anything else."""
         self.call(lambda: self.cloud.transitions.set(setting))

@@ -12,9 +12,10 @@ for `settled` first, or a crash could take back what a client has seen.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Awaitable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from enum import StrEnum
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -248,6 +249,21 @@ class ObjectStorage(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+    def keep(self, target: Path) -> None:
+        """All zones as they are now, in a folder that is empty: what `stage` takes."""
+        ...
+
+    async def stage(self, source: Path) -> dict[str, Path]:
+        """What `keep` has left, made ready beside the zones: for `exchange`, or for `unstage`. ConfigurationError: it
+        cannot be taken up."""
+        ...
+
+    async def unstage(self, staged: Mapping[str, Path]) -> None: ...
+
+    def exchange(self, staged: Mapping[str, Path]) -> Awaitable[object]:
+        """That instead of everything, at once; what is waited for is only that the old bytes are removed."""
+        ...
 
     async def wipe(self) -> None:
         """Everything gone, for a reset."""

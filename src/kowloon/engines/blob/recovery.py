@@ -41,7 +41,7 @@ def recover(folder: Path, segment_bytes: int) -> tuple[int, Segments, Index, int
     """The secret, the segments, an index that is complete, and how many places of the segments were damaged.
     ConfigurationError: another version's folder, or not ours."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    secret = _identify(folder)
+    secret = identify(folder)
     (folder / "files").mkdir(mode=0o700, exist_ok=True)
     segments = Segments(folder / "segments", segment_bytes)
     boot = _boot_id()
@@ -71,7 +71,9 @@ def mark_closed(folder: Path) -> None:
     (folder / "opened").unlink(missing_ok=True)
 
 
-def _identify(folder: Path) -> int:
+def identify(folder: Path) -> int:
+    """The secret of a store's frames; a folder that is empty becomes one. ConfigurationError: another version's, or not
+    ours."""
     path = folder / "format"
     if not path.exists():
         if (folder / "segments").exists():

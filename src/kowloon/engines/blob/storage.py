@@ -8,7 +8,7 @@ import itertools
 import os
 import shutil
 import tempfile
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from kowloon.engines.blob.healing import Healing
 from kowloon.engines.blob.part import Counter, ZonePart
 from kowloon.engines.blob.scrub import Scrub
 from kowloon.engines.blob.segments import SEGMENT_BYTES
+from kowloon.engines.blob.snapshots import keep, take_up
 from kowloon.engines.blob.volume import SMALL_BYTES, CopiedVolume
 from kowloon.engines.blob.writer import FileWriter, Target
 
@@ -144,6 +145,48 @@ class ZonedStorage:
         self._delays_s.clear()
         self._healing_stopped = False
         await asyncio.gather(*gone)
+
+    # Snapshots
+
+    def keep(self, target: Path) -> None:
+        for zone, part in sorted(self._parts.items()):
+            keep(part, target / zone)
+
+    async def stage(self, source: Path) -> dict[str, Path]:
+        root = self._root()
+        staged: dict[str, Path] = {}
+        loop = asyncio.get_running_loop()
+        try:
+            for kept in await loop.run_in_executor(None, lambda: sorted(source.glob("*"))):
+                # Named as what is lost: after a crash it is.
+                staged[kept.name] = root / f"{_TRASH}{kept.name}-{self.counter.next()}"
+                await loop.run_in_executor(None, take_up, kept, staged[kept.name])
+        except BaseException:
+            await self.unstage(staged)
+            raise
+        # Nothing is healed from or to what goes.
+        await self._stop_healing()
+        return staged
+
+    async def unstage(self, staged: Mapping[str, Path]) -> None:
+        for folder in staged.values():
+            await asyncio.get_running_loop().run_in_executor(None, shutil.rmtree, folder, True)
+        self._healing_stopped = False
+        self._heal_where_needed()
+
+    def exchange(self, staged: Mapping[str, Path]) -> Awaitable[object]:
+        gone = [self._remove_part(zone, part) for zone, part in list(self._parts.items())]
+        for zone, folder in staged.items():
+            folder.rename(self._root() / zone)
+            self.part(zone)
+        layouts = {*self._copies, *(Layout(zones) for part in self._parts.values() for zones in part.index.groups)}
+        for layout in layouts:
+            kept = any(zone in self._parts for zone in layout.zones)
+            states = {zone: self.part(zone).group(layout.zones) if kept else None for zone in layout.zones}
+            self._copies_of(layout).restore(states)
+        self._healing_stopped = False
+        self._heal_where_needed()
+        return asyncio.gather(*gone)
 
     # Volumes
 

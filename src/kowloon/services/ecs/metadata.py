@@ -64,7 +64,7 @@ class Metadata:
         self._clock = clock
         self._ids = ids
         self._secret = secret.encode()
-        self._account = account
+        self.account = account
         self._region = region
 
     def register(self, routes: Routes) -> None:
@@ -79,7 +79,7 @@ class Metadata:
             body = msgspec.json.decode(request.body, type=IdentityBody)
         except msgspec.DecodeError as problem:
             raise ApiError("InvalidBody", 400, f"The body is not what is asked for: {problem}.") from None
-        account, name = _role_named(body.role, self._account)
+        account, name = _role_named(body.role, self.account)
         if body.instance:
             instance = self._store.get(Instance, body.instance)
             if instance is None:
