@@ -61,8 +61,8 @@ from kowloon.services.ecs.resources import Image
 from kowloon.services.oss.actions import oss
 from kowloon.services.oss.call import Parts as ObjectParts
 from kowloon.services.oss.chain import ObjectChain
-from kowloon.services.oss.resources import Bucket
 from kowloon.services.oss.leftovers import Leftovers
+from kowloon.services.oss.resources import Bucket
 from kowloon.services.oss.runs.access_logs import AccessLogs
 from kowloon.services.oss.runs.inventory_run import InventoryRuns
 from kowloon.services.oss.runs.leftover_runs import LeftoverRuns
