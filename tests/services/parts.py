@@ -13,10 +13,14 @@ from alibabacloud_ims20190815 import models as ims_models
 from alibabacloud_ims20190815.client import Client as ImsClient
 from alibabacloud_ram20150501 import models as ram_models
 from alibabacloud_ram20150501.client import Client as RamClient
+from alibabacloud_resourcemanager20200331 import models as resourcemanager_models
+from alibabacloud_resourcemanager20200331.client import Client as ResourceManagerClient
 from alibabacloud_slb20140515 import models as slb_models
 from alibabacloud_slb20140515.client import Client as SlbClient
 from alibabacloud_sts20150401 import models as sts_models
 from alibabacloud_sts20150401.client import Client as StsClient
+from alibabacloud_tag20180828 import models as tag_models
+from alibabacloud_tag20180828.client import Client as TagClient
 from alibabacloud_vpc20160428 import models as vpc_models
 from alibabacloud_vpc20160428.client import Client as VpcClient
 
@@ -34,7 +38,9 @@ _MODELS = {
     "slb": slb_models,
     "ram": ram_models,
     "ims": ims_models,
+    "resourcemanager": resourcemanager_models,
     "sts": sts_models,
+    "tag": tag_models,
 }
 
 
@@ -64,6 +70,14 @@ class Customer:
     @cached_property
     def ims(self) -> ImsClient:
         return ImsClient(sdk_config(self.cloud, **self.config))
+
+    @cached_property
+    def resourcemanager(self) -> ResourceManagerClient:
+        return ResourceManagerClient(sdk_config(self.cloud, **self.config))
+
+    @cached_property
+    def tag(self) -> TagClient:
+        return TagClient(sdk_config(self.cloud, **self.config))
 
     @cached_property
     def sts(self) -> StsClient:
