@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
-from kowloon.actions.declare import Product
+from kowloon.actions.declare import Product, ResourceType
 from kowloon.actions.errors import FORBIDDEN
 from kowloon.services.oss.errors import METHOD_NOT_ALLOWED
 from kowloon.services.oss.published import OPERATIONS
@@ -145,6 +145,7 @@ class ObjectProduct(Product):
             ram_code="oss",
             hosts=("oss",),
             resources=(Bucket, Domain),
+            types=(ResourceType(name="bucket", kind=Bucket, grouped=True),),
             denied=FORBIDDEN,
             published=OPERATIONS,
             plane=_plane,
