@@ -62,6 +62,7 @@ class Action:
         access: Literal["read", "write"],
         anonymous: bool,
         prepare: Prepare | None,
+        also: Mapping[str, str],
     ) -> None:
         self.product = product
         self.handler = handler
@@ -71,6 +72,7 @@ class Action:
         self.access = access
         self.anonymous = anonymous
         self.prepare = prepare
+        self.also = also
         fields = request.__struct_fields__
         self.takes_client_token = "ClientToken" in fields
         self.takes_dry_run = "DryRun" in fields
@@ -125,10 +127,12 @@ class Product:
         access: Literal["read", "write"] | None = None,
         anonymous: bool = False,
         prepare: Prepare | None = None,
+        also: Mapping[str, str] | None = None,
     ) -> Callable[[Callable[[Context, Req], Res]], Callable[[Context, Req], Res]]:
         """Declare an operation. Its name is that of the request type without `Request`; `resource` is the RAM
         resource, fields in braces taken from the request (`acs:vpc:{region}:{account}:vswitch/{VSwitchId}`); or
-        several, of which all but the first count only where the request has their fields.
+        several, of which all but the first count only where the request has their fields. `also`: actions of other
+        products that the caller must be allowed as well, and their resource, where the request has its fields.
         `prepare` makes what costs too much for the loop (a key), or waits for what must be there: it is given the
         cloud's ports and the request and runs before the transaction, and what it made is `ctx.prepared`."""
 
@@ -138,7 +142,7 @@ class Product:
             reads = name.startswith(("Describe", "Get", "List", "Query"))
             kind = access or ("read" if reads else "write")
             templates = (resource,) if isinstance(resource, str) else resource
-            declared = Action(self, handler, request, templates, kind, anonymous, prepare)
+            declared = Action(self, handler, request, templates, kind, anonymous, prepare, also or {})
             if declared.name in self.actions:
                 raise ValueError(f"{self.code} {declared.name} is declared twice")
             self.actions[declared.name] = declared

@@ -23,15 +23,33 @@ _RESOURCE_TAGS = frozenset({"acs:resourcetag", "ecs:tag", "rds:resourcetag"})
 def resources_of(exchange: Exchange, store: Store) -> tuple[str, ...]:
     """The RAM resources of a call, each of which must be allowed. The first one declared is always there, `*` for what
     the call does not say; of the others those that it names."""
-    action, principal = exchange.declared, exchange.caller
-    known: dict[str, str | list[str]] = {"region": exchange.region or "*", "account": principal.account}
-    for names in action.product.naming:
-        known.update(names(store, exchange.parameters, principal))
+    known = _known(exchange, store)
     found: dict[str, None] = {}
-    for number, template in enumerate(action.resources):
+    for number, template in enumerate(exchange.declared.resources):
         for resource in _filled(template, exchange, known, optional=number > 0):
             found[resource] = None
     return tuple(found)
+
+
+def asked_beside(exchange: Exchange, store: Store) -> list[tuple[str, str]]:
+    """Actions of other products that the caller must be allowed as well, each with its resource."""
+    also = exchange.declared.also
+    if not also:
+        return []
+    known = _known(exchange, store)
+    return [
+        (name, resource)
+        for name, template in also.items()
+        for resource in _filled(template, exchange, known, optional=True)
+    ]
+
+
+def _known(exchange: Exchange, store: Store) -> Mapping[str, str | list[str]]:
+    """Fields of templates that are no parameters."""
+    known: dict[str, str | list[str]] = {"region": exchange.region or "*", "account": exchange.caller.account}
+    for names in exchange.declared.product.naming:
+        known.update(names(store, exchange.parameters, exchange.caller))
+    return known
 
 
 def _filled(
@@ -69,15 +87,18 @@ def _texts(value: object) -> list[str]:
 
 class ConditionValues:
     """The values of condition keys for one call and one of its resources. The resource is looked up only when a policy
-    asks for its tags or its group."""
+    asks for its tags or its group. `service`: the product that is let act on it (`ecs.aliyuncs.com`)."""
 
-    __slots__ = ("_exchange", "_registry", "_resource", "_store")
+    __slots__ = ("_exchange", "_registry", "_resource", "_service", "_store")
 
-    def __init__(self, exchange: Exchange, resource: str, store: Store, registry: Registry) -> None:
+    def __init__(
+        self, exchange: Exchange, resource: str, store: Store, registry: Registry, service: str | None = None
+    ) -> None:
         self._exchange = exchange
         self._resource = resource
         self._store = store
         self._registry = registry
+        self._service = service
 
     def __call__(self, key: str) -> str | None:
         exchange = self._exchange
@@ -91,6 +112,8 @@ class ConditionValues:
             case "acs:mfapresent":
                 # Nobody logs on to a console here: all calls are signed by a key.
                 return "false"
+            case "acs:service":
+                return self._service
         parameter = exchange.declared.product.condition_keys.get(key)
         if parameter is not None:
             return exchange.parameters.get(parameter)

@@ -20,7 +20,7 @@ from kowloon.core.errors import ApiError
 from kowloon.core.events import EventBus, RequestEvent
 from kowloon.core.ids import Ids
 from kowloon.core.masking import masked
-from kowloon.gateway.asking import ConditionValues, resources_of
+from kowloon.gateway.asking import ConditionValues, asked_beside, resources_of
 from kowloon.gateway.exchange import Exchange
 from kowloon.gateway.hosts import region_label
 from kowloon.gateway.nonces import Nonces
@@ -216,14 +216,19 @@ class Chain:
         name = f"{action.product.ram_code}:{action.name}"
         exchange.resources = resources_of(exchange, self._store)
         for resource in exchange.resources:
-            values = ConditionValues(exchange, resource, self._store, self._registry)
-            asked = AccessRequest(exchange.caller, name, resource, values, exchange.request_id, values.resource_group)
-            decision = self._authorizer.decide(asked)
-            exchange.decision = decision.reason
-            if not decision.allowed:
-                refused = action.product.denied.error()
-                refused.detail = decision.detail
-                raise refused
+            self._ask(exchange, name, resource)
+        for other, resource in asked_beside(exchange, self._store):
+            self._ask(exchange, other, resource, f"{action.product.ram_code}.aliyuncs.com")
+
+    def _ask(self, exchange: Exchange, name: str, resource: str, service: str | None = None) -> None:
+        values = ConditionValues(exchange, resource, self._store, self._registry, service)
+        asked = AccessRequest(exchange.caller, name, resource, values, exchange.request_id, values.resource_group)
+        decision = self._authorizer.decide(asked)
+        exchange.decision = decision.reason
+        if not decision.allowed:
+            refused = exchange.declared.product.denied.error()
+            refused.detail = decision.detail
+            raise refused
 
     def _throttle(self, exchange: Exchange) -> None:
         """A control plane with less capacity than demand serves its share of the calls and refuses the rest."""

@@ -13,6 +13,7 @@ from tests.helpers import eventually, refused
 from tests.services.actiontrail.parts import Auditor
 from tests.services.oss.parts import Owner
 from tests.services.parts import Customer
+from tests.services.ram.rights import Rights, statement
 
 INTERVAL_S = 61.0
 
@@ -213,6 +214,27 @@ def test_trails_need_permission_and_are_nobody_elses(alone: Customer) -> None:
     refused(lambda: Auditor(reader).call("DeleteTrail", name="my-trail"), "NoPermission", status=403)
     store = alone.cloud.cloud.store
     assert [trail.name for trail in store.list(Trail)] == ["my-trail"]
+
+
+def test_who_gives_a_trail_a_role_must_be_allowed_to_pass_it(alone: Customer) -> None:
+    alone.call("ram", "CreateRole", role_name="writer", assume_role_policy_document=TRUST)
+    role = f"acs:ram::{alone.cloud.account_id}:role/writer"
+    rights = Rights(alone)
+    auditor = Auditor(rights.user(statement("Allow", "actiontrail:*")))
+    named = {"name": "my-trail", "oss_bucket_name": "audit-logs"}
+    auditor.call("CreateTrail", **named)
+    for action, name in (("UpdateTrail", "my-trail"), ("CreateTrail", "another")):
+        fields = {**named, "name": name, "oss_write_role_arn": role}
+        error = refused(
+            lambda action=action, fields=fields: auditor.call(action, **fields),
+            "NoPermission",
+            "You are not authorized to do this action. You should be authorized by RAM.",
+            403,
+        )
+        assert error.accessDeniedDetail["AuthAction"] == "ram:PassRole"
+    # The vendor's own policy lets it be passed to ActionTrail alone.
+    full = Auditor(rights.user(system=("AliyunActionTrailFullAccess",)))
+    assert full.call("UpdateTrail", **named, oss_write_role_arn=role).oss_write_role_arn == role
 
 
 def test_regions_are_told(customer: Customer) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from tests.helpers import refused
 from tests.services.parts import Customer
+from tests.services.ram.rights import Rights, statement
 
 TRUST_ECS = {"Service": ["ecs.aliyuncs.com"]}
 
@@ -119,3 +120,47 @@ def test_who_only_reads_attaches_nothing(customer: Customer) -> None:
     refused(lambda: attach(reader, role, id), "Forbidden.RAM", status=403)
     ids = json.dumps([id])
     refused(lambda: reader.call("ecs", "DetachInstanceRamRole", instance_ids=ids), "Forbidden.RAM", status=403)
+
+
+def test_who_gives_an_instance_a_role_must_be_allowed_to_pass_it(customer: Customer) -> None:
+    passed, other = make_role(customer, "Passed"), make_role(customer, "NotPassed")
+    network = customer.network("b")
+    (id,) = customer.launch(network, wait=False)
+    to_ecs = {"StringEquals": {"acs:Service": "ecs.aliyuncs.com"}}
+    rights = Rights(customer)
+    launcher = rights.user(statement("Allow", ["ecs:*", "vpc:*"]))
+    passer = rights.user(
+        statement("Allow", ["ecs:*", "vpc:*"]),
+        statement("Allow", "ram:PassRole", f"acs:ram::{customer.cloud.account_id}:role/passed", **to_ecs),
+    )
+    for user, role in ((launcher, passed), (passer, other), (passer, "NOTPASSED")):
+        for call in (
+            lambda user=user, role=role: attach(user, role, id),
+            lambda user=user, role=role: user.launch(network, ram_role_name=role, wait=False),
+        ):
+            error = refused(call, "Forbidden.RAM", "not authorized to operate on the specified resource", 403)
+            assert error.accessDeniedDetail["AuthAction"] == "ram:PassRole"
+            assert error.accessDeniedDetail["NoPermissionType"] == "ImplicitDeny"
+    launcher.launch(network, wait=False)
+    assert attach(passer, passed, id).fail_count == 0
+    (second,) = passer.launch(network, ram_role_name="PASSED", wait=False)
+    assert roles_of(customer, id, second) == {id: passed, second: passed}
+
+
+def test_a_right_to_pass_a_role_to_another_service_is_none(customer: Customer) -> None:
+    role = make_role(customer, "ForAnother")
+    (id,) = customer.launch(customer.network("b"), wait=False)
+    to_another = {"StringEquals": {"acs:Service": "actiontrail.aliyuncs.com"}}
+    user = Rights(customer).user(statement("Allow", "ecs:*"), statement("Allow", "ram:PassRole", "*", **to_another))
+    refused(lambda: attach(user, role, id), "Forbidden.RAM", "not authorized to operate", 403)
+
+
+def test_a_denial_to_pass_a_role_holds_in_whatever_case_it_is_named(customer: Customer) -> None:
+    role = make_role(customer, "Reserved")
+    (id,) = customer.launch(customer.network("b"), wait=False)
+    user = Rights(customer).user(
+        statement("Deny", "ram:PassRole", "acs:ram:*:*:role/Reserved"), statement("Allow", "*")
+    )
+    for name in (role, "reserved", "RESERVED"):
+        error = refused(lambda name=name: attach(user, name, id), "Forbidden.RAM", "not authorized to operate", 403)
+        assert error.accessDeniedDetail["NoPermissionType"] == "ExplicitDeny"

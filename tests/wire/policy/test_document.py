@@ -88,6 +88,10 @@ def test_keys_that_nobody_knows_are_accepted_and_never_met() -> None:
         ("acs:*:123:instance/i-1:x", "acs:ecs:cn-hongkong:123:instance/i-1", False),
         ("acs:ram:*:123:user/alice", "acs:ram:*:123:user/alice", True),
         ("acs:ram::123:user/alice", "acs:ram:*:123:user/alice", True),
+        # Names of roles know no letter case.
+        ("acs:ram::123:role/Ops", "acs:ram:*:123:role/ops", True),
+        ("acs:ram::123:role/ops-*", "acs:ram:*:123:role/OPS-1", True),
+        ("acs:ram::123:user/Alice", "acs:ram:*:123:user/alice", False),
         ("acs:oss:*:*:logs/*", "acs:oss:cn-hongkong:123:logs/a:b/c", True),
         ("acs:oss:oss-cn-hongkong:*:logs", "acs:oss:cn-hongkong:123:logs", True),
         ("acs:oss:*:*:logs/?.txt", "acs:oss:cn-hongkong:123:logs/10.txt", False),

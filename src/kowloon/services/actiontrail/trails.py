@@ -35,6 +35,8 @@ _NAME = re.compile(r"[a-z][a-z0-9_-]{5,35}")
 _PREFIX = re.compile(r"[A-Za-z][A-Za-z0-9_/-]{5,31}")
 _RW = ("Write", "Read", "All")
 _MOST_TRAILS = 5
+# Of a role that the caller names; the one that ActionTrail makes for itself nobody gives it.
+_PASS_ROLE = {"ram:PassRole": "{OssWriteRoleArn}"}
 
 
 class TrailParameters(Request):
@@ -155,7 +157,7 @@ class CreateTrailRequest(TrailParameters):
     IsOrganizationTrail: bool = False
 
 
-@actiontrail.action(resource="acs:actiontrail:*:{account}:trail/{Name}", prepare=caught_up)
+@actiontrail.action(resource="acs:actiontrail:*:{account}:trail/{Name}", prepare=caught_up, also=_PASS_ROLE)
 def create_trail(ctx: Context, req: CreateTrailRequest) -> TrailResponse:
     """Events from now on are delivered, once logging is started."""
     if not _NAME.fullmatch(req.Name):
@@ -184,7 +186,7 @@ class UpdateTrailRequest(TrailParameters):
     pass
 
 
-@actiontrail.action(resource="acs:actiontrail:*:{account}:trail/{Name}")
+@actiontrail.action(resource="acs:actiontrail:*:{account}:trail/{Name}", also=_PASS_ROLE)
 def update_trail(ctx: Context, req: UpdateTrailRequest) -> TrailResponse:
     trail = msgspec.structs.replace(_changed(ctx, _trail(ctx, req.Name), req), updated_at=ctx.now)
     ctx.tx.put(trail)

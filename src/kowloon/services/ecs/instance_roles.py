@@ -25,6 +25,8 @@ from kowloon.services.ecs.resources import Instance
 from kowloon.store.identity import Role
 
 SERVICE = "ecs.aliyuncs.com"
+# Who gives an instance a role gives away what the role may.
+PASS_ROLE = {"ram:PassRole": "acs:ram:*:{account}:role/{RamRoleName}"}
 _MOST_INSTANCES = 100
 
 
@@ -65,7 +67,8 @@ class AttachInstanceRamRoleResponse(Response):
     resource=(
         "acs:ecs:{region}:{account}:instance/{InstanceIds}",
         "acs:ram:*:{account}:role/{RamRoleName}",
-    )
+    ),
+    also=PASS_ROLE,
 )
 def attach_instance_ram_role(ctx: Context, req: AttachInstanceRamRoleRequest) -> AttachInstanceRamRoleResponse:
     """An instance that has a role already keeps it, and is told as failed; the others get it."""

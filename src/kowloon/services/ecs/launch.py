@@ -33,7 +33,7 @@ from kowloon.services.ecs.errors import (
     ZONE_MISMATCH,
 )
 from kowloon.services.ecs.images import bootable
-from kowloon.services.ecs.instance_roles import usable_role
+from kowloon.services.ecs.instance_roles import PASS_ROLE, usable_role
 from kowloon.services.ecs.product import ecs
 from kowloon.services.ecs.resources import Image, Instance, KeyPair, SecurityGroup
 from kowloon.services.ecs.types import InstanceType, instance_types
@@ -94,7 +94,8 @@ class RunInstancesResponse(Response):
         "acs:vpc:{region}:{account}:vswitch/{VSwitchId}",
         "acs:ecs:{region}:{account}:keypair/{KeyPairName}",
         "acs:ram:*:{account}:role/{RamRoleName}",
-    )
+    ),
+    also=PASS_ROLE,
 )
 def run_instances(ctx: Context, req: RunInstancesRequest) -> RunInstancesResponse:
     if not 1 <= req.Amount <= 100:

@@ -85,7 +85,8 @@ def _resources(resources: list[str]) -> re.Pattern[str] | None:
 
 
 def _resource(resource: str) -> str:
-    """A region or an account that is left out is any. Wildcards of one part do not reach into the next."""
+    """A region or an account that is left out is any. Wildcards of one part do not reach into the next. Names of roles
+    know no letter case."""
     match = _RESOURCE.fullmatch(resource)
     if match is None:
         raise PolicyError(f"{resource!r} is no resource.")
@@ -94,7 +95,10 @@ def _resource(resource: str) -> str:
     if product == "oss":
         region = region.removeprefix("oss-")
     parts = [expression(part or "*", character="[^:]") for part in (product, region, account)]
-    return f"acs:{':'.join(parts)}:{expression(path)}"
+    wanted = expression(path)
+    if product == "ram" and path.startswith("role/"):
+        wanted = f"(?i:{wanted})"
+    return f"acs:{':'.join(parts)}:{wanted}"
 
 
 # Trust ----------------------------------------------------------------------------------------------------------------
