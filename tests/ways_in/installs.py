@@ -19,6 +19,7 @@ from typing import NoReturn
 import pytest
 
 HERE = Path(__file__).resolve().parent
+EXAMPLES = HERE.parents[1] / "examples" / "testing"
 CACHE = HERE.parents[1] / "build" / "ways_in"
 MAVEN_COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
 
@@ -64,6 +65,28 @@ def java() -> list[str]:
     ]
 
 
+def node_example() -> tuple[list[str], Path]:
+    """The command that runs mocha on examples/testing/node, and where."""
+    tools = _tools("Node", "node", "npm")
+    folder = _installed("testing-node", _install_node, EXAMPLES / "node")
+    return [tools["node"], "node_modules/mocha/bin/mocha.js", "--exit", "networks.test.js"], folder
+
+
+def go_example() -> list[str]:
+    """The tests of examples/testing/go as a program."""
+    _tools("Go", "go")
+    return [str(_installed("testing-go", _build_go_test, EXAMPLES / "go") / "client")]
+
+
+def java_example() -> list[str]:
+    """The command that runs JUnit on examples/testing/java."""
+    tools = _tools("Java", "java", "javac", "mvn")
+    folder = _installed("testing-java", _build_java, EXAMPLES / "java")
+    lean = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", f"{folder}/classes:{folder}/lib/*"]
+    launcher = ["org.junit.platform.console.ConsoleLauncher", "execute", "--select-class", "NetworksTest"]
+    return [tools["java"], *lean, *launcher, "--disable-banner", "--details=summary", "--fail-if-no-tests"]
+
+
 def _install_node(source: Path, target: Path) -> None:
     shutil.copytree(source, target, dirs_exist_ok=True)
     _fetch(
@@ -84,6 +107,14 @@ def _install_ossfs(source: Path, target: Path) -> None:
 
 
 def _build_go(source: Path, target: Path) -> None:
+    _go(source, target, [], ["build"])
+
+
+def _build_go_test(source: Path, target: Path) -> None:
+    _go(source, target, ["-test"], ["test", "-c"])
+
+
+def _go(source: Path, target: Path, listed: list[str], build: list[str]) -> None:
     # The modules take 250 MB, and the compiler's own cache 130 MB: only the program is kept.
     caches = {
         "GOMODCACHE": str(target / "modules"),
@@ -92,9 +123,10 @@ def _build_go(source: Path, target: Path) -> None:
         "CGO_ENABLED": "0",
     }
     # Reading what the program imports fetches those modules and no others.
-    _fetch("Go", ["go", "list", "-mod=readonly", "-modcacherw", "-deps", "-f", "", "."], source, 120, caches)
+    listing = ["go", "list", "-mod=readonly", "-modcacherw", "-deps", *listed, "-f", "", "."]
+    _fetch("Go", listing, source, 120, caches)
     _compile(
-        ["go", "build", "-mod=readonly", "-modcacherw", "-ldflags=-s -w", "-o", str(target / "client"), "."],
+        ["go", *build, "-mod=readonly", "-modcacherw", "-ldflags=-s -w", "-o", str(target / "client"), "."],
         source,
         240,
         caches,
@@ -108,7 +140,7 @@ def _build_java(source: Path, target: Path) -> None:
     _fetch("Java", ["mvn", "-q", "-B", "-C", "-f", str(source / "pom.xml"), *kept, MAVEN_COPY], target, 180)
     shutil.rmtree(target / "repository")
     flags = ["-proc:none", "-encoding", "UTF-8", "-d", str(target / "classes"), "-cp", f"{target}/lib/*"]
-    _compile(["javac", *flags, str(source / "Client.java")], target, 60)
+    _compile(["javac", *flags, *map(str, sorted(source.glob("*.java")))], target, 60)
 
 
 # What could not be had is not tried again for each test: the reason, by family.
@@ -134,18 +166,17 @@ def unavailable(reason: str) -> NoReturn:
     pytest.skip(reason)
 
 
-def _installed(family: str, install: Callable[[Path, Path], None]) -> Path:
+def _installed(family: str, install: Callable[[Path, Path], None], source: Path | None = None) -> Path:
     try:
         if family in _missed:
             raise _Unavailable(_missed[family])
-        return _install(family, install)
+        return _install(family, install, source or HERE / family)
     except _Unavailable as problem:
         _missed[family] = str(problem)
         unavailable(str(problem))
 
 
-def _install(family: str, install: Callable[[Path, Path], None]) -> Path:
-    source = HERE / family
+def _install(family: str, install: Callable[[Path, Path], None], source: Path) -> Path:
     digest = hashlib.sha256()
     for path in [Path(__file__), *sorted(each for each in source.iterdir() if each.is_file())]:
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
