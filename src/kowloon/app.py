@@ -87,6 +87,7 @@ from kowloon.services.slb.failover import BalancerHa
 from kowloon.services.slb.health import HealthListener
 from kowloon.services.sts.actions import sts
 from kowloon.services.sts.federation import Federation
+from kowloon.services.tag.actions import tag
 from kowloon.services.vpc.actions import vpc
 from kowloon.services.vpc.reconcile import EipFollow
 from kowloon.store.backend import MemoryBackend, SqliteBackend
@@ -99,7 +100,7 @@ from kowloon.topology.health import HealthBoard
 from kowloon.topology.map import Topology
 
 _OFFSET = "clock-offset"
-PRODUCTS: tuple[Product, ...] = (ecs, vpc, slb, rds, oss, ram, ims, resourcemanager, sts, actiontrail)
+PRODUCTS: tuple[Product, ...] = (ecs, vpc, slb, rds, oss, ram, ims, resourcemanager, sts, tag, actiontrail)
 
 
 class Cloud:

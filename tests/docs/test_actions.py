@@ -23,6 +23,7 @@ CLIENTS = {
     "Ram": "ram20150501",
     "ResourceManager": "resourcemanager20200331",
     "Sts": "sts20150401",
+    "Tag": "tag20180828",
 }
 
 

@@ -1,0 +1,86 @@
+"""Tags that an account prepares before any resource has them."""
+
+from __future__ import annotations
+
+import msgspec
+
+from kowloon.actions.context import Context
+from kowloon.actions.declare import Response
+from kowloon.actions.decode import Request
+from kowloon.services.tag.errors import (
+    META_HAS_VALUE,
+    META_KEY,
+    META_NOT_FOUND,
+    META_VALUE,
+    NO_META,
+    TOO_MANY_KEYS,
+)
+from kowloon.services.tag.product import tag
+from kowloon.services.tag.resources import MetaTag
+from kowloon.services.tag.tagging import MOST_TAGS, is_key, is_value
+
+
+class ValueParam(msgspec.Struct, kw_only=True):
+    Value: str = ""
+    Description: str = ""
+
+
+class KeyParam(msgspec.Struct, kw_only=True):
+    Key: str = ""
+    Description: str = ""
+    TagValueParamList: list[ValueParam] = []
+
+
+class CreateTagsRequest(Request):
+    TagKeyValueParamList: list[KeyParam] = []
+
+
+@tag.action()
+def create_tags(ctx: Context, req: CreateTagsRequest) -> Response:
+    """Values are added to a key that is there already."""
+    if not req.TagKeyValueParamList:
+        raise NO_META.error()
+    if len(req.TagKeyValueParamList) > MOST_TAGS:
+        raise TOO_MANY_KEYS.error()
+    for given in req.TagKeyValueParamList:
+        if not is_key(given.Key):
+            raise META_KEY.error()
+        if any(not value.Value or not is_value(value.Value) for value in given.TagValueParamList):
+            raise META_VALUE.error()
+        id = f"{ctx.account}:{given.Key}"
+        known = ctx.tx.get(MetaTag, id)
+        values = {value.Value: value.Description for value in given.TagValueParamList}
+        ctx.tx.put(
+            MetaTag(
+                id=id,
+                account=ctx.account,
+                created_at=known.created_at if known is not None else ctx.now,
+                name=given.Key,
+                description=given.Description or (known.description if known is not None else ""),
+                values={**(known.values if known is not None else {}), **values},
+            )
+        )
+    return Response()
+
+
+class DeleteTagRequest(Request):
+    Key: str
+    Value: str = ""
+
+
+@tag.action()
+def delete_tag(ctx: Context, req: DeleteTagRequest) -> Response:
+    """A value of a key; or the key itself, once it has no values. What resources have stays."""
+    known = ctx.tx.get(MetaTag, f"{ctx.account}:{req.Key}")
+    if known is None:
+        raise META_NOT_FOUND.error()
+    if not req.Value:
+        if known.values:
+            raise META_HAS_VALUE.error()
+        ctx.tx.delete(known)
+        return Response()
+    if req.Value not in known.values:
+        raise META_VALUE.error()
+    kept = {value: description for value, description in known.values.items() if value != req.Value}
+    ctx.tx.put(msgspec.structs.replace(known, values=kept))
+    return Response()
