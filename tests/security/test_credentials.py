@@ -57,9 +57,16 @@ async def caller() -> AsyncIterator[Caller]:
 
 
 def _session(id: str, account: str, expires_at: float) -> StoredKey:
-    role = f"{account}:worker"
+    role, role_id = f"{account}:worker", "3" * 18
     return StoredKey(
-        id=id, account=account, secret="s", role=role, session_name="s", token=f"CAIS-{id}", expires_at=expires_at
+        id=id,
+        account=account,
+        secret="s",
+        role=role,
+        role_id=role_id,
+        session_name="s",
+        token=f"CAIS-{id}",
+        expires_at=expires_at,
     )
 
 

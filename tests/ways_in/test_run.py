@@ -90,12 +90,12 @@ def test_python_object_store(way: Way, program: str, options: tuple[str, ...]) -
 
 @pytest.mark.parametrize("version", ["v1", "v4"])
 def test_go_object_store(way: Way, version: str) -> None:
-    done = way.run([*installs.go_oss(), version], KOWLOON_URL=f"https://{OSS_HOST}")
+    done = way.run([*installs.go_oss(), version, f"run-go-{version}"], KOWLOON_URL=f"https://{OSS_HOST}")
     assert done.returncode == 0, done.stderr[-3000:]
     report = json.loads(done.stdout)
     assert report["Read"] == report["Signed"] == "Hello, Kowloon"
     assert (report["Status"], report["Code"]) == (404, "NoSuchKey")
-    assert {request.host for request in way.requests} <= {OSS_HOST, f"go-{version}.{OSS_HOST}"}
+    assert {request.host for request in way.requests} <= {OSS_HOST, f"run-go-{version}.{OSS_HOST}"}
 
 
 def test_node_object_store(way: Way) -> None:

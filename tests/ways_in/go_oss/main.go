@@ -1,4 +1,4 @@
-// One way in with the official Go client of the object store: `client v1|v4`. Prints one JSON report.
+// One way in with the official Go client of the object store: `client v1|v4 BUCKET`. Prints one JSON report.
 package main
 
 import (
@@ -35,7 +35,7 @@ func main() {
 		WithEndpoint(os.Getenv("KOWLOON_URL")).
 		WithRegion(os.Getenv("ALIBABA_CLOUD_REGION_ID")).
 		WithSignatureVersion(version))
-	bucket, key, body := oss.Ptr("go-"+os.Args[1]), oss.Ptr("letters/香港 a+b.txt"), []byte("Hello, Kowloon")
+	bucket, key, body := oss.Ptr(os.Args[2]), oss.Ptr("letters/香港 a+b.txt"), []byte("Hello, Kowloon")
 
 	must(client.PutBucket(ctx, &oss.PutBucketRequest{Bucket: bucket}))
 	must(client.PutObject(ctx, &oss.PutObjectRequest{Bucket: bucket, Key: key, Body: bytes.NewReader(body)}))
