@@ -58,6 +58,7 @@ from kowloon.services.ecs.image_data import ImageData
 from kowloon.services.ecs.metadata import Metadata
 from kowloon.services.ecs.reconcile import InstanceStatus
 from kowloon.services.ecs.resources import Image
+from kowloon.services.location.actions import location
 from kowloon.services.oss.actions import oss
 from kowloon.services.oss.call import Parts as ObjectParts
 from kowloon.services.oss.chain import ObjectChain
@@ -100,7 +101,7 @@ from kowloon.topology.health import HealthBoard
 from kowloon.topology.map import Topology
 
 _OFFSET = "clock-offset"
-PRODUCTS: tuple[Product, ...] = (ecs, vpc, slb, rds, oss, ram, ims, resourcemanager, sts, tag, actiontrail)
+PRODUCTS: tuple[Product, ...] = (ecs, vpc, slb, rds, oss, ram, ims, resourcemanager, sts, tag, actiontrail, location)
 
 
 class Cloud:

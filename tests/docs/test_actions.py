@@ -25,14 +25,19 @@ CLIENTS = {
     "Sts": "sts20150401",
     "Tag": "tag20180828",
 }
+# Called by the older client alone.
+OLDER = {"Location"}
 
 
 @pytest.mark.parametrize("product", [each for each in PRODUCTS if each.actions], ids=lambda product: product.code)
 def test_every_action_is_called_by_a_test(product: Product) -> None:
     text = "\n".join(path.read_text(encoding="utf-8") for path in sorted((TESTS / "services").rglob("*.py")))
-    client = importlib.import_module(f"alibabacloud_{CLIENTS[product.code]}.client").Client
-    methods = {name.replace("_", "").lower(): name for name in dir(client)}
-    untested = [name for name in product.actions if not re.search(rf"\b(?:{methods[name.lower()]}|{name})\b", text)]
+    methods = {}
+    if product.code not in OLDER:
+        client = importlib.import_module(f"alibabacloud_{CLIENTS[product.code]}.client").Client
+        methods = {name.replace("_", "").lower(): name for name in dir(client)}
+    named = {name: methods[name.lower()] if methods else name for name in product.actions}
+    untested = [name for name, method in named.items() if not re.search(rf"\b(?:{method}|{name})\b", text)]
     assert not untested
 
 

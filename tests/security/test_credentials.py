@@ -30,6 +30,7 @@ SELF_SERVICE = {
     ("Ims", "CreateVirtualMFADevice"),
     ("Ims", "GetUserMFAInfo"),
     ("Sts", "GetCallerIdentity"),
+    ("Location", "DescribeEndpoints"),
 }
 
 

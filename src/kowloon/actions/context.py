@@ -20,7 +20,8 @@ P = TypeVar("P")
 class Context:
     """One call of one action. `now` is cloud time, `wall` is wall time; `events` go out after the commit; `prepared` is
     what the action's `prepare` made before the transaction, the same at every re-run; `ports` are the parts of this
-    cloud beside the store that actions may read; `value_of` gives the values of condition keys of policies."""
+    cloud beside the store that actions may read; `host` is the Host header as it came; `value_of` gives the values of
+    condition keys of policies."""
 
     __slots__ = (
         "account",

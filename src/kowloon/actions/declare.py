@@ -199,7 +199,7 @@ class Registry:
         for code, names in self.known.get(version, {}).items():
             if action in names:
                 return code
-        return None
+        return next((each.code for each in self._by_version.get(version, ()) if action in each.published), None)
 
     def knows_version(self, version: str) -> bool:
         return version in self._by_version or version in self.known

@@ -280,7 +280,7 @@ class Chain:
             ids=self._ids,
             health=self._board.view(exchange.now),
             request_id=exchange.request_id,
-            host=exchange.request.host,
+            host=exchange.request.host_header,
             ports=self._ports,
             value_of=ConditionValues(exchange, "*", self._store, self._registry),
             prepared=prepared,

@@ -16,6 +16,11 @@ from kowloon.wire.policy.evaluate import Policies, Verdict
 _KEPT: Final = 1000
 _PAIRS_KEPT: Final = 2048
 _RESOURCES_KEPT: Final = 20
+# What needs no policy, and why.
+FREE: Final[Mapping[str, str]] = {
+    "sts:GetCallerIdentity": "everyone may ask who they are",
+    "location:DescribeEndpoints": "everyone may ask where a product is",
+}
 
 
 class Record(NamedTuple):

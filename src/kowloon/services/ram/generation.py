@@ -8,12 +8,9 @@ from typing import Any
 import msgspec
 
 from kowloon.services.ram import quotas
-from kowloon.services.ram.decisions import DecisionLog
+from kowloon.services.ram.decisions import FREE, DecisionLog
 from kowloon.wire.policy import document, evaluate
 from kowloon.wire.policy.evaluate import IDENTITY, Policies, PolicySet, Source
-
-# Needs no policy.
-_FREE = "sts:GetCallerIdentity"
 
 
 class Denied(msgspec.Struct, kw_only=True):
@@ -39,7 +36,7 @@ def generate(log: DecisionLog, principal: str = "") -> Generated:
     used: dict[str, set[str]] = {}
     calls = 0
     for _, action, observed in log.observed(principal):
-        if observed.allowed and action != _FREE:
+        if observed.allowed and action not in FREE:
             used.setdefault(action, set()).update(observed.allowed_on.patterns)
             calls += observed.allowed
     policies = _packed(_statements(used))
@@ -75,7 +72,7 @@ def _denied(log: DecisionLog, principal: str, policies: list[dict[str, Any]]) ->
     return [
         Denied(principal=arn, action=action, resource=resource, times=observed.denied)
         for arn, action, observed in log.observed(principal)
-        if action != _FREE
+        if action not in FREE
         for resource in observed.denied_on.patterns
         if not evaluate.decide(generated, action, resource, lambda key: None).allowed
     ]

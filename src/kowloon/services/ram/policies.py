@@ -7,7 +7,7 @@ from typing import Final
 
 from kowloon.actions.ports import AccessRequest, Decision, Principal, no_group
 from kowloon.core.ids import Ids
-from kowloon.services.ram.decisions import DecisionLog, Record, identity_arn
+from kowloon.services.ram.decisions import FREE, DecisionLog, Record, identity_arn
 from kowloon.services.ram.diagnosis import denial_detail
 from kowloon.services.ram.self_service import is_own
 from kowloon.services.ram.system_policies import system_policies
@@ -79,8 +79,8 @@ class AttachedPolicies:
         verdict: Verdict | None = None
         if asked.principal.is_root:
             allowed, reason = True, "root of the account"
-        elif asked.action == "sts:GetCallerIdentity":
-            allowed, reason = True, "everyone may ask who they are"
+        elif asked.action in FREE:
+            allowed, reason = True, FREE[asked.action]
         else:
             policies = self.policies_of(asked.principal, asked.group_of)
             verdict = evaluate.decide(policies, asked.action, asked.resource, values)
