@@ -8,7 +8,7 @@ from collections import Counter
 from typing import Any, NamedTuple
 
 from kowloon.wire.policy.document import parse_policy
-from kowloon.wire.policy.evaluate import CONTROL, IDENTITY, SESSION, Policies, PolicySet, Source, decide
+from kowloon.wire.policy.evaluate import CONTROL, GROUP, IDENTITY, SESSION, Policies, PolicySet, Source, decide
 from tests.wire.policy import naive
 
 ACTIONS = [
@@ -89,6 +89,7 @@ class Case(NamedTuple):
     identity: list[Any]
     session: Any | None
     control: list[list[Any]]
+    group: list[Any] | None
 
 
 def random_case(luck: random.Random) -> Case:
@@ -96,6 +97,7 @@ def random_case(luck: random.Random) -> Case:
         identity=[_policy(luck) for _ in range(luck.randint(0, 3))],
         session=_policy(luck) if luck.random() < 0.25 else None,
         control=[[_policy(luck) for _ in range(luck.randint(1, 2))] for _ in range(luck.choice([0, 0, 0, 1, 2]))],
+        group=[_policy(luck) for _ in range(luck.randint(1, 2))] if luck.random() < 0.3 else None,
     )
 
 
@@ -155,6 +157,7 @@ def real_policies(case: Case) -> Policies:
         made(IDENTITY, case.identity),
         made(SESSION, [case.session]) if case.session is not None else None,
         tuple([made(CONTROL, level) for level in case.control]),
+        made(GROUP, case.group) if case.group is not None else None,
     )
 
 

@@ -10,7 +10,9 @@ from typing import Any
 Request = dict[str, Any]
 
 
-def decide(identity: list[Any], session: Any | None, control: list[list[Any]], request: Request) -> str:
+def decide(
+    identity: list[Any], session: Any | None, control: list[list[Any]], group: list[Any] | None, request: Request
+) -> str:
     """`Allow`, or who does not: `ControlPolicy ExplicitDeny`, ... Policies are decoded documents."""
     for level in control:
         answer = _ask(level, request)
@@ -20,8 +22,12 @@ def decide(identity: list[Any], session: Any | None, control: list[list[Any]], r
         answer = _ask([session], request)
         if answer != "Allow":
             return f"SessionPolicy {answer}"
-    answer = _ask(identity, request)
-    return answer if answer == "Allow" else f"AccountLevelIdentityBasedPolicy {answer}"
+    answer, in_group = _ask(identity, request), _ask(group or [], request)
+    if answer == "ExplicitDeny":
+        return "AccountLevelIdentityBasedPolicy ExplicitDeny"
+    if in_group == "ExplicitDeny":
+        return "ResourceGroupLevelIdentityBasedPolicy ExplicitDeny"
+    return "Allow" if "Allow" in (answer, in_group) else "AccountLevelIdentityBasedPolicy ImplicitDeny"
 
 
 def _ask(policies: list[Any], request: Request) -> str:

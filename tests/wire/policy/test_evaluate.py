@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kowloon.wire.policy.document import parse_policy
-from kowloon.wire.policy.evaluate import CONTROL, IDENTITY, SESSION, Policies, PolicySet, Source, Verdict, decide
+from kowloon.wire.policy.evaluate import CONTROL, GROUP, IDENTITY, SESSION, Policies, PolicySet, Source, Verdict, decide
 from tests.wire.policy.cases import differences
 
 INSTANCE = "acs:ecs:cn-hongkong:123:instance/i-1"
@@ -74,10 +74,26 @@ def test_every_level_of_control_must_allow() -> None:
     assert verdict.kind == "AccountLevelIdentityBasedPolicy"
 
 
+def test_what_counts_in_a_group_allows_and_denies_beside_the_rest() -> None:
+    stops, starts = {**ALL, "Action": "ecs:Stop*"}, {**ALL, "Action": "ecs:Start*"}
+    verdict = ask([starts], group=policy_set(GROUP, stops))
+    assert (verdict.allowed, verdict.kind) == (True, "ResourceGroupLevelIdentityBasedPolicy")
+    assert ask([stops], group=policy_set(GROUP, starts)).allowed
+    verdict = ask([ALL], group=policy_set(GROUP, {**stops, "Effect": "Deny"}))
+    assert (verdict.allowed, verdict.kind, verdict.is_final) == (False, "ResourceGroupLevelIdentityBasedPolicy", True)
+    verdict = ask([{**stops, "Effect": "Deny"}], group=policy_set(GROUP, ALL))
+    assert (verdict.allowed, verdict.kind, verdict.is_final) == (False, "AccountLevelIdentityBasedPolicy", True)
+    verdict = ask([starts], group=policy_set(GROUP, starts))
+    assert (verdict.allowed, verdict.kind, verdict.is_final) == (False, "AccountLevelIdentityBasedPolicy", False)
+    # Neither a session's policy nor control policies let it by.
+    assert not ask([starts], group=policy_set(GROUP, ALL), session=policy_set(SESSION, starts)).allowed
+    assert not ask([starts], group=policy_set(GROUP, ALL), control=(policy_set(CONTROL, starts),)).allowed
+
+
 @pytest.mark.parametrize("seed", range(2))
 def test_a_naive_evaluator_agrees(seed: int) -> None:
     different, answers = differences(seed, 2_000)
     assert different == []
     # All answers come up, so that agreeing means something.
-    assert len(answers) == 7
+    assert len(answers) == 8
     assert answers["Allow"] > 100
