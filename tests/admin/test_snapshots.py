@@ -166,6 +166,31 @@ def test_it_is_of_one_moment_while_others_write(at_home: LocalCloud) -> None:
     assert bucket.get_object("000007").read() == LARGE
 
 
+def test_a_zone_that_was_behind_is_healed_when_its_fault_is_over(cloud: LocalCloud) -> None:
+    bucket = bucket_of(cloud)
+    redundancy = oss2.models.BucketCreateConfig("Standard", "ZRS")
+    bucket.create_bucket(input=redundancy)
+    bucket.put_object("before", b"1")
+    fault = cloud.run(cloud.cloud.faults.inject("zone-power", ["cn-hongkong-c"]))
+    bucket.put_object("during", LARGE)
+    cloud.save("one")
+    cloud.run(cloud.cloud.faults.recover(fault.id))
+    cloud.run(cloud.cloud.storage.heal())
+    bucket.delete_object("during")
+
+    cloud.load("one")
+    behind = {zone.zone: zone.behind for zone in cloud.call(cloud.cloud.storage.report)}
+    assert behind["cn-hongkong-c"] == 1
+    assert bucket.get_object("during").read() == LARGE
+    cloud.run(cloud.cloud.faults.recover(fault.id))
+    cloud.run(cloud.cloud.storage.heal())
+    for zone in behind:
+        report = cloud.run(cloud.cloud.storage.scrub(zone))
+        assert (report.checked, report.damaged, report.lost) == (2, 0, 0)
+    with cloud.zone_down("cn-hongkong-b"):
+        assert bucket.get_object("during").read() == LARGE
+
+
 def test_it_is_there_after_a_restart_and_so_is_what_was_loaded(tmp_path: Path) -> None:
     with LocalCloud(settings(tmp_path)) as cloud:
         make_network(cloud, "kept")
