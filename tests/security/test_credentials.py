@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import AsyncIterator, Iterator
 from email.utils import formatdate
-from typing import Any
+from typing import Any, get_args, get_origin, get_type_hints
 
 import msgspec
 import pytest
@@ -162,15 +162,25 @@ async def test_no_action_is_allowed_without_a_policy(caller: Caller) -> None:
 def _needed(action: Action) -> dict[str, str]:
     """A call that is well formed enough to be decided on."""
     fields: dict[str, str] = {}
+    hints = get_type_hints(action.request)
     for field in msgspec.structs.fields(action.request):
-        if field.required:
-            text = str(field.type)
-            fields[field.name] = "10" if "int" in text else "true" if "bool" in text else "something"
-            if "Tag" in text:
-                fields[f"{field.name}.1.Key"] = fields.pop(field.name)
-            elif "list" in text:
-                fields[f"{field.name}.1"] = fields.pop(field.name)
+        if not field.required:
+            continue
+        hint = hints[field.name]
+        if get_origin(hint) is not list:
+            fields[field.name] = _something(hint)
+            continue
+        (inner,) = get_args(hint)
+        if isinstance(inner, type) and issubclass(inner, msgspec.Struct):
+            for name, kind in get_type_hints(inner).items():
+                fields[f"{field.name}.1.{name}"] = _something(kind)
+        else:
+            fields[f"{field.name}.1"] = _something(inner)
     return fields
+
+
+def _something(hint: Any) -> str:
+    return "10" if hint is int else "true" if hint is bool else "something"
 
 
 async def test_no_object_call_takes_credentials_that_are_none(caller: Caller) -> None:
