@@ -162,7 +162,7 @@ class _Tag(msgspec.Struct):
 
 def _request_tags(parameters: Mapping[str, str]) -> dict[str, str]:
     """`Tag.1.Key=team`, `Tag.1.Value=dev` as {team: dev}; some clients write `key` and `value`, others all of it as
-    JSON: `Tag=[{"Key":"team","Value":"dev"}]`."""
+    JSON: `Tag=[{"Key":"team","Value":"dev"}]`; Tag and RDS have `Tags={"team":"dev"}`."""
     tags: dict[str, str] = {}
     for name, key in parameters.items():
         head, _, tail = name.rpartition(".")
@@ -171,7 +171,8 @@ def _request_tags(parameters: Mapping[str, str]) -> dict[str, str]:
             tags[key] = value
     try:
         listed = msgspec.json.decode(parameters.get("Tag") or "[]", type=list[_Tag])
+        mapped = msgspec.json.decode(parameters.get("Tags") or "{}", type=dict[str, str])
     except msgspec.DecodeError:
         # The action that takes tags has refused it by now; to others it is nothing.
         return tags
-    return tags | {tag.key: tag.value for tag in listed if tag.key}
+    return tags | mapped | {tag.key: tag.value for tag in listed if tag.key}

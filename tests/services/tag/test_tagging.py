@@ -232,5 +232,14 @@ def test_who_may_tag_what(owner: Owner) -> None:
         assert error.accessDeniedDetail["AuthAction"] == f"tag:{action}"
 
 
+def test_rights_by_the_tags_that_a_call_gives(owner: Owner) -> None:
+    named = [arn(owner, "vpc", f"vpc/{network(owner)}")]
+    clerk = person(owner, "clerk")
+    red = statement("Allow", "tag:TagResources", "*", StringEquals={"acs:RequestTag/team": "red"})
+    grant(owner, "clerk", "OnlyRed", document(red))
+    clerk.call("tag", "TagResources", resource_arn=named, tags='{"team":"red"}')
+    refused(lambda: clerk.call("tag", "TagResources", resource_arn=named, tags='{"team":"blue"}'), "NoPermission")
+
+
 def _filter(**fields: str) -> models.ListResourcesByTagRequestTagFilter:
     return models.ListResourcesByTagRequestTagFilter(**fields)
