@@ -364,6 +364,34 @@ def test_the_variables_of_every_family(served: Served) -> None:
     assert (kept["ALIBABA_CLOUD_ACCESS_KEY_ID"], kept["ALIBABA_CLOUD_SECURITY_TOKEN"]) == ("mine", "t")
 
 
+def test_what_a_pod_has_is_left_if_it_is_this_clouds(served: Served) -> None:
+    account = served.keys["account_id"]
+    pod = {
+        "ALIBABA_CLOUD_ROLE_ARN": f"acs:ram::{account}:role/pod",
+        "ALIBABA_CLOUD_OIDC_PROVIDER_ARN": f"acs:ram::{account}:oidc-provider/cluster",
+        "ALIBABA_CLOUD_OIDC_TOKEN_FILE": "/var/run/secrets/token",
+    }
+    session = {"ALIBABA_CLOUD_ROLE_SESSION_NAME": "web-0"}
+    theirs = {"ALIBABA_CLOUD_ACCESS_KEY_ID": "mine", "ALIBABA_CLOUD_PROFILE": "mine"}
+    key = "ALIBABA_CLOUD_ACCESS_KEY_ID"
+    names = {*pod, *session, *theirs, "OSS_ACCESS_KEY_ID", "ALICLOUD_ACCESS_KEY"}
+
+    def told(found: dict[str, str]) -> dict[str, str]:
+        return {name: value for name, value in found.items() if name in names}
+
+    assert told(variables_of(served, **pod, **theirs)) == pod
+    found = variables_of(served, **pod, **session)
+    assert told(found) == {**pod, **session}
+    assert found["ALIBABA_CLOUD_ECS_METADATA_DISABLED"] == "true"
+    assert told(variables_of(served, "--keep-keys", **pod, **theirs)) == {**pod, **theirs}
+    # Not complete, or of a real cloud.
+    elsewhere = {**pod, "ALIBABA_CLOUD_ROLE_ARN": "acs:ram::1000000000000001:role/pod"}
+    for other in ({**pod, "ALIBABA_CLOUD_OIDC_TOKEN_FILE": ""}, elsewhere, {**pod, "ALIBABA_CLOUD_ROLE_ARN": "pod"}):
+        found = variables_of(served, **other, **session)
+        assert found[key] == served.keys["access_key_id"]
+        assert not {*pod, *session} & found.keys()
+
+
 @pytest.mark.parametrize("proxy", [(), ("--proxy",)], ids=["namespace", "proxy"])
 def test_as_if_on_an_instance(served: Served, proxy: tuple[str, ...]) -> None:
     ask_ram(served, RoleName="OnInstances", AssumeRolePolicyDocument=TRUST_ECS)

@@ -22,7 +22,8 @@ from alibabacloud_credentials.client import Client as Credentials
 from alibabacloud_credentials.models import Config as Settings
 from alibabacloud_sts20150401.client import Client
 from alibabacloud_tea_openapi.models import Config
-pod = Credentials(Settings(type="oidc_role_arn"))
+import sys
+pod = Credentials(Settings(type="oidc_role_arn")) if "explicit" in sys.argv else Credentials()
 print(pod.get_credential().provider_name)
 print(Client(Config(credential=pod, region_id="cn-hongkong")).get_caller_identity().body.arn)
 """
@@ -73,8 +74,10 @@ def test_the_credentials_library_takes_the_role_of_a_pod(
         "ALIBABA_CLOUD_OIDC_TOKEN_FILE": str(token),
         "ALIBABA_CLOUD_ROLE_SESSION_NAME": "web-0",
     }
-    # What a shell says of real clouds `kowloon run` leaves out; what the command itself says, it does not touch.
-    told = [f"{name}={value}" for name, value in environment.items()]
-    done = way.run(["env", *told, sys.executable, "-c", PROGRAM], *options)
     arn = f"acs:ram::{account}:assumed-role/pod/web-0"
+    # By the shell, where the chain of credentials finds it first; by the command, which `kowloon run` does not touch.
+    done = way.run([sys.executable, "-c", PROGRAM], *options, **environment)
+    assert (done.returncode, done.stdout.split()) == (0, ["default/oidc_role_arn", arn]), done.stderr[-3000:]
+    told = [f"{name}={value}" for name, value in environment.items()]
+    done = way.run(["env", *told, sys.executable, "-c", PROGRAM, "explicit"], *options)
     assert (done.returncode, done.stdout.split()) == (0, ["oidc_role_arn", arn]), done.stderr[-3000:]

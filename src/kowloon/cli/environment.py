@@ -6,6 +6,7 @@ A proxy is never exported unless asked for: it would send every other program's 
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -200,6 +201,16 @@ _CREDENTIALS = frozenset(
 )
 
 
+# What every pod with a role has; a name for its sessions it may have as well.
+_OF_PODS = ("ALIBABA_CLOUD_ROLE_ARN", "ALIBABA_CLOUD_OIDC_PROVIDER_ARN", "ALIBABA_CLOUD_OIDC_TOKEN_FILE")
+_ROLE_ARN = re.compile(r"acs:ram::(\d+):role/")
+_PAST_PROFILES = {
+    "ALIBABA_CLOUD_CLI_PROFILE_DISABLED": "true",
+    "ALIBABA_CLOUD_IGNORE_PROFILE": "TRUE",
+    "ALIBABA_CLOUD_CREDENTIALS_FILE": os.devnull,
+}
+
+
 def without_credentials(variables: Mapping[str, str]) -> Exports:
     """Less everything that a family's chain of credentials would find first."""
     return {name: value for name, value in variables.items() if name not in _CREDENTIALS}
@@ -214,12 +225,21 @@ def identity_of(cloud: RunningCloud, wanted: Mapping[str, Any]) -> str:
 def role_credentials(cloud: RunningCloud, identity: str, *, metadata: bool) -> Exports:
     """What leads a chain of credentials to the role: past the user's own profiles, to the metadata service if it can
     be reached, else to the URI."""
-    found = {
-        "ALIBABA_CLOUD_CREDENTIALS_URI": f"http://{cloud.server.endpoint}/_kowloon/ecs/credentials/{identity}",
-        "ALIBABA_CLOUD_CLI_PROFILE_DISABLED": "true",
-        "ALIBABA_CLOUD_IGNORE_PROFILE": "TRUE",
-        "ALIBABA_CLOUD_CREDENTIALS_FILE": os.devnull,
-    }
+    uri = f"http://{cloud.server.endpoint}/_kowloon/ecs/credentials/{identity}"
+    found = {"ALIBABA_CLOUD_CREDENTIALS_URI": uri, **_PAST_PROFILES}
     if not metadata:
         found["ALIBABA_CLOUD_ECS_METADATA_DISABLED"] = "true"
     return found
+
+
+def pod_credentials(cloud: RunningCloud, variables: Mapping[str, str]) -> Exports:
+    """The role of a pod and its token, if they are complete and the role is of this cloud. Empty if not: what a shell
+    says of real clouds means nothing here."""
+    found = {name: variables[name] for name in _OF_PODS if variables.get(name)}
+    match = _ROLE_ARN.match(found.get("ALIBABA_CLOUD_ROLE_ARN", ""))
+    if len(found) < len(_OF_PODS) or match is None:
+        return {}
+    if match[1] not in {row["account"] for row in cloud.call("GET", "accounts")["accounts"]}:
+        return {}
+    session = {name: variables[name] for name in ("ALIBABA_CLOUD_ROLE_SESSION_NAME",) if variables.get(name)}
+    return {**found, **session, **_PAST_PROFILES, "ALIBABA_CLOUD_ECS_METADATA_DISABLED": "true"}

@@ -11,6 +11,7 @@ from kowloon.cli.environment import (
     Exports,
     all_keys,
     identity_of,
+    pod_credentials,
     proxied,
     role_credentials,
     trust,
@@ -69,8 +70,7 @@ def _environment(cloud: RunningCloud, identity: str, region: str, *, keep_keys: 
     """The caller's variables; other proxies and endpoints would lead elsewhere, other keys mean nothing here."""
     mine = {name: value for name, value in os.environ.items() if not name.upper().endswith("_PROXY")}
     if not keep_keys:
-        mine = without_credentials(mine)
-        mine.update(role_credentials(cloud, identity, metadata=True) if identity else all_keys(cloud))
+        mine = {**without_credentials(mine), **_credentials(cloud, identity, mine)}
     for name in ("ALIBABA_CLOUD_REGION_ID", "ALIBABA_CLOUD_REGION", "ALICLOUD_REGION"):
         if region or name not in mine:
             mine[name] = region or DEFAULT_REGION
@@ -79,6 +79,13 @@ def _environment(cloud: RunningCloud, identity: str, region: str, *, keep_keys: 
     if "JAVA_TOOL_OPTIONS" in mine:
         trusted["JAVA_TOOL_OPTIONS"] = f"{mine['JAVA_TOOL_OPTIONS']} {trusted['JAVA_TOOL_OPTIONS']}"
     return {**mine, "KOWLOON_ENDPOINT": cloud.server.endpoint, **trusted}
+
+
+def _credentials(cloud: RunningCloud, identity: str, mine: Exports) -> Exports:
+    """The role of an instance, or the one that the caller's variables give to a pod, or the administrator's keys."""
+    if identity:
+        return role_credentials(cloud, identity, metadata=True)
+    return pod_credentials(cloud, mine) or all_keys(cloud)
 
 
 def _proxied(cloud: RunningCloud, environment: Exports, identity: str) -> Exports:
