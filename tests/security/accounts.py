@@ -250,6 +250,22 @@ async def furnish(owner: Caller) -> None:
         **ram,
     )
     await owner.ask("CreateTrail", Name="my-own-trail", OssBucketName="my-own-bucket", Version="2020-07-06")
+    await _organise(owner, document)
+
+
+async def _organise(owner: Caller, document: str) -> None:
+    """A directory, a resource group, and tags that are prepared."""
+    manage = {"Version": "2020-03-31"}
+    await owner.ask("InitResourceDirectory", **manage)
+    await owner.ask("EnableControlPolicy", **manage)
+    folder = (await owner.ask("CreateFolder", FolderName="my-folder", **manage))["Folder"]["FolderId"]
+    await owner.ask("CreateResourceAccount", DisplayName="my-member", ParentFolderId=folder, **manage)
+    policy = {"PolicyName": "my-control-policy", "PolicyDocument": document, "EffectScope": "RAM"}
+    made = await owner.ask("CreateControlPolicy", **policy, **manage)
+    await owner.ask("AttachControlPolicy", PolicyId=made["ControlPolicy"]["PolicyId"], TargetId=folder, **manage)
+    await owner.ask("CreateResourceGroup", Name="my-project", DisplayName="my-project", **manage)
+    meta = {"TagKeyValueParamList.1.Key": "my-tag-key", "TagKeyValueParamList.1.TagValueParamList.1.Value": "my-value"}
+    await owner.ask("CreateTags", Version="2018-08-28", **meta)
 
 
 async def learn(owner: Caller, vocabulary: Vocabulary) -> None:
