@@ -276,7 +276,7 @@ class Cloud:
         self.faults.before = self.snapshots.before
         AccountRoutes(self.store, self.clock, self.ids).register(self.routes)
         self.authorizer = AttachedPolicies(self.store, self.ids, ControlPolicies(self.store).of)
-        RamRoutes(self.store, self.clock, self.authorizer).register(self.routes)
+        RamRoutes(self.store, self.registry, self.clock, self.authorizer).register(self.routes)
         self.chain = Chain(
             registry=self.registry,
             store=self.store,

@@ -84,6 +84,25 @@ def test_a_call_is_tried_without_a_call(rights: Rights, admin: Admin) -> None:
     assert simulated(principal=f"acs:ram::{user.cloud.account_id}:root")["reason"] == "root of the account"
 
 
+def test_what_counts_in_a_resource_group_is_tried_for_what_is_in_it(rights: Rights, admin: Admin) -> None:
+    owner, user = rights.admin, rights.user()
+    made = owner.call("resourcemanager", "CreateResourceGroup", name="tried", display_name="tried").resource_group
+    owner.call(
+        "resourcemanager",
+        "AttachPolicy",
+        resource_group_id=made.id,
+        policy_type="System",
+        policy_name="AliyunVPCFullAccess",
+        principal_type="IMSUser",
+        principal_name=f"{user.name}@{owner.cloud.account_id}.onaliyun.com",
+    )
+    for group, allowed in ((made.id, True), (None, False)):
+        vpc = owner.call("vpc", "CreateVpc", cidr_block="10.0.0.0/8", resource_group_id=group).vpc_id
+        resource = f"acs:vpc:cn-hongkong:{owner.cloud.account_id}:vpc/{vpc}"
+        body = {"principal": user.arn, "action": "vpc:DeleteVpc", "resource": resource}
+        assert admin.call("POST", "ram/simulate", body)["decisions"][0]["allowed"] is allowed
+
+
 @pytest.mark.parametrize(
     ("body", "status", "code", "message"),
     [

@@ -7,6 +7,8 @@ from urllib.parse import parse_qs
 
 import msgspec
 
+from kowloon.actions import arns
+from kowloon.actions.declare import Registry
 from kowloon.actions.ports import AccessRequest
 from kowloon.actions.routes import Routes
 from kowloon.core.clock import Clock, iso_seconds
@@ -29,8 +31,9 @@ class SimulateBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class RamRoutes:
-    def __init__(self, store: Store, clock: Clock, authorizer: AttachedPolicies) -> None:
+    def __init__(self, store: Store, registry: Registry, clock: Clock, authorizer: AttachedPolicies) -> None:
         self._store = store
+        self._registry = registry
         self._clock = clock
         self._authorizer = authorizer
 
@@ -52,7 +55,7 @@ class RamRoutes:
         return answer_json({"decisions": [explain(record) for record in records]})
 
     def simulate(self, request: HttpRequest) -> HttpResponse:
-        """What would be decided, without a call."""
+        """What would be decided, without a call. The resource counts as being in the group that it is in."""
         try:
             body = msgspec.json.decode(request.body, type=SimulateBody)
         except (msgspec.DecodeError, RecursionError) as problem:
@@ -62,8 +65,15 @@ class RamRoutes:
             raise ApiError("NotFound", 404, f"There is no user, role or account {body.principal!r}.")
         known = {"acs:currenttime": iso_seconds(self._clock.now())}
         known.update({condition_key(name): value for name, value in body.context.items()})
-        asked = AccessRequest(principal, body.action, body.resource, known.get)
+        asked = AccessRequest(
+            principal, body.action, body.resource, known.get, group_of=lambda: self._group_of(body.resource)
+        )
         return answer_json({"decisions": [explain(self._authorizer.weigh(asked))]})
+
+    def _group_of(self, resource: str) -> str:
+        arn = arns.parse(resource)
+        found = arns.find(self._registry, self._store, arn) if arn is not None else None
+        return arns.group_of(self._store, found) if found is not None else ""
 
     def generate(self, request: HttpRequest) -> HttpResponse:
         """Policies out of the calls that were seen; of one `?principal=ARN` if given."""
