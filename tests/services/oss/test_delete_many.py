@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
+from collections.abc import Sequence
+from typing import Any
 
 import alibabacloud_oss_v2 as oss_v2
 import httpx
@@ -11,6 +14,11 @@ import oss2
 import pytest
 from oss2.models import BatchDeleteObjectVersion, BatchDeleteObjectVersionList, BucketVersioningConfig
 
+from kowloon.engines.blob.base import Change
+from kowloon.engines.blob.volume import CopiedVolume
+from kowloon.services.oss.errors import FILE_IMMUTABLE
+from kowloon.services.oss.objects import delete_many
+from kowloon.services.oss.objects.delete_many import AT_ONCE
 from tests.services.oss.parts import Owner, refused, refused_v2
 from tests.services.parts import other_account
 
@@ -78,6 +86,66 @@ def test_versions_and_markers_go(owner: Owner) -> None:
         BatchDeleteObjectVersionList([BatchDeleteObjectVersion(each.key, each.versionid) for each in rows])
     )
     assert bucket.list_object_versions(prefix="k").versions == []
+
+
+@pytest.mark.parametrize("versioning", ["", "Enabled"])
+def test_others_have_their_turn_between(owner: Owner, monkeypatch: pytest.MonkeyPatch, versioning: str) -> None:
+    bucket = owner.bucket()
+    names = [f"{number:04}" for number in range(10 * AT_ONCE)]
+    for name in names[:: AT_ONCE - 1]:
+        bucket.put_object(name, b"1")
+    if versioning:
+        bucket.put_bucket_versioning(BucketVersioningConfig(versioning))
+    commit = CopiedVolume.commit
+    seen: list[int | str] = []
+
+    def spied(self: CopiedVolume, changes: Sequence[Change]) -> Any:
+        seen.append(len(changes))
+        asyncio.get_running_loop().call_soon(seen.append, "other")
+        return commit(self, changes)
+
+    monkeypatch.setattr(CopiedVolume, "commit", spied)
+    gone = bucket.batch_delete_objects(names)
+    monkeypatch.undo()
+    assert gone.deleted_keys == names
+    assert seen[1::2] == ["other"] * 10
+    assert max(count for count in seen[::2] if isinstance(count, int)) <= 2 * AT_ONCE
+    assert bucket.list_objects().object_list == []
+
+
+def test_a_key_that_comes_again_later_is_decided_on_by_then(owner: Owner) -> None:
+    bucket = owner.bucket()
+    bucket.put_bucket_versioning(BucketVersioningConfig("Enabled"))
+    version = bucket.put_object("k", b"1").versionid
+    others = [BatchDeleteObjectVersion(f"{number:04}", "") for number in range(2 * AT_ONCE)]
+    listed = [BatchDeleteObjectVersion("k", ""), *others, BatchDeleteObjectVersion("k", version)]
+    gone = bucket.delete_object_versions(BatchDeleteObjectVersionList(listed)).delete_versions
+    assert [each.key for each in gone] == [each.key for each in listed]
+    markers = [each.delete_marker_versionid for each in gone[:-1]]
+    assert len(set(markers)) == len(markers)
+    assert (gone[-1].versionid, gone[-1].delete_marker) == (version, False)
+    assert bucket.list_object_versions(prefix="k").versions == []
+    (left,) = bucket.list_object_versions(prefix="k").delete_marker
+    assert left.versionid == markers[0]
+
+
+def test_what_must_stay_since_it_was_checked_stays(owner: Owner, monkeypatch: pytest.MonkeyPatch) -> None:
+    bucket = owner.bucket()
+    names = [f"{number:04}" for number in range(3 * AT_ONCE)]
+    for name in names:
+        bucket.put_object(name, b"1")
+    check, asked = delete_many.check_deletion, 0
+
+    def locked_later(call: Any, key: str, version_id: str) -> None:
+        nonlocal asked
+        asked += 1
+        if key == names[AT_ONCE + 1] and asked > len(names):
+            raise FILE_IMMUTABLE.error()
+        check(call, key, version_id)
+
+    monkeypatch.setattr(delete_many, "check_deletion", locked_later)
+    refused(lambda: bucket.batch_delete_objects(names), 409, "FileImmutable", "immutable")
+    assert [each.key for each in bucket.list_objects(max_keys=1000).object_list] == names[AT_ONCE:]
 
 
 def test_documents_that_are_not(owner: Owner) -> None:

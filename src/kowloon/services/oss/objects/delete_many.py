@@ -1,10 +1,12 @@
-"""DeleteMultipleObjects: up to a thousand objects or versions in one call. All of it is checked before any goes."""
+"""DeleteMultipleObjects: up to a thousand objects or versions in one call. All of it is checked before any goes; then
+they go some at a time, and between them other calls have their turn."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
 import hashlib
+from collections.abc import AsyncIterator
 from typing import Final, NamedTuple
 
 from kowloon.engines.blob.base import Change
@@ -28,6 +30,8 @@ from kowloon.wire.oss.headers import url_encode
 from kowloon.wire.oss.xml import Content, Node, document, elements, parse
 
 _MOST: Final = 1000
+# So many are looked at, and go, in one turn.
+AT_ONCE: Final = 25
 
 
 class Target(NamedTuple):
@@ -44,10 +48,9 @@ async def delete_multiple_objects(call: Call) -> HttpResponse:
     encoding = _encoding(call, node)
     quiet = node.text("Quiet").strip().lower() == "true"
     targets = _targets(node)
-    for target in targets:
-        for action in ("DeleteObject", "DeleteObjectVersion") if target.version_id else ("DeleteObject",):
-            access.check(call, action, call.bucket, target.key, "write", version_id=target.version_id)
-        check_deletion(call, target.key, target.version_id)
+    async for some in _in_turns(call, targets):
+        for target in some:
+            _check(call, target)
     removals = await _delete(call, targets)
     content: dict[str, Content] = {"EncodingType": encoding or None}
     if not quiet:
@@ -88,10 +91,38 @@ def _targets(node: Node) -> list[Target]:
     return targets
 
 
+async def _in_turns(call: Call, targets: list[Target]) -> AsyncIterator[list[Target]]:
+    """All of them in order. The bucket may be another each time, or gone: 404 NoSuchBucket."""
+    for first in range(0, len(targets), AT_ONCE):
+        if first:
+            await asyncio.sleep(0)
+            call.look_again()
+        yield targets[first : first + AT_ONCE]
+
+
+def _check(call: Call, target: Target) -> None:
+    for action in ("DeleteObject", "DeleteObjectVersion") if target.version_id else ("DeleteObject",):
+        access.check(call, action, call.bucket, target.key, "write", version_id=target.version_id)
+    check_deletion(call, target.key, target.version_id)
+
+
 async def _delete(call: Call, targets: list[Target]) -> list[Removal]:
-    """One commit for all, but that a key which comes again is decided on when what came before is submitted."""
+    """What has to stay since it was checked is refused, with all that comes after it."""
     removals: list[Removal] = []
     commits: list[asyncio.Future[None]] = []
+    try:
+        async for some in _in_turns(call, targets):
+            removals += _submit(call, some, commits)
+    finally:
+        await asyncio.gather(*commits)
+    return removals
+
+
+def _submit(call: Call, targets: list[Target], commits: list[asyncio.Future[None]]) -> list[Removal]:
+    """One commit for all, but that a key which comes again is decided on when what came before is submitted."""
+    for target in targets:
+        check_deletion(call, target.key, target.version_id)
+    removals: list[Removal] = []
     changes: list[Change] = []
     together: set[str] = set()
     for target in targets:
@@ -104,7 +135,6 @@ async def _delete(call: Call, targets: list[Target]) -> list[Removal]:
         together.add(target.key)
     if changes:
         commits.append(call.space.commit(changes))
-    await asyncio.gather(*commits)
     return removals
 
 
