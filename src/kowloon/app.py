@@ -14,6 +14,7 @@ from kowloon.actions.accounts import ADMINISTRATOR, new_account_id, open_account
 from kowloon.actions.declare import Product, Registry
 from kowloon.actions.idempotency import ClientTokenRecord
 from kowloon.actions.routes import Routes
+from kowloon.actions.sessions import TrustLog
 from kowloon.admin.accounts import AccountRoutes
 from kowloon.admin.ram import RamRoutes
 from kowloon.admin.routes import AdminRoutes
@@ -290,6 +291,7 @@ class Cloud:
             ports={
                 AuditTrail: self.audit,
                 Registry: self.registry,
+                TrustLog: self.authorizer.log,
                 Federation: Federation(self.store, self.clock, self._new_dialler()),
             },
         )

@@ -59,6 +59,59 @@ def test_an_allowance_is_explained_per_resource(rights: Rights, admin: Admin) ->
     assert all(decision["allowed"] and decision["statements"][0]["decided"] for decision in decisions)
 
 
+def _trusting(rights: Rights, name: str, *statements: dict[str, Any]) -> str:
+    """ARN of a new role with these statements in its trust policy."""
+    trust = document(*[{key: each[key] for key in each if key != "Resource"} for each in statements])
+    return str(rights.admin.call("ram", "CreateRole", role_name=name, assume_role_policy_document=trust).role.arn)
+
+
+def test_what_a_roles_trust_policy_refuses_is_explained(rights: Rights, admin: Admin) -> None:
+    user = rights.user(statement("Allow", "sts:AssumeRole"))
+    account = user.cloud.account_id
+    here = {"IpAddress": {"acs:SourceIp": ["127.0.0.0/8", "::1"]}, "StringEquals": {"sts:ExternalId": "42"}}
+    everyone, other = {"RAM": [f"acs:ram::{account}:root"]}, {"RAM": [f"acs:ram::{account}:user/other"]}
+    role = _trusting(
+        rights,
+        "Refuses",
+        {**statement("Allow", "sts:AssumeRole", **here), "Principal": everyone},
+        {**statement("Allow", "sts:AssumeRole"), "Principal": other},
+        {**statement("Allow", "sts:TagSession"), "Principal": everyone},
+    )
+
+    def explained(role: str, **fields: str) -> tuple[Any, Any]:
+        call = lambda: user.call("sts", "AssumeRole", role_arn=role, role_session_name="me", **fields)  # noqa: E731
+        id = str(refused(call, "NoPermission", "You are not authorized to do this action.", 403).data["RequestId"])
+        first, second = admin.call("GET", f"ram/explain?request={id}")["decisions"]
+        return first, second
+
+    identity, trust = explained(role)
+    assert (identity["action"], identity["allowed"]) == ("sts:AssumeRole", True)
+    assert (trust["principal"], trust["action"], trust["resource"]) == (user.arn, "sts:AssumeRole", role)
+    assert trust["allowed"] is False
+    assert trust["reason"] == f"no statement of the trust policy of role/Refuses trusts {user.arn} here"
+    named, unnamed = trust["statements"]
+    assert (named["policy"], named["kind"]) == ("the trust policy of role/Refuses", "AssumeRolePolicy")
+    assert (named["number"], named["resource"], named["decided"]) == (1, True, False)
+    assert [(each["key"], each["holds"], each["value"]) for each in named["conditions"]] == [
+        ("acs:SourceIp", True, "127.0.0.1"),
+        ("sts:ExternalId", False, None),
+    ]
+    assert (unnamed["number"], unnamed["resource"]) == (2, False)
+    assert trust["others"] == 1
+    _, trust = explained(role, external_id="43")
+    assert trust["statements"][0]["conditions"][1]["value"] == "43"
+
+    denies = _trusting(
+        rights,
+        "Denies",
+        {**statement("Allow", "sts:AssumeRole"), "Principal": everyone},
+        {**statement("Deny", "sts:AssumeRole"), "Principal": {"RAM": [user.arn]}},
+    )
+    _, trust = explained(denies)
+    assert trust["reason"] == "statement 2 of the trust policy of role/Denies denies sts:AssumeRole"
+    assert [(each["effect"], each["decided"]) for each in trust["statements"]] == [("Allow", False), ("Deny", True)]
+
+
 def test_requests_that_nobody_knows(admin: Admin) -> None:
     code, message = admin.refused("GET", "ram/explain?request=NONE", status=404)
     assert code == "NotFound"

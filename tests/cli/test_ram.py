@@ -33,17 +33,43 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
         alice = SimpleNamespace(served=served, account=account, arn=f"acs:ram::{account}:user/alice")
         alice.allowed = _call(served, key, "DescribeInstances")
         alice.denied = _call(served, key, "DescribeImages")
+        alice.untrusted = _untrusted(served, account)
         yield alice
 
 
-def _call(served: Served, key: dict[str, str], action: str) -> str:
+def _call(served: Served, key: dict[str, str], action: str, **fields: str) -> str:
     own = dict(served.keys)
     served.keys.update(access_key_id=key["AccessKeyId"], access_key_secret=key["AccessKeySecret"])
     try:
-        answer = http_call(served.port, "GET", served.target(action, Version="2014-05-26"))[1]
+        answer = http_call(served.port, "GET", served.target(action, **{"Version": "2014-05-26", **fields}))[1]
     finally:
         served.keys = own
     return str(answer["RequestId"])
+
+
+def _untrusted(served: Served, account: str) -> str:
+    """The id of carol's call for a role that trusts somebody else."""
+    somebody = {"RAM": [f"acs:ram::{account}:user/bob"]}
+    trust = {"Version": "1", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": somebody}]}
+    fields = {"RoleName": "bobs", "AssumeRolePolicyDocument": json.dumps(trust), "Version": "2015-05-01"}
+    served.ask("CreateRole", **fields)
+    carol = {"UserName": "carol", "Version": "2015-05-01"}
+    served.ask("CreateUser", **carol)
+    key = served.ask("CreateAccessKey", **carol)["AccessKey"]
+    served.ask("AttachPolicyToUser", PolicyType="System", PolicyName="AliyunSTSAssumeRoleAccess", **carol)
+    role = {"RoleArn": f"acs:ram::{account}:role/bobs", "RoleSessionName": "me", "Version": "2015-04-01"}
+    return _call(served, key, "AssumeRole", **role)
+
+
+def test_explain_shows_whom_a_role_trusts(told: SimpleNamespace) -> None:
+    ran = kowloon(told.served.home, "ram", "explain", told.untrusted)
+    assert ran.returncode == 0, ran.stderr
+    carol = f"acs:ram::{told.account}:user/carol"
+    assert ran.stdout.splitlines()[-3:] == [
+        f"DENIED  sts:AssumeRole on acs:ram::{told.account}:role/bobs",
+        f"  by {carol}: no statement of the trust policy of role/bobs trusts {carol} here",
+        "     Allow  statement 1 of the trust policy of role/bobs; does not name who asks",
+    ]
 
 
 def test_explain_shows_the_statement_that_decided(told: SimpleNamespace) -> None:

@@ -4,14 +4,36 @@ providers, instances, products on behalf of their customers."""
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple, Protocol
 
 from kowloon.actions.ports import Principal
 from kowloon.core.ids import Ids
 from kowloon.store.identity import Role, StoredKey
 from kowloon.wire.policy.conditions import ValueOf
-from kowloon.wire.policy.document import TrustVerdict, parse_trust
+from kowloon.wire.policy.document import Trust, TrustVerdict, parse_trust
 
-_ASSUME = "sts:AssumeRole"
+ASSUME = "sts:AssumeRole"
+
+
+class TrustDecision(NamedTuple):
+    """What the trust policy of a role says of someone, and of whom it was asked: as Trust.decide takes them."""
+
+    role: Role
+    trust: Trust
+    kind: str
+    names: frozenset[str]
+    value_of: ValueOf
+    verdict: TrustVerdict
+
+    @property
+    def allowed(self) -> bool:
+        return self.verdict.allowed
+
+
+class TrustLog(Protocol):
+    """Remembers whom roles were refused, for people who ask why."""
+
+    def note_refusal(self, request_id: str, principal: Principal, decision: TrustDecision) -> None: ...
 
 
 def open_session(
@@ -45,22 +67,27 @@ def open_session(
     )
 
 
-def trust_in_caller(role: Role, caller: Principal, value_of: ValueOf) -> TrustVerdict:
+def trust_in_caller(role: Role, caller: Principal, value_of: ValueOf) -> TrustDecision:
     """A caller may be named itself, a session by its role, and all of an account by its root."""
     names = {caller.arn, f"acs:ram::{caller.account}:root"}
     if caller.role_id:
         names.add(f"acs:ram::{caller.account}:role/{caller.name.lower()}")
-    return parse_trust(role.trust).decide("RAM", names, _ASSUME, value_of)
+    return _decide(role, "RAM", frozenset(names), value_of)
 
 
-def trust_in_provider(role: Role, arn: str, value_of: ValueOf) -> TrustVerdict:
+def trust_in_provider(role: Role, arn: str, value_of: ValueOf) -> TrustDecision:
     """In the users of an identity provider. `value_of` knows what the provider said of this one (`oidc:sub`)."""
-    return parse_trust(role.trust).decide("Federated", {arn}, _ASSUME, value_of)
+    return _decide(role, "Federated", frozenset({arn}), value_of)
 
 
 def trusts_service(role: Role, service: str) -> bool:
     """Whether a product (`actiontrail.aliyuncs.com`) may act as the role. It comes from no address and at no time."""
-    return parse_trust(role.trust).decide("Service", {service}, _ASSUME, lambda key: None).allowed
+    return _decide(role, "Service", frozenset({service}), lambda key: None).allowed
+
+
+def _decide(role: Role, kind: str, names: frozenset[str], value_of: ValueOf) -> TrustDecision:
+    trust = parse_trust(role.trust)
+    return TrustDecision(role, trust, kind, names, value_of, trust.decide(kind, names, ASSUME, value_of))
 
 
 def with_values(known: Mapping[str, str | None], value_of: ValueOf) -> ValueOf:

@@ -88,7 +88,8 @@ def _told(statement: dict[str, Any]) -> str:
     mark = "->" if statement["decided"] else "  "
     lines = [f"{mark} {statement['effect']}  statement {statement['number']} of {statement['policy']}"]
     if not statement["resource"]:
-        lines.append("not about this resource")
+        trusts = statement["kind"] == "AssumeRolePolicy"
+        lines.append("does not name who asks" if trusts else "not about this resource")
     for condition in statement["conditions"]:
         words = {True: "holds", False: "does not hold", None: "was not looked at"}
         wanted = ", ".join(condition["wanted"])

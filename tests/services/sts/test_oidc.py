@@ -16,6 +16,7 @@ from alibabacloud_credentials.provider.oidc import OIDCRoleArnCredentialsProvide
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from kowloon.testing.cloud import LocalCloud
+from tests.admin.test_routes import Admin
 from tests.helpers import refused
 from tests.services.parts import Customer, other_account
 from tests.services.ram.rights import Rights, document, statement
@@ -267,6 +268,11 @@ def test_the_role_says_who_may_come(customer: Customer, issuer: Issuer) -> None:
         "system:serviceaccount:db:server",
         "ImplicitDeny",
     )
+    request = f"ram/explain?request={error.data['RequestId']}"
+    (decision,) = Admin(customer.cloud).call("GET", request)["decisions"]
+    assert (decision["allowed"], decision["resource"]) == (False, trusted.role)
+    sub = next(each for each in decision["statements"][0]["conditions"] if each["key"] == "oidc:sub")
+    assert (sub["holds"], sub["value"]) == (False, "system:serviceaccount:db:server")
 
 
 def test_a_denial_in_the_trust_is_final(trusted: Trusted) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from kowloon.actions.ports import AccessRequest, Principal
+from kowloon.actions.sessions import ASSUME, TrustDecision
 from kowloon.wire.policy.evaluate import Policies, Verdict
 
 # Denials are rare and are asked about: a flood of allowed calls does not push them out.
@@ -25,7 +26,7 @@ FREE: Final[Mapping[str, str]] = {
 
 class Record(NamedTuple):
     """`values`: the condition values that were asked for, by key. `policies` and `verdict` None: no policy was asked,
-    such as of a root."""
+    such as of a root. `trust`: it was the trust policy of the role that is the resource."""
 
     request_id: str
     principal: str
@@ -36,6 +37,7 @@ class Record(NamedTuple):
     policies: Policies | None
     verdict: Verdict | None
     values: Mapping[str, str | None]
+    trust: TrustDecision | None = None
 
 
 class Resources:
@@ -104,6 +106,22 @@ class DecisionLog:
                 del self._observed[next(iter(self._observed))]
             observed = self._observed[key] = Observed()
         observed.note(asked.resource, record.allowed)
+
+    def note_refusal(self, request_id: str, principal: Principal, decision: TrustDecision) -> None:
+        """A role is not given to this principal: its trust policy says no."""
+        role, statement = decision.role, decision.verdict.statement
+        policy = f"the trust policy of role/{role.name}"
+        if statement is None:
+            reason = f"no statement of {policy} trusts {principal.arn} here"
+        else:
+            reason = f"statement {statement.number} of {policy} denies {ASSUME}"
+        conditions = [condition for each in decision.trust.statements for condition in each.conditions]
+        values = {condition.key: decision.value_of(condition.key) for condition in conditions}
+        # What its values come from is the call itself, which nobody has to keep.
+        kept = decision._replace(value_of=values.get)
+        self._denied.append(
+            Record(request_id, principal.arn, ASSUME, role.arn, reason, False, None, None, values, kept)
+        )
 
     def of_request(self, request_id: str) -> list[Record]:
         return [record for record in self._all() if record.request_id == request_id]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
+from kowloon.actions.sessions import TrustDecision
 from kowloon.services.ram.decisions import Record
 from kowloon.wire.policy.conditions import Condition
+from kowloon.wire.policy.document import TrustStatement
 from kowloon.wire.policy.evaluate import PolicySet, Rule
 
 
@@ -20,7 +22,8 @@ class ConditionView(msgspec.Struct, kw_only=True):
 
 
 class StatementView(msgspec.Struct, kw_only=True):
-    """A statement about the action. `resource`: whether it is about the resource, too."""
+    """A statement about the action. `resource`: whether it is about the resource, too; of a trust policy: whether it
+    names who asks."""
 
     policy: str
     kind: str
@@ -45,10 +48,18 @@ class Explanation(msgspec.Struct, kw_only=True):
 
 
 def explain(record: Record) -> Explanation:
+    if record.trust is not None:
+        found = [each for each in record.trust.trust.statements if each.covers_action(record.action)]
+        statements = [_trust_statement(record, record.trust, each) for each in found]
+        return _explanation(record, statements, len(record.trust.trust.statements))
     sets = record.policies.sets if record.policies is not None else ()
     statements = [
         _statement(record, policy_set, rule) for policy_set in sets for rule in policy_set.covering(record.action)
     ]
+    return _explanation(record, statements, sum(len(policy_set.rules) for policy_set in sets))
+
+
+def _explanation(record: Record, statements: list[StatementView], all_statements: int) -> Explanation:
     return Explanation(
         request_id=record.request_id,
         principal=record.principal,
@@ -57,7 +68,19 @@ def explain(record: Record) -> Explanation:
         allowed=record.allowed,
         reason=record.reason,
         statements=statements,
-        others=sum(len(policy_set.rules) for policy_set in sets) - len(statements),
+        others=all_statements - len(statements),
+    )
+
+
+def _trust_statement(record: Record, trust: TrustDecision, statement: TrustStatement) -> StatementView:
+    return StatementView(
+        policy=f"the trust policy of role/{trust.role.name}",
+        kind="AssumeRolePolicy",
+        number=statement.number,
+        effect="Deny" if statement.denies else "Allow",
+        resource=statement.names(trust.kind, trust.names),
+        conditions=[_condition(record, condition) for condition in statement.conditions],
+        decided=trust.verdict.statement is statement,
     )
 
 

@@ -48,9 +48,9 @@ def assume_role(ctx: Context, req: AssumeRoleRequest) -> AssumeRoleResponse:
         "acs:sourceidentity": ctx.principal.source_identity or None,
         "sts:sourceidentity": source_identity or None,
     }
-    verdict = trust_in_caller(role, ctx.principal, with_values(known, ctx.value_of))
-    if not verdict.allowed:
-        raise sessions.refusal(NOT_TRUSTED.error(), ctx, verdict)
+    decision = trust_in_caller(role, ctx.principal, with_values(known, ctx.value_of))
+    if not decision.allowed:
+        raise sessions.refusal(NOT_TRUSTED.error(), ctx, decision)
     chained = bool(ctx.principal.role_id)
     sessions.check_duration(
         req.DurationSeconds, min(role.max_session_s, _LONGEST_CHAINED_S) if chained else role.max_session_s

@@ -92,9 +92,9 @@ def assume_role_with_oidc(ctx: Context, req: AssumeRoleWithOIDCRequest) -> Assum
     # Of several audiences the one that is meant here.
     audience = next(each for each in claims.audiences if each in provider.client_ids)
     known = {"oidc:iss": claims.iss, "oidc:aud": audience, "oidc:sub": claims.sub}
-    verdict = trust_in_provider(role, provider.arn, with_values(known, ctx.value_of))
-    if not verdict.allowed:
-        raise sessions.refusal(NOT_PERMITTED.error(), ctx, verdict)
+    decision = trust_in_provider(role, provider.arn, with_values(known, ctx.value_of))
+    if not decision.allowed:
+        raise sessions.refusal(NOT_PERMITTED.error(), ctx, decision)
     sessions.check_duration(req.DurationSeconds, role.max_session_s)
     sessions.check_policy(req.Policy)
     user, credentials = sessions.begin(

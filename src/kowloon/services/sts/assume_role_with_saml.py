@@ -83,9 +83,9 @@ def assume_role_with_saml(ctx: Context, req: AssumeRoleWithSAMLRequest) -> Assum
         raise ASSERTION_INVALID.error()
     role = sessions.role_of(ctx, req.RoleArn, SAML_ROLE_NOT_FOUND.error())
     known = {"saml:recipient": assertion.recipient, "saml:issuer": assertion.issuer}
-    verdict = trust_in_provider(role, provider.arn, with_values(known, ctx.value_of))
-    if not verdict.allowed:
-        raise sessions.refusal(NOT_PERMITTED.error(), ctx, verdict)
+    decision = trust_in_provider(role, provider.arn, with_values(known, ctx.value_of))
+    if not decision.allowed:
+        raise sessions.refusal(NOT_PERMITTED.error(), ctx, decision)
     name = _attribute(assertion, "RoleSessionName")
     sessions.check_session_name(name)
     duration_s = _duration_s(req, assertion)

@@ -8,12 +8,12 @@ from typing import Any, Final
 import msgspec
 
 from kowloon.actions.context import Context
-from kowloon.actions.sessions import open_session
+from kowloon.actions.sessions import ASSUME, TrustDecision, TrustLog, open_session
 from kowloon.core.clock import iso_seconds
 from kowloon.core.errors import ApiError
 from kowloon.services.sts.errors import INVALID, INVALID_DURATION, POLICY_GRAMMAR, POLICY_SIZE
 from kowloon.store.identity import Role, StoredKey
-from kowloon.wire.policy.document import TrustVerdict, parse_policy
+from kowloon.wire.policy.document import parse_policy
 from kowloon.wire.policy.syntax import PolicyError
 
 DEFAULT_S: Final = 3600
@@ -87,15 +87,16 @@ def begin(ctx: Context, role: Role, name: str, duration_s: int, **more: Any) -> 
     )
 
 
-def refusal(error: ApiError, ctx: Context, verdict: TrustVerdict) -> ApiError:
+def refusal(error: ApiError, ctx: Context, decision: TrustDecision) -> ApiError:
     """It is the role's trust policy that says no."""
     caller = ctx.principal
+    ctx.port(TrustLog).note_refusal(ctx.request_id, caller, decision)  # type: ignore[type-abstract]
     error.detail = {
-        "AuthAction": "sts:AssumeRole",
+        "AuthAction": ASSUME,
         "AuthPrincipalType": "SubUser" if caller.type == "RAMUser" else caller.type,
         "AuthPrincipalOwnerId": caller.account,
         "AuthPrincipalDisplayName": caller.id,
-        "NoPermissionType": "ImplicitDeny" if verdict.statement is None else "ExplicitDeny",
+        "NoPermissionType": "ImplicitDeny" if decision.verdict.statement is None else "ExplicitDeny",
         "PolicyType": "AssumeRolePolicy",
     }
     return error

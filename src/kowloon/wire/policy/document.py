@@ -116,12 +116,16 @@ class TrustStatement(NamedTuple):
     conditions: tuple[Condition, ...]
 
     def covers(self, kind: str, names: Set[str], action: str, value_of: ValueOf) -> bool:
-        trusted = self.principals.get(kind, frozenset())
-        if "*" not in trusted and trusted.isdisjoint(names):
-            return False
-        if any(pattern.match(action) for pattern in self.actions) == self.but_actions:
+        if not self.names(kind, names) or not self.covers_action(action):
             return False
         return all(condition.holds(value_of) for condition in self.conditions)
+
+    def names(self, kind: str, names: Set[str]) -> bool:
+        trusted = self.principals.get(kind, frozenset())
+        return "*" in trusted or not trusted.isdisjoint(names)
+
+    def covers_action(self, action: str) -> bool:
+        return any(pattern.match(action) for pattern in self.actions) != self.but_actions
 
 
 class TrustVerdict(NamedTuple):
