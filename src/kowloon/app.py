@@ -234,6 +234,15 @@ class Cloud:
         self.store.commit_now(transaction)
 
     def _wire(self) -> None:
+        self.hosts = Hosts(frozenset({self.settings.host}))
+        self._wire_loops()
+        self._wire_listeners()
+        self._wire_admin()
+        self._wire_calls()
+        self._wire_objects()
+        self._wire_front()
+
+    def _wire_loops(self) -> None:
         self.runtime.add(UnitKeeper(self.store, self.board, self.clock, self.bus, self.parts.engines, self.runtime))
         self.runtime.add(InstanceStatus(self.store, self.board, self.clock, self.bus, self.transitions))
         self.runtime.add(ImageData(self.store, self.board, self.clock, self.bus, self.transitions, self.parts.compute))
@@ -245,6 +254,8 @@ class Cloud:
             DatabaseHa(self.store, self.board, self.clock, self.bus, self.transitions, self.parts.database)
         )
         self.runtime.add(DatabaseContents(self.store, self.board, self.parts.database))
+
+    def _wire_listeners(self) -> None:
         self.key_use = KeyUseLog(self.store, self.clock, self.bus)
         self.webhook = RobotWebhook(self.store, self.clock, self.ids)
         self.webhook.register(self.routes)
@@ -252,6 +263,8 @@ class Cloud:
         self.bus.subscribe(self.audit.take, RequestEvent)
         self.runtime.add(self.audit)
         self.commentary = Commentary(self.bus, self.store, self.clock, self.webhook)
+
+    def _wire_admin(self) -> None:
         AdminRoutes(
             store=self.store,
             board=self.board,
@@ -278,6 +291,8 @@ class Cloud:
         AccountRoutes(self.store, self.clock, self.ids).register(self.routes)
         self.authorizer = AttachedPolicies(self.store, self.ids, ControlPolicies(self.store).of)
         RamRoutes(self.store, self.registry, self.clock, self.authorizer).register(self.routes)
+
+    def _wire_calls(self) -> None:
         self.chain = Chain(
             registry=self.registry,
             store=self.store,
@@ -295,11 +310,12 @@ class Cloud:
                 Federation: Federation(self.store, self.clock, self._new_dialler()),
             },
         )
+
+    def _wire_objects(self) -> None:
         self.callbacks = CallbackSender(self.store, self.clock, self._new_dialler())
         self.callbacks.register(self.routes)
         self.image_jobs = Jobs(most=2)
         self.select_jobs = Jobs(most=2)
-        hosts = Hosts(frozenset({self.settings.host}))
         object_parts = ObjectParts(
             store=self.store,
             storage=self.storage,
@@ -312,7 +328,7 @@ class Cloud:
             versions=Versions(self.clock, self.ids),
             leftovers=Leftovers(lambda bucket: self.runtime.poke(LeftoverRuns.name, bucket)),
             default_region=self.settings.region,
-            own_host=hosts.serves,
+            own_host=self.hosts.serves,
             callbacks=self.callbacks,
             image_jobs=self.image_jobs,
             select_jobs=self.select_jobs,
@@ -325,6 +341,8 @@ class Cloud:
         self.runtime.add(LeftoverRuns(object_parts))
         self.runtime.add(LifecycleRuns(object_parts))
         self.runtime.add(ReplicationRuns(object_parts))
+
+    def _wire_front(self) -> None:
         self.metadata = Metadata(
             self.store,
             self.clock,
@@ -340,7 +358,7 @@ class Cloud:
             self.chain,
             self.objects,
             self.routes,
-            hosts,
+            self.hosts,
             self.metadata.handle,
             self.explanations,
             self.identity.admin_token,
