@@ -52,10 +52,13 @@ def test_mocha(tmp_path: Path) -> None:
     assert "4 passing" in run(argv, folder, tmp_path)
 
 
+# Compilers take half a minute for what the examples of the other languages show as well.
+@pytest.mark.soak
 def test_go(tmp_path: Path) -> None:
     told = run([*installs.go_example(), "-test.v"], tmp_path, tmp_path)
     assert told.count("--- PASS") == 3
 
 
+@pytest.mark.soak
 def test_junit(tmp_path: Path) -> None:
     assert "[         3 tests successful      ]" in run(installs.java_example(), tmp_path, tmp_path)
