@@ -16,6 +16,7 @@ from tests.services.parts import Customer
 from tests.services.ram.rights import Rights, statement
 
 INTERVAL_S = 61.0
+SERVICE = "actiontrail.aliyuncs.com"
 
 
 def _trail(customer: Customer, **fields: Any) -> Auditor:
@@ -66,6 +67,16 @@ def test_a_trail_is_shown_as_it_was_made(alone: Customer) -> None:
     assert auditor.call("DescribeTrails").trail_list[0].event_rw == "Write"
     auditor.call("DeleteTrail", name="my-trail")
     refused(lambda: _status(auditor), "TrailNotFoundException", "does not exist", 404)
+
+
+def test_its_own_role_is_a_service_linked_one(alone: Customer) -> None:
+    _trail(alone)
+    name = "AliyunServiceRoleForActionTrail"
+    role = alone.call("ram", "GetRole", role_name=name).role
+    assert json.loads(role.assume_role_policy_document)["Statement"][0]["Principal"] == {"Service": [SERVICE]}
+    refused(lambda: alone.call("ram", "DeleteRole", role_name=name), "NoPermission.ServiceLinkedRole")
+    alone.call("ram", "DeleteServiceLinkedRole", role_name=name)
+    refused(lambda: alone.call("ram", "GetRole", role_name=name), "EntityNotExist.Role")
 
 
 def test_events_are_delivered_after_logging_is_started(alone: Customer) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 import msgspec
 
+from kowloon.actions import service_roles
 from kowloon.actions.context import Context
 from kowloon.actions.declare import Response
 from kowloon.actions.decode import Request
@@ -26,11 +26,9 @@ from kowloon.services.actiontrail.errors import (
 )
 from kowloon.services.actiontrail.product import actiontrail
 from kowloon.services.actiontrail.resources import ALL_REGIONS, DISABLED, ENABLED, FRESH, Trail
-from kowloon.store.identity import PolicyAttachment, Role
+from kowloon.store.identity import PolicyAttachment, Role, attachment_id
 
 SERVICE = "actiontrail.aliyuncs.com"
-SERVICE_ROLE = "AliyunServiceRoleForActionTrail"
-_SERVICE_POLICY = "AliyunServiceRolePolicyForActionTrail"
 _NAME = re.compile(r"[a-z][a-z0-9_-]{5,35}")
 _PREFIX = re.compile(r"[A-Za-z][A-Za-z0-9_/-]{5,31}")
 _RW = ("Write", "Read", "All")
@@ -122,32 +120,20 @@ def _check_role(ctx: Context, arn: str) -> None:
 
 def _service_role(ctx: Context) -> str:
     """ARN of the role by which ActionTrail writes, made when it is not there."""
-    id = f"{ctx.account}:{SERVICE_ROLE.lower()}"
-    role = ctx.tx.get(Role, id)
+    template = service_roles.templates()[SERVICE]
+    role = ctx.tx.get(Role, service_roles.role_id(ctx.account, template))
     if role is None:
-        trust = {
-            "Statement": [{"Action": "sts:AssumeRole", "Effect": "Allow", "Principal": {"Service": [SERVICE]}}],
-            "Version": "1",
-        }
-        role = Role(
-            id=id,
-            account=ctx.account,
-            created_at=ctx.now,
-            name=SERVICE_ROLE,
-            role_id=ctx.ids.digits(18),
-            description="ActionTrail uses this role to deliver events.",
-            trust=json.dumps(trust),
-        )
-        entity = f"role/{SERVICE_ROLE.lower()}"
+        role = service_roles.new_role(ctx.ids, template, ctx.account, ctx.now)
+        entity = f"role/{role.name.lower()}"
         ctx.tx.put(role)
         ctx.tx.put(
             PolicyAttachment(
-                id=f"{ctx.account}:{entity}:System/{_SERVICE_POLICY}",
+                id=attachment_id(ctx.account, entity, "System", template.policy),
                 account=ctx.account,
                 created_at=ctx.now,
                 entity=entity,
                 policy_type="System",
-                policy_name=_SERVICE_POLICY,
+                policy_name=template.policy,
             )
         )
     return role.arn

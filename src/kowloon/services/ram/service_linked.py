@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import functools
-from importlib import resources
-
 import msgspec
 
+from kowloon.actions import service_roles
 from kowloon.actions.context import Context
 from kowloon.actions.declare import Response
 from kowloon.actions.decode import Request
@@ -19,26 +17,11 @@ from kowloon.services.ram.errors import (
 )
 from kowloon.services.ram.logic import policies, users
 from kowloon.services.ram.product import ram
-from kowloon.store.identity import Role, RoleDeletion
+from kowloon.store.identity import RoleDeletion
 
 
-class Template(msgspec.Struct, frozen=True, kw_only=True):
-    """What the role of a service is called and may do."""
-
-    service: str
-    role: str
-    policy: str
-    description: str
-
-
-@functools.cache
-def _templates() -> dict[str, Template]:
-    raw = resources.files("kowloon.data").joinpath("service_linked_roles.json").read_bytes()
-    return {template.service: template for template in msgspec.json.decode(raw, type=list[Template])}
-
-
-def _template(service: str) -> Template:
-    template = _templates().get(service)
+def _template(service: str) -> service_roles.Template:
+    template = service_roles.templates().get(service)
     if template is None:
         raise SERVICE_NOT_FOUND.error(name=service)
     return template
@@ -57,23 +40,7 @@ def create_service_linked_role(ctx: Context, req: CreateServiceLinkedRoleRequest
         raise SUFFIX_NOT_ALLOWED.error()
     if req.Description:
         raise DESCRIPTION_NOT_ALLOWED.error()
-    trust = {
-        "Statement": [
-            {"Action": "sts:AssumeRole", "Effect": "Allow", "Principal": {"Service": [template.service]}},
-        ],
-        "Version": "1",
-    }
-    role = Role(
-        id=f"{ctx.account}:{template.role.lower()}",
-        account=ctx.account,
-        created_at=ctx.now,
-        updated_at=ctx.now,
-        name=template.role,
-        role_id="3" + ctx.ids.digits(17),
-        description=template.description,
-        trust=msgspec.json.encode(trust).decode(),
-        service=template.service,
-    )
+    role = service_roles.new_role(ctx.ids, template, ctx.account, ctx.now)
     roles.put_new(ctx, role)
     policies.attach(ctx, roles.entity_of(role), "System", template.policy)
     return roles.RoleResponse(Role=roles.shown(ctx, role))
