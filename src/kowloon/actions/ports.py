@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
@@ -107,9 +107,7 @@ class RoleRefused(Exception):
 class InternalClient(Protocol):
     """Calls of one product to another, through the whole chain. Never to be called inside a transaction."""
 
-    async def put_object(
-        self, service: str, role_arn: str, bucket: str, key: str, body: bytes, headers: Mapping[str, str] | None = None
-    ) -> HttpResponse:
+    async def put_object(self, service: str, role_arn: str, bucket: str, key: str, body: bytes) -> HttpResponse:
         """`service` (`actiontrail.aliyuncs.com`) acts as the role. Raises RoleRefused; what the call itself answers
         is returned, whatever it is."""
         ...

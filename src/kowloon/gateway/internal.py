@@ -3,7 +3,7 @@ permissions, faults, limits and the audit hold between products, too."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from urllib.parse import quote
 
 from kowloon.actions.ports import RoleRefused
@@ -37,12 +37,10 @@ class InternalCalls:
         self._ids = ids
         self._sessions: dict[tuple[str, str], str] = {}
 
-    async def put_object(
-        self, service: str, role_arn: str, bucket: str, key: str, body: bytes, headers: Mapping[str, str] | None = None
-    ) -> HttpResponse:
+    async def put_object(self, service: str, role_arn: str, bucket: str, key: str, body: bytes) -> HttpResponse:
         session = await self._session(service, role_arn)
-        given = {"x-oss-security-token": session.token, **(headers or {})}
-        signed = sign(session.id, session.secret, "PUT", bucket, key, given, http_date(int(self._clock.wall())))
+        token = {"x-oss-security-token": session.token}
+        signed = sign(session.id, session.secret, "PUT", bucket, key, token, http_date(int(self._clock.wall())))
         target = f"/{bucket}/{quote(key, safe='/~')}"
         sent = [("host", "localhost"), ("content-length", str(len(body))), ("user-agent", service), *signed.items()]
         answer = self._handle(HttpRequest(method="PUT", target=target, headers=sent, body=body, peer=service))
