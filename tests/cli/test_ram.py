@@ -124,3 +124,6 @@ def test_generate_writes_a_policy_from_the_log(told: SimpleNamespace) -> None:
         f"would have denied ecs:DescribeImages on acs:ecs:cn-hongkong:{told.account}:image/* by {told.arn} (1 times)",
     ]
     assert kowloon(told.served.home, "ram", "generate").returncode == 2
+    nobody = kowloon(told.served.home, "ram", "generate", "--from-log", "--principal", "acs:ram::1:user/nobody")
+    assert (nobody.returncode, nobody.stdout) == (1, "")
+    assert "no call of acs:ram::1:user/nobody was allowed" in nobody.stderr

@@ -84,6 +84,7 @@ def test_a_reset_leaves_nothing(local: LocalCloud) -> None:
     assert local.call(lambda: local.cloud.faults.faults()) == []
 
 
+@pytest.mark.soak
 def test_a_reset_takes_milliseconds(local: LocalCloud) -> None:
     took_s = []
     for number in range(9):

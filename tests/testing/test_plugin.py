@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from importlib.metadata import entry_points
 
 import pytest
 
 # Imported once, not again by every suite in here.
 import kowloon.app
-import kowloon.testing.plugin  # noqa: F401
+import kowloon.testing.plugin
 
 pytest_plugins = ["pytester"]
 
@@ -29,6 +30,11 @@ def make(cloud):
 def no_other_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
     """They take longer than the tests."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+
+
+def test_it_comes_with_the_installation() -> None:
+    (found,) = entry_points(group="pytest11", name="kowloon")
+    assert found.load() is kowloon.testing.plugin
 
 
 @pytest.mark.parametrize("mode", ["sockets", "in-process"])

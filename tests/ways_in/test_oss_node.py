@@ -47,8 +47,6 @@ class AliOss:
         self._process.stdin.flush()
         answer = json.loads(self._process.stdout.readline(), object_hook=_received)
         if "error" in answer:
-            if answer["error"].get("code") == "NotBuiltInKowloon":
-                installs.unavailable(answer["error"]["message"])
             raise Refused(answer["error"])
         return answer["value"]
 

@@ -57,11 +57,13 @@ def generate(
     if as_json:
         show_json(generated)
         return
-    for policy in generated["policies"]:
-        typer.echo(json.dumps(policy, indent=2))
+    policies = generated["policies"]
+    if not policies:
+        fail(f"no call of {principal or 'anybody'} was allowed since the server started; there is no policy in that")
+    typer.echo(json.dumps(policies[0] if len(policies) == 1 else policies, indent=2))
     notes = [f"{generated['actions']} actions, out of {generated['calls']} allowed calls"]
-    if len(generated["policies"]) > 1:
-        notes.append(f"{len(generated['policies'])} policies: one would be too long")
+    if len(policies) > 1:
+        notes.append(f"a list of {len(policies)} policies: one would be too long")
     notes += [
         f"would have denied {row['action']} on {row['resource']} by {row['principal']} ({row['times']} times)"
         for row in generated["denied"]

@@ -35,7 +35,7 @@ def run(
     ),
     ecs_role: str = typer.Option("", "--ecs-role", metavar="ROLE", help="Run as if on an instance with this role."),
     instance: str = typer.Option("", "--instance", metavar="ID", help="Run as if on this instance."),
-    region: str = typer.Option("", help=f"Region to export, if none is set: {DEFAULT_REGION}."),
+    region: str = typer.Option("", help=f"Region to export, whatever is set; else what is set, or {DEFAULT_REGION}."),
     keep_keys: bool = typer.Option(False, "--keep-keys", help="Leave the keys of the calling shell as they are."),
 ) -> None:
     """Run a command so that official host names reach this cloud and nothing reaches the real one."""

@@ -42,7 +42,7 @@ def load(
 
 @app.command("list")
 def list_snapshots(as_json: bool = _AS_JSON) -> None:
-    """What can be loaded, oldest first."""
+    """What can be loaded: those by name, then those before faults, each oldest first."""
     rows = RunningCloud().call("GET", "snapshots")["snapshots"]
     if as_json:
         show_json(rows)
