@@ -6,7 +6,7 @@ import functools
 import typing
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from importlib import resources
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import msgspec
 
@@ -24,8 +24,29 @@ Res = TypeVar("Res", bound="Response")
 
 # What an action makes, or waits for, before its transaction: of the cloud's ports and the request.
 Prepare = Callable[[Mapping[type, object], Any], Awaitable[object]]
-# What the RAM resources of a call may name beside its parameters: fields and their values.
-Naming = Callable[[Store, Mapping[str, str], Principal], Mapping[str, str | list[str]]]
+
+
+class Named(NamedTuple):
+    """A call that is asked for its names. `told`: what its action reads of it, by field, as plain data; nothing else
+    that came counts, or a call could be about one resource and name another."""
+
+    store: Store
+    registry: Registry
+    told: Mapping[str, Any]
+    caller: Principal
+    region: str
+
+    def text(self, field: str) -> str:
+        value = self.told.get(field)
+        return value if isinstance(value, str) else ""
+
+    def texts(self, field: str) -> list[str]:
+        value = self.told.get(field)
+        return [each for each in value if isinstance(each, str)] if isinstance(value, list | tuple) else []
+
+
+# What the RAM resources of a call may name beside the fields of its action, which come first.
+Naming = Callable[[Named], Mapping[str, str | list[str]]]
 
 
 class ResourceType(msgspec.Struct, frozen=True, kw_only=True):

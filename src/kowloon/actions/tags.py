@@ -8,13 +8,11 @@ import msgspec
 
 from kowloon.actions import pages
 from kowloon.actions.context import Context
-from kowloon.actions.declare import Product, ResourceType, Response
+from kowloon.actions.declare import Named, Product, ResourceType, Response
 from kowloon.actions.decode import Request
 from kowloon.actions.errors import MISSING_PARAMETER, invalid
-from kowloon.actions.ports import Principal
 from kowloon.core.errors import ErrorSpec
 from kowloon.store.resources import Resource
-from kowloon.store.store import Store
 
 # The vendor's limits: 20 tags on a resource, 128 characters in a key or a value.
 MOST_TAGS = 20
@@ -160,11 +158,11 @@ def declare_tag_actions(product: Product, *, untag: type[UntagResourcesRequest] 
         page = pages.by_token(rows, req.NextToken, req.MaxResults)
         return ListTagResourcesResponse(NextToken=page.next_token, TagResources=TagResourceList(TagResource=page.items))
 
-    def names(store: Store, parameters: Mapping[str, str], principal: Principal) -> Mapping[str, list[str]]:
-        told = parameters.get("ResourceType", "").lower()
+    def names(call: Named) -> Mapping[str, list[str]]:
+        told = call.text("ResourceType").lower()
         type = by_name.get(told)
         kind = type.arn_name or type.name if type is not None else told
-        return {"Tagged": [f"{kind}/{id}" for name, id in parameters.items() if name.partition(".")[0] == "ResourceId"]}
+        return {"Tagged": [f"{kind}/{id}" for id in call.texts("ResourceId")]}
 
     untag_resources.__annotations__["req"] = untag
     product.naming.append(names)

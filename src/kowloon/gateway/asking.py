@@ -6,11 +6,12 @@ import functools
 import itertools
 import string
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import msgspec
 
 from kowloon.actions import arns
-from kowloon.actions.declare import Registry
+from kowloon.actions.declare import Named, Registry
 from kowloon.core.clock import iso_seconds
 from kowloon.gateway.exchange import Exchange
 from kowloon.store.resources import default_group_id
@@ -20,10 +21,10 @@ from kowloon.store.store import Store
 _RESOURCE_TAGS = frozenset({"acs:resourcetag", "ecs:tag", "rds:resourcetag"})
 
 
-def resources_of(exchange: Exchange, store: Store) -> tuple[str, ...]:
+def resources_of(exchange: Exchange, store: Store, registry: Registry) -> tuple[str, ...]:
     """The RAM resources of a call, each of which must be allowed. The first one declared is always there, `*` for what
     the call does not say; of the others those that it names."""
-    known = _known(exchange, store)
+    known = _known(exchange, store, registry)
     found: dict[str, None] = {}
     for number, template in enumerate(exchange.declared.resources):
         for resource in _filled(template, exchange, known, optional=number > 0):
@@ -31,12 +32,12 @@ def resources_of(exchange: Exchange, store: Store) -> tuple[str, ...]:
     return tuple(found)
 
 
-def asked_beside(exchange: Exchange, store: Store) -> list[tuple[str, str]]:
+def asked_beside(exchange: Exchange, store: Store, registry: Registry) -> list[tuple[str, str]]:
     """Actions of other products that the caller must be allowed as well, each with its resource."""
     also = exchange.declared.also
     if not also:
         return []
-    known = _known(exchange, store)
+    known = _known(exchange, store, registry)
     return [
         (name, resource)
         for name, template in also.items()
@@ -44,12 +45,16 @@ def asked_beside(exchange: Exchange, store: Store) -> list[tuple[str, str]]:
     ]
 
 
-def _known(exchange: Exchange, store: Store) -> Mapping[str, str | list[str]]:
-    """Fields of templates that are no parameters."""
-    known: dict[str, str | list[str]] = {"region": exchange.region or "*", "account": exchange.caller.account}
+def _known(exchange: Exchange, store: Store, registry: Registry) -> Mapping[str, str | list[str]]:
+    """The fields of templates: the action's own, as it reads them, and what its product names beside them."""
+    told: dict[str, Any] = msgspec.to_builtins(exchange.input)
+    region = exchange.region or "*"
+    known: dict[str, str | list[str]] = {}
     for names in exchange.declared.product.naming:
-        known.update(names(store, exchange.parameters, exchange.caller))
-    return known
+        known.update(names(Named(store, registry, told, exchange.caller, region)))
+    known |= {name: _texts(value) for name, value in told.items()}
+    # Where the call is taken to, whatever its parameter says.
+    return known | {"region": region, "account": exchange.caller.account}
 
 
 def _filled(
@@ -61,7 +66,7 @@ def _filled(
         parts.append([text])
         if name is None:
             continue
-        values = _texts(known[name] if name in known else _value_of(exchange, name))
+        values = _texts(known.get(name))
         if not values and optional:
             return []
         parts.append(values or ["*"])
@@ -71,12 +76,6 @@ def _filled(
 @functools.lru_cache(maxsize=4096)
 def _pieces(template: str) -> tuple[tuple[str, str | None], ...]:
     return tuple([(text, name) for text, name, _, _ in string.Formatter().parse(template)])
-
-
-def _value_of(exchange: Exchange, name: str) -> object:
-    """As the action reads it, or of a parameter that it does not read as it came."""
-    value = getattr(exchange.input, name, None)
-    return exchange.parameters.get(name) if value is None else value
 
 
 def _texts(value: object) -> list[str]:
@@ -116,10 +115,11 @@ class ConditionValues:
                 return self._service
         parameter = exchange.declared.product.condition_keys.get(key)
         if parameter is not None:
-            return exchange.parameters.get(parameter)
+            value = getattr(exchange.input, parameter, None)
+            return str(value) if value not in (None, "") else None
         prefix, _, tag = key.partition("/")
         if prefix == "acs:requesttag":
-            return _request_tags(exchange.parameters).get(tag)
+            return _request_tags(exchange).get(tag)
         if prefix in _RESOURCE_TAGS:
             return self._resource_tags().get(tag)
         return None
@@ -136,7 +136,7 @@ class ConditionValues:
         types = self._registry.types_of(arn.service, arn.type) if arn.type else ()
         if not any(type.grouped or type.follows for _, type in types):
             return ""
-        told = self._exchange.parameters.get("ResourceGroupId", "")
+        told = getattr(self._exchange.input, "ResourceGroupId", None) or ""
         reads = self._exchange.declared.access == "read"
         return told if told or reads else default_group_id(self._exchange.account)
 
@@ -146,7 +146,7 @@ class ConditionValues:
         if arn is None:
             return {}
         if arn.id == "*":
-            return _request_tags(self._exchange.parameters) if self._exchange.declared.access == "read" else {}
+            return _request_tags(self._exchange) if self._exchange.declared.access == "read" else {}
         found = self._found(arn)
         return found.item.tags if found is not None else {}
 
@@ -155,24 +155,24 @@ class ConditionValues:
         return arns.find(self._registry, self._store, arn) if arn.account == self._exchange.account else None
 
 
-class _Tag(msgspec.Struct):
-    key: str = msgspec.field(default="", name="Key")
-    value: str = msgspec.field(default="", name="Value")
-
-
-def _request_tags(parameters: Mapping[str, str]) -> dict[str, str]:
-    """`Tag.1.Key=team`, `Tag.1.Value=dev` as {team: dev}; some clients write `key` and `value`, others all of it as
-    JSON: `Tag=[{"Key":"team","Value":"dev"}]`; Tag and RDS have `Tags={"team":"dev"}`."""
+def _request_tags(exchange: Exchange) -> dict[str, str]:
+    """The tags that the action reads: a list of keys and values under Tag, or an object under Tags, which some actions
+    read as text."""
     tags: dict[str, str] = {}
-    for name, key in parameters.items():
-        head, _, tail = name.rpartition(".")
-        if tail in ("Key", "key") and head.startswith("Tag."):
-            value = parameters.get(f"{head}.Value", parameters.get(f"{head}.value", ""))
-            tags[key] = value
+    for name in ("Tag", "Tags"):
+        given = msgspec.to_builtins(getattr(exchange.input, name, None))
+        if isinstance(given, str):
+            given = _object(given)
+        if isinstance(given, dict):
+            tags |= given
+        elif isinstance(given, list):
+            tags |= {tag["Key"]: tag["Value"] for tag in given if tag.get("Key")}
+    return tags
+
+
+def _object(text: str) -> dict[str, str]:
+    """What is none is the action's to refuse."""
     try:
-        listed = msgspec.json.decode(parameters.get("Tag") or "[]", type=list[_Tag])
-        mapped = msgspec.json.decode(parameters.get("Tags") or "{}", type=dict[str, str])
+        return msgspec.json.decode(text or "{}", type=dict[str, str])
     except msgspec.DecodeError:
-        # The action that takes tags has refused it by now; to others it is nothing.
-        return tags
-    return tags | mapped | {tag.key: tag.value for tag in listed if tag.key}
+        return {}

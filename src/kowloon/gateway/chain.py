@@ -214,10 +214,10 @@ class Chain:
         if action.anonymous:
             return
         name = f"{action.product.ram_code}:{action.name}"
-        exchange.resources = resources_of(exchange, self._store)
+        exchange.resources = resources_of(exchange, self._store, self._registry)
         for resource in exchange.resources:
             self._ask(exchange, name, resource)
-        for other, resource in asked_beside(exchange, self._store):
+        for other, resource in asked_beside(exchange, self._store, self._registry):
             self._ask(exchange, other, resource, f"{action.product.ram_code}.aliyuncs.com")
 
     def _ask(self, exchange: Exchange, name: str, resource: str, service: str | None = None) -> None:

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import msgspec
-
-from kowloon.actions.declare import Product, ResourceType
+from kowloon.actions.declare import Named, Product, ResourceType
 from kowloon.actions.errors import NO_PERMISSION
-from kowloon.actions.ports import Principal
 from kowloon.services.ram.diagnosis import DiagnosticKey
 from kowloon.store.identity import (
     Account,
@@ -29,30 +26,18 @@ from kowloon.store.identity import (
     User,
 )
 from kowloon.store.resources import Resource
-from kowloon.store.store import Store
 
 
-def _names(store: Store, parameters: Mapping[str, str], principal: Principal) -> Mapping[str, str | list[str]]:
+def _names(call: Named) -> Mapping[str, str | list[str]]:
     """`User`: whom a call is about; who calls when it does not say. `PolicyOwner`: the account, or `system`. `Tagged`:
     what a call about tags names, as `role/name`."""
-    own = principal.name if principal.type == "RAMUser" else "*"
-    kind = parameters.get("ResourceType", "").lower()
+    own = call.caller.name if call.caller.type == "RAMUser" else "*"
+    kind = call.text("ResourceType").lower()
     return {
-        "User": parameters.get("UserName") or own,
-        "PolicyOwner": "system" if parameters.get("PolicyType") == "System" else principal.account,
-        "Tagged": [f"{kind}/{name}" for name in list_parameter(parameters, "ResourceNames")],
+        "User": call.text("UserName") or own,
+        "PolicyOwner": "system" if call.text("PolicyType") == "System" else call.caller.account,
+        "Tagged": [f"{kind}/{name}" for name in call.texts("ResourceNames")],
     }
-
-
-def list_parameter(parameters: Mapping[str, str], name: str) -> list[str]:
-    """`Name.1=a&Name.2=b`, or `Name=["a","b"]`; what is neither is empty, and refused when the call is decoded."""
-    numbered = [value for key, value in parameters.items() if key.partition(".")[0] == name and "." in key]
-    if numbered:
-        return numbered
-    try:
-        return msgspec.json.decode(parameters.get(name, "[]"), type=list[str])
-    except msgspec.DecodeError:
-        return []
 
 
 def _by_name(account: str, region: str, name: str) -> str:

@@ -6,11 +6,9 @@ from collections.abc import Mapping
 
 import msgspec
 
-from kowloon.actions.declare import Product, ResourceType
+from kowloon.actions.declare import Named, Product, ResourceType
 from kowloon.actions.errors import FORBIDDEN
-from kowloon.actions.ports import Principal
 from kowloon.services.slb.resources import BalancerHealth, Listener, LoadBalancer, ServerGroup
-from kowloon.store.store import Store
 from kowloon.topology.services import Edge, ServiceNode
 
 
@@ -18,11 +16,11 @@ def _plane(region: str, zones: tuple[str, ...]) -> tuple[list[ServiceNode], list
     return [ServiceNode(name=f"slb@{region}", places=zones)], []
 
 
-def _names(store: Store, parameters: Mapping[str, str], principal: Principal) -> Mapping[str, str | list[str]]:
+def _names(call: Named) -> Mapping[str, str | list[str]]:
     """A server group counts as its load balancer; `Server`: the backend servers that a call is about."""
-    names: dict[str, str | list[str]] = {"Server": _servers(parameters.get("BackendServers", ""))}
-    group = store.get(ServerGroup, parameters.get("VServerGroupId", ""))
-    if group is not None and group.account == principal.account:
+    names: dict[str, str | list[str]] = {"Server": _servers(call.text("BackendServers"))}
+    group = call.store.get(ServerGroup, call.text("VServerGroupId"))
+    if group is not None and group.account == call.caller.account:
         names["LoadBalancerId"] = group.refers_to(LoadBalancer.kind)
     return names
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from kowloon.actions import arns
-from kowloon.actions.declare import Product
+from kowloon.actions.declare import Named, Product
 from kowloon.actions.errors import NO_PERMISSION
-from kowloon.actions.ports import Principal
 from kowloon.services.tag.resources import MetaTag
-from kowloon.store.store import Store
 from kowloon.topology.services import Edge, ServiceNode
 
 
@@ -17,16 +15,18 @@ def _plane(region: str, zones: tuple[str, ...]) -> tuple[list[ServiceNode], list
     return [ServiceNode(name=f"tag@{region}", places=zones)], []
 
 
-def _names(store: Store, parameters: Mapping[str, str], principal: Principal) -> Mapping[str, str | list[str]]:
+def _names(call: Named) -> Mapping[str, str | list[str]]:
     """`Named`: the resources of a call, as RAM writes them; the caller's account where they leave it open."""
-    named = []
-    for name, value in parameters.items():
-        arn = arns.parse(value) if name.partition(".")[0] == "ResourceARN" else None
-        if arn is not None:
-            account = principal.account if arn.account in ("", "*") else arn.account
-            region = parameters.get("RegionId", "*") if arn.region in ("", "*") else arn.region
-            named.append(f"acs:{arn.service}:{region}:{account}:{arn.type}/{arn.id}")
-    return {"Named": named}
+    return {"Named": [_canonical(call, arn) for arn in map(arns.parse, call.texts("ResourceARN")) if arn is not None]}
+
+
+def _canonical(call: Named, arn: arns.Arn) -> str:
+    """Of several ways to write a type the one that policies know."""
+    types = [type for _, type in call.registry.types_of(arn.service, arn.type)] if arn.type else []
+    kind = types[0].arn_name or types[0].name if types else arn.type
+    account = call.caller.account if arn.account in ("", "*") else arn.account
+    region = call.region if arn.region in ("", "*") else arn.region
+    return f"acs:{arn.service.lower()}:{region}:{account}:{kind}/{arn.id}"
 
 
 tag = Product(

@@ -4,34 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from kowloon.actions.declare import Product
+from kowloon.actions.declare import Named, Product
 from kowloon.actions.errors import NO_PERMISSION
-from kowloon.actions.ports import Principal
 from kowloon.services.ram.ims.resources import Application, CredentialReport, SsoSettings
-from kowloon.services.ram.product import list_parameter
 from kowloon.store.identity import OidcProvider, SamlProvider, StoredKey, User
 from kowloon.store.store import Store
 
 
-def _names(store: Store, parameters: Mapping[str, str], principal: Principal) -> Mapping[str, str | list[str]]:
+def _names(call: Named) -> Mapping[str, str | list[str]]:
     """`User`: the name of whom a call is about, however it says so; of who calls when it does not. `Tagged`: the names
     of those whom a call about tags names."""
-    by_id = [_of_id(store, principal.account, id) or "*" for id in list_parameter(parameters, "ResourceId")]
-    by_name = [name.partition("@")[0] for name in list_parameter(parameters, "ResourcePrincipalName")]
-    return {"User": _user_name(store, parameters, principal) or "*", "Tagged": by_id + by_name}
+    by_id = [_of_id(call.store, call.caller.account, id) or "*" for id in call.texts("ResourceId")]
+    by_name = [name.partition("@")[0] for name in call.texts("ResourcePrincipalName")]
+    return {"User": _user_name(call) or "*", "Tagged": by_id + by_name}
 
 
-def _user_name(store: Store, parameters: Mapping[str, str], principal: Principal) -> str:
-    login_name, user_id = parameters.get("UserPrincipalName"), parameters.get("UserId")
+def _user_name(call: Named) -> str:
+    login_name, user_id = call.text("UserPrincipalName"), call.text("UserId")
     if login_name:
         return login_name.partition("@")[0]
     if user_id:
-        return _of_id(store, principal.account, user_id)
-    key = store.get(StoredKey, parameters.get("UserAccessKeyId", ""))
-    owner = store.get(User, key.user) if key is not None else None
-    if owner is not None and owner.account == principal.account:
+        return _of_id(call.store, call.caller.account, user_id)
+    key = call.store.get(StoredKey, call.text("UserAccessKeyId"))
+    owner = call.store.get(User, key.user) if key is not None else None
+    if owner is not None and owner.account == call.caller.account:
         return owner.name
-    return principal.name if principal.type == "RAMUser" else ""
+    return call.caller.name if call.caller.type == "RAMUser" else ""
 
 
 def _of_id(store: Store, account: str, user_id: str) -> str:

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from kowloon.actions.declare import Product, ResourceType
+from kowloon.actions.declare import Named, Product, ResourceType
 from kowloon.actions.errors import NO_PERMISSION
-from kowloon.actions.ports import Principal
 from kowloon.services.ram.resourcemanager import tree
 from kowloon.services.ram.resourcemanager.resources import (
     ControlAttachment,
@@ -22,28 +21,29 @@ from kowloon.services.ram.resourcemanager.resources import (
     MemberDeletion,
 )
 from kowloon.store.resource_groups import ResourceGroup
-from kowloon.store.store import Store
 
+# No action has two of them.
 _FOLDERS = ("FolderId", "ParentFolderId", "DestinationFolderId")
 
 
-def _names(store: Store, parameters: Mapping[str, str], principal: Principal) -> Mapping[str, str | list[str]]:
+def _names(call: Named) -> Mapping[str, str | list[str]]:
     """`FolderPath` and `AccountPath`: where in the directory that is which a call names (`rd-1/r-1/fd-1`); the root
     folder when it names no folder. `PolicyOwner`: the account, or `system`. `Tagged`: what a call about tags names."""
-    owner = "system" if parameters.get("PolicyType") == "System" else principal.account
-    type = parameters.get("ResourceType", "ResourceGroup").lower()
-    ids = [value for name, value in parameters.items() if name.partition(".")[0] == "ResourceId"]
-    names: dict[str, str | list[str]] = {"PolicyOwner": owner, "Tagged": [f"{type}/{id}" for id in ids]}
-    directory = tree.directory_of(store, principal.account)
+    store, account = call.store, call.caller.account
+    owner = "system" if call.text("PolicyType") == "System" else account
+    type = (call.text("ResourceType") or "ResourceGroup").lower()
+    tagged = [f"{type}/{id}" for id in call.texts("ResourceId")]
+    names: dict[str, str | list[str]] = {"PolicyOwner": owner, "Tagged": tagged}
+    directory = tree.directory_of(store, account)
     if directory is None:
         return {**names, "FolderPath": "*", "AccountPath": "*"}
-    named = next((parameters[name] for name in _FOLDERS if parameters.get(name)), directory.root_folder_id)
+    named = next((call.text(name) for name in _FOLDERS if call.text(name)), directory.root_folder_id)
     folder = store.get(Folder, named)
-    member = store.get(Member, parameters.get("AccountId", ""))
+    member = store.get(Member, call.text("AccountId"))
     ours = member is not None and member.directory_id == directory.id
     return {
         **names,
-        "FolderPath": tree.path(store, folder) if folder is not None and folder.account == principal.account else "*",
+        "FolderPath": tree.path(store, folder) if folder is not None and folder.account == account else "*",
         "AccountPath": tree.path(store, member) if member is not None and ours else "*",
     }
 
