@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
+from kowloon.gateway.internal import InternalCalls
+from kowloon.services.actiontrail import delivery
 from kowloon.services.actiontrail.resources import Trail
+from kowloon.wire.http import HttpResponse
 from tests.helpers import eventually, refused
 from tests.services.actiontrail.parts import Auditor
 from tests.services.oss.parts import Owner
@@ -40,6 +43,11 @@ def _delivered(customer: Customer) -> list[dict[str, Any]]:
     for item in bucket.list_objects(max_keys=1000).object_list:
         events += json.loads(gzip.decompress(bucket.get_object(item.key).read()))
     return events
+
+
+def _vpcs(customer: Customer) -> list[str]:
+    events = [event for event in _delivered(customer) if event["eventName"] == "CreateVpc"]
+    return [event["requestParameters"]["VpcName"] for event in events]
 
 
 def test_a_trail_is_shown_as_it_was_made(alone: Customer) -> None:
@@ -120,6 +128,42 @@ def test_nothing_is_delivered_twice_nor_left_out_over_many_rounds(alone: Custome
             return made[0] == expected
 
         assert eventually(all_there), made
+
+
+def test_a_trail_that_is_behind_catches_up_at_once(alone: Customer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery, "_AT_ONCE", 3)
+    Owner(alone.cloud).bucket("audit-logs")
+    auditor = _trail(alone, event_rw="Write")
+    auditor.call("StartLogging", name="my-trail")
+    for number in range(10):
+        alone.call("vpc", "CreateVpc", cidr_block="10.0.0.0/8", vpc_name=f"vpc-{number}")
+    _later(alone)
+    assert eventually(lambda: len(_vpcs(alone)) == 10)
+
+
+def test_a_delivery_that_is_repeated_replaces_itself(alone: Customer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The object is written, and the trail does not hear of it."""
+    put = InternalCalls.put_object
+    written: list[str] = []
+
+    async def put_unheard(calls: InternalCalls, service: str, role: str, bucket: str, key: str, body: bytes) -> Any:
+        answer = await put(calls, service, role, bucket, key, body)
+        written.append(key)
+        return HttpResponse(503, b"") if len(written) == 1 else answer
+
+    Owner(alone.cloud).bucket("audit-logs")
+    auditor = _trail(alone, event_rw="Write")
+    auditor.call("StartLogging", name="my-trail")
+    monkeypatch.setattr(InternalCalls, "put_object", put_unheard)
+    alone.call("vpc", "CreateVpc", cidr_block="10.0.0.0/8", vpc_name="first")
+    _later(alone)
+    assert eventually(lambda: "OSS answers 503" in _status(auditor).latest_delivery_error)
+    alone.call("vpc", "CreateVpc", cidr_block="10.0.0.0/8", vpc_name="second")
+    _later(alone)
+    assert eventually(lambda: _status(auditor).latest_delivery_error == "")
+    assert sorted(_vpcs(alone)) == ["first", "second"]
+    ids = [event["eventId"] for event in _delivered(alone)]
+    assert len(ids) == len(set(ids))
 
 
 def test_what_keeps_a_trail_from_delivering_is_told_and_made_up_for(alone: Customer) -> None:

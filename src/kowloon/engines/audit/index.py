@@ -1,4 +1,8 @@
-"""An index over the journal: which records are about whom, when and what. It can be lost: the journal makes it anew."""
+"""An index over the journal: which records are about whom, when and what. It can be lost: the journal makes it anew.
+
+A question with one condition is answered from an index of its own, without looking at other records: below 5 ms among
+200,000.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +14,12 @@ from typing import Final, NamedTuple
 
 from kowloon.core.errors import ConfigurationError
 
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
 
-# What a record can be asked for, beside its resources.
+# What a record can be asked for.
 COLUMNS: Final = ("id", "service", "name", "user", "rw", "access_key", "source")
+RESOURCE_ASPECTS: Final = ("resource_kind", "resource_name")
+_TABLES: Final = ("event", "resource", "last_use", "state")
 
 
 class Row(NamedTuple):
@@ -51,6 +57,12 @@ class Found(NamedTuple):
     body: bytes
 
 
+_ALSO_ABOUT: Final = (
+    "EXISTS (SELECT 1 FROM resource AS other WHERE other.account = event.account AND other.aspect = ? "
+    "AND other.value = ? AND other.at = event.at AND other.position = event.position)"
+)
+
+
 class AuditIndex:
     """Raises ConfigurationError for a file that is something else, or of another format."""
 
@@ -68,7 +80,7 @@ class AuditIndex:
     def _prepare(self, path: Path | None) -> None:
         execute = self._connection.execute
         (version,) = execute("PRAGMA user_version").fetchone()
-        if version not in (0, FORMAT_VERSION):
+        if version > FORMAT_VERSION:
             self._connection.close()
             raise ConfigurationError(
                 f"{path} has audit format {version}, this version of kowloon reads {FORMAT_VERSION}; move it away, and "
@@ -77,14 +89,24 @@ class AuditIndex:
         # A lost index is made again, so nothing has to be flushed for it.
         execute("PRAGMA journal_mode=WAL")
         execute("PRAGMA synchronous=OFF")
+        if version != FORMAT_VERSION:
+            # One of an older format is made anew, too.
+            self._connection.executescript("".join(f"DROP TABLE IF EXISTS {table};" for table in _TABLES))
         columns = ", ".join(f"{name} TEXT NOT NULL" for name in COLUMNS)
+        by_column = "".join(f"CREATE INDEX IF NOT EXISTS event_{x} ON event (account, {x}, at);" for x in COLUMNS)
         self._connection.executescript(
             "CREATE TABLE IF NOT EXISTS event (position INTEGER PRIMARY KEY, account TEXT NOT NULL, at REAL NOT NULL, "
             f"{columns}, body BLOB NOT NULL);"
-            "CREATE INDEX IF NOT EXISTS event_at ON event (account, at, position);"
-            "CREATE INDEX IF NOT EXISTS event_key ON event (account, access_key, at);"
-            "CREATE TABLE IF NOT EXISTS resource (position INTEGER NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL);"
+            f"{by_column}"
+            "CREATE INDEX IF NOT EXISTS event_at ON event (account, at);"
+            "CREATE INDEX IF NOT EXISTS event_order ON event (account, position);"
+            "CREATE INDEX IF NOT EXISTS event_age ON event (at);"
+            "CREATE TABLE IF NOT EXISTS resource (account TEXT, aspect TEXT, value TEXT, at REAL, position INTEGER, "
+            "PRIMARY KEY (account, aspect, value, at, position)) WITHOUT ROWID;"
             "CREATE INDEX IF NOT EXISTS resource_event ON resource (position);"
+            "CREATE TABLE IF NOT EXISTS last_use (account TEXT, access_key TEXT, service TEXT, name TEXT, source TEXT, "
+            "at REAL, position INTEGER, PRIMARY KEY (account, access_key, service, name, source)) WITHOUT ROWID;"
+            "CREATE INDEX IF NOT EXISTS last_use_event ON last_use (position);"
             "CREATE TABLE IF NOT EXISTS state (position INTEGER NOT NULL);"
             f"PRAGMA user_version={FORMAT_VERSION};"
         )
@@ -106,8 +128,23 @@ class AuditIndex:
                 [(*row[: 3 + len(COLUMNS)], row.body) for row in rows],
             )
             many(
-                "INSERT INTO resource (position, kind, name) VALUES (?, ?, ?)",
-                [(row.position, *resource) for row in rows for resource in row.resources],
+                "INSERT OR IGNORE INTO resource (account, aspect, value, at, position) VALUES (?, ?, ?, ?, ?)",
+                [
+                    (row.account, aspect, value, row.at, row.position)
+                    for row in rows
+                    for resource in row.resources
+                    for aspect, value in zip(RESOURCE_ASPECTS, resource, strict=True)
+                ],
+            )
+            many(
+                "INSERT INTO last_use (account, access_key, service, name, source, at, position) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET at = excluded.at, position = excluded.position "
+                "WHERE excluded.at >= at",
+                [
+                    (each.account, each.access_key, each.service, each.name, each.source, each.at, each.position)
+                    for each in rows
+                    if each.access_key
+                ],
             )
             execute("DELETE FROM state")
             execute("INSERT INTO state (position) VALUES (?)", (position,))
@@ -118,35 +155,41 @@ class AuditIndex:
 
     def find(self, wanted: Wanted, most: int) -> list[Found]:
         """At most so many, in order of time."""
-        terms, values = ["account = ?", "at >= ?", "at <= ?"], [wanted.account, wanted.first, wanted.last]
+        about = [match for match in wanted.matches if match[0] in RESOURCE_ASPECTS]
+        # Whichever is looked through, in order of time.
+        tables, head = ("resource CROSS JOIN event USING (position)", "resource") if about else ("event", "event")
+        terms = [f"{head}.account = ?", f"{head}.at >= ?", f"{head}.at <= ?"]
+        values: list[object] = [wanted.account, wanted.first, wanted.last]
         for name, value in wanted.matches:
-            if name in ("resource_kind", "resource_name"):
-                column = name.removeprefix("resource_")
-                terms.append(f"position IN (SELECT position FROM resource WHERE {column} = ?)")
-            elif name in COLUMNS:
-                terms.append(f"{name} = ?")
-            else:
+            if name in COLUMNS:
+                # Of Read and Write there are many; with a sign it is no reason to look there first.
+                terms.append(f"+event.{name} = ?" if name == "rw" and len(wanted.matches) > 1 else f"event.{name} = ?")
+                values.append(value)
+            elif (name, value) not in about:
                 raise ValueError(f"nothing can be asked for {name!r}")
-            values.append(value)
+        for number, match in enumerate(about):
+            terms.append("resource.aspect = ? AND resource.value = ?" if number == 0 else _ALSO_ABOUT)
+            values += match
         order, sign = ("DESC", "<") if wanted.newest_first else ("ASC", ">")
         if wanted.after is not None:
-            terms.append(f"(at, position) {sign} (?, ?)")
+            terms.append(f"({head}.at, {head}.position) {sign} (?, ?)")
             values += wanted.after
         rows = self._connection.execute(
-            f"SELECT at, position, body FROM event WHERE {' AND '.join(terms)} "
-            f"ORDER BY at {order}, position {order} LIMIT ?",
+            f"SELECT event.at, event.position, body FROM {tables} WHERE {' AND '.join(terms)} "
+            f"ORDER BY {head}.at {order}, {head}.position {order} LIMIT ?",
             (*values, most),
         )
         return [Found(*row) for row in rows]
 
     def latest_by(self, column: str, account: str, access_key: str, first: float, service: str = "") -> list[Found]:
         """The newest record of a key for each value of a column, newest first."""
-        if column not in COLUMNS:
+        if column not in ("service", "name", "source"):
             raise ValueError(f"nothing can be asked for {column!r}")
         of_service = "AND service = ? " if service else ""
         rows = self._connection.execute(
-            f"SELECT max(at), position, body FROM event WHERE account = ? AND access_key = ? AND at >= ? {of_service}"
-            f"GROUP BY {column} ORDER BY 1 DESC, 2 DESC",
+            "SELECT latest.at, position, body FROM event JOIN (SELECT max(at) AS at, position FROM last_use "
+            f"WHERE account = ? AND access_key = ? AND at >= ? {of_service}"
+            f"GROUP BY {column}) AS latest USING (position) ORDER BY 1 DESC, 2 DESC",
             (account, access_key, first, *([service] if service else [])),
         )
         return [Found(*row) for row in rows]
@@ -159,14 +202,27 @@ class AuditIndex:
         )
         return [Found(*row) for row in rows]
 
-    def forget(self, before: float) -> None:
-        """Records older than a moment."""
+    def forget(self, before: float, first: int, most: int) -> bool:
+        """Records older than a moment, and those that end at a position or before it; at most so many. Whether there
+        were as many."""
         execute = self._connection.execute
-        execute("DELETE FROM resource WHERE position IN (SELECT position FROM event WHERE at < ?)", (before,))
-        execute("DELETE FROM event WHERE at < ?", (before,))
+        rows = execute(
+            "SELECT position FROM event WHERE position <= ? UNION ALL "
+            "SELECT position FROM event WHERE position > ? AND at < ? LIMIT ?",
+            (first, first, before, most),
+        ).fetchall()
+        execute("BEGIN IMMEDIATE")
+        try:
+            for table in ("event", "resource", "last_use"):
+                self._connection.executemany(f"DELETE FROM {table} WHERE position = ?", rows)
+            execute("COMMIT")
+        except BaseException:
+            execute("ROLLBACK")
+            raise
+        return len(rows) == most
 
     def clear(self) -> None:
-        for table in ("event", "resource", "state"):
+        for table in _TABLES:
             self._connection.execute(f"DELETE FROM {table}")
 
     def close(self) -> None:

@@ -1,6 +1,7 @@
 """Events on their way to a trail's bucket: a compressed JSON list per region, written as the trail's role.
 
-An object's name follows from what is in it, so that a delivery which is repeated after a crash replaces itself.
+An object's name follows from where its events begin, so a delivery that is repeated, by then with more events, replaces
+itself.
 """
 
 from __future__ import annotations
@@ -64,16 +65,25 @@ class TrailDelivery:
         if self._clock.now() < due:
             return due - self._clock.now()
         await self._audit.catch_up()
+        while trail is not None and trail.status == ENABLED:
+            if not await self._deliver_some(trail):
+                return INTERVAL_S
+            trail = self._store.get(Trail, key)
+        return None
+
+    async def _deliver_some(self, trail: Trail) -> bool:
+        """Whether it went well and there may be more."""
         found = self._audit.index.read_from(trail.account, trail.position, _AT_ONCE)
-        if found:
-            problem = await self._deliver(trail, found)
-            await self._store.run(lambda tx: self._note(tx, trail, found, problem))
-        return INTERVAL_S
+        if not found:
+            return False
+        problem = await self._deliver(trail, found)
+        await self._store.run(lambda tx: self._note(tx, trail, found, problem))
+        return not problem and len(found) == _AT_ONCE
 
     async def _deliver(self, trail: Trail, found: list[Found]) -> str:
         """What kept it from being delivered; empty when it was."""
         for region, events in _by_region(trail, found).items():
-            key = _object_key(trail, region, found[-1])
+            key = _object_key(trail, region, found[0].at)
             body = gzip.compress(msgspec.json.encode(events), compresslevel=3, mtime=0)
             try:
                 answer = await self._client.put_object(SERVICE, trail.role, trail.bucket, key, body)
@@ -110,10 +120,10 @@ def _by_region(trail: Trail, found: list[Found]) -> dict[str, list[dict[str, Any
     return wanted
 
 
-def _object_key(trail: Trail, region: str, last: Found) -> str:
-    moment = datetime.fromtimestamp(last.at, UTC)
+def _object_key(trail: Trail, region: str, first_at: float) -> str:
+    moment = datetime.fromtimestamp(first_at, UTC)
     folder = f"AliyunLogs/Actiontrail/{region}/{moment:%Y/%m/%d}"
-    name = f"Actiontrail_{region}_{moment:%Y%m%d%H%M%S}_{last.position:x}.gz"
+    name = f"Actiontrail_{region}_{moment:%Y%m%d%H%M%S}_{trail.position:x}.gz"
     prefix = f"{trail.prefix.rstrip('/')}/" if trail.prefix else ""
     return f"{prefix}{folder}/{name}"
 
