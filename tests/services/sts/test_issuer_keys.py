@@ -85,6 +85,29 @@ async def test_an_issuer_that_was_down_is_asked_again_after_a_while(
     assert await keys.of(provider(issuer), "first")
 
 
+async def test_good_keys_outlive_a_failure_within_their_hour(keys: IssuerKeys, issuer: Issuer, wall: Wall) -> None:
+    await keys.of(provider(issuer), "first")
+    issuer.status = 503
+    wall.now_s += 5
+    assert [key.id for key in await keys.of(provider(issuer), "a stranger's")] == ["first"]
+    assert issuer.asked == [*ASKED, ASKED[0]]
+    wall.now_s += 3594
+    assert [key.id for key in await keys.of(provider(issuer), "first")] == ["first"]
+    wall.now_s += 1
+    with pytest.raises(ApiError, match="Get public keys from OIDC Provider failed"):
+        await keys.of(provider(issuer), "first")
+
+
+async def test_each_caller_gets_an_error_of_its_own(keys: IssuerKeys, issuer: Issuer) -> None:
+    issuer.status = 503
+    refusals = []
+    for _ in range(2):
+        with pytest.raises(ApiError) as refused:
+            await keys.of(provider(issuer), "first")
+        refusals.append(refused.value)
+    assert refusals[0] is not refusals[1]
+
+
 async def test_only_so_many_issuers_are_kept(keys: IssuerKeys, issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kowloon.services.sts.issuer_keys._MOST_ISSUERS", 2)
     for fingerprint in "abca":

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from functools import partial
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -30,13 +32,15 @@ class _Discovery(msgspec.Struct):
 
 
 class _Issuer:
-    """What is known of one; `lock`: it is asked once at a time."""
+    """What is known of one; `lock`: it is asked once at a time. `failure` makes the error of the last time that it was
+    asked in vain; until `keys` are an hour old they are good, whatever happens."""
 
     def __init__(self) -> None:
         self.lock = asyncio.Lock()
         self.keys: tuple[Key, ...] = ()
-        self.failure: ApiError | None = None
+        self.keys_at = float("-inf")
         self.asked_at = float("-inf")
+        self.failure: Callable[[], ApiError] | None = None
 
 
 class IssuerKeys:
@@ -55,24 +59,27 @@ class IssuerKeys:
                 del self._issuers[next(iter(self._issuers))]
             issuer = self._issuers[name] = _Issuer()
         async with issuer.lock:
-            age_s = self._clock.wall() - issuer.asked_at
-            complete = issuer.failure is None and (not key_id or any(key.id == key_id for key in issuer.keys))
-            if age_s >= (_KEPT_S if complete else _AGAIN_S):
+            complete = self._are_good(issuer) and (not key_id or any(key.id == key_id for key in issuer.keys))
+            if not complete and self._clock.wall() - issuer.asked_at >= _AGAIN_S:
                 await self._ask(issuer, provider)
-            if issuer.failure is not None:
-                raise issuer.failure
+            if issuer.failure is not None and not self._are_good(issuer):
+                raise issuer.failure()
             return issuer.keys
 
+    def _are_good(self, issuer: _Issuer) -> bool:
+        return self._clock.wall() - issuer.keys_at < _KEPT_S
+
     async def _ask(self, issuer: _Issuer, provider: OidcProvider) -> None:
-        issuer.keys, issuer.failure = (), None
+        issuer.failure = None
         try:
             issuer.keys = await self._fetch(provider)
+            issuer.keys_at = self._clock.wall()
         except NoSuchFingerprint:
-            issuer.failure = ISSUER_FINGERPRINT.error(issuer=provider.issuer)
+            issuer.failure = partial(ISSUER_FINGERPRINT.error, issuer=provider.issuer)
         except CertificateRefused:
-            issuer.failure = ISSUER_NOT_TRUSTED.error()
+            issuer.failure = ISSUER_NOT_TRUSTED.error
         except (DialError, ValueError):
-            issuer.failure = ISSUER_BROKEN.error(issuer=provider.issuer)
+            issuer.failure = partial(ISSUER_BROKEN.error, issuer=provider.issuer)
         issuer.asked_at = self._clock.wall()
 
     async def _fetch(self, provider: OidcProvider) -> tuple[Key, ...]:
