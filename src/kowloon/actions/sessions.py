@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 from kowloon.actions.ports import Principal
 from kowloon.core.ids import Ids
 from kowloon.store.identity import Role, StoredKey
+from kowloon.store.store import Transaction
 from kowloon.wire.policy.conditions import ValueOf
 from kowloon.wire.policy.document import Trust, TrustVerdict, parse_trust
 
@@ -48,6 +49,7 @@ def open_session(
     source_identity: str = "",
     provider: str = "",
     subject: str = "",
+    service: str = "",
 ) -> StoredKey:
     """A key that is not kept yet. Its life ends by the wall clock, because clients refresh by theirs."""
     return StoredKey(
@@ -62,9 +64,18 @@ def open_session(
         source_identity=source_identity,
         provider=provider,
         subject=subject,
+        service=service,
         token="CAIS" + ids.secret(200),
         expires_at=float(int(wall)) + duration_s,
     )
+
+
+def keep_session(tx: Transaction, session: StoredKey, wall: float) -> None:
+    """From now on its keys are good. Sessions that have ended go."""
+    for key in tx.list(StoredKey):
+        if key.expires_at is not None and key.expires_at <= wall:
+            tx.delete(key)
+    tx.put(session)
 
 
 def trust_in_caller(role: Role, caller: Principal, value_of: ValueOf) -> TrustDecision:

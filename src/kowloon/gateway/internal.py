@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from urllib.parse import quote
 
 from kowloon.actions.ports import RoleRefused
-from kowloon.actions.sessions import open_session, trusts_service
+from kowloon.actions.sessions import keep_session, open_session, trusts_service
 from kowloon.core.clock import Clock
 from kowloon.core.ids import Ids
 from kowloon.store.identity import Role, StoredKey
@@ -57,8 +57,9 @@ class InternalCalls:
         if key is not None and lasts and key.role_id == role.role_id:
             return key
         name = service.partition(".")[0]
-        fresh = open_session(self._ids, role, name, _SESSION_S, now=self._clock.now(), wall=self._clock.wall())
-        await self._store.run(lambda tx: tx.put(fresh))
+        now, wall = self._clock.now(), self._clock.wall()
+        fresh = open_session(self._ids, role, name, _SESSION_S, now=now, wall=wall, service=service)
+        await self._store.run(lambda tx: keep_session(tx, fresh, wall))
         self._sessions[service, role_arn] = fresh.id
         return fresh
 

@@ -126,7 +126,8 @@ class RoleDeletion(Resource, frozen=True, kw_only=True):
 class StoredKey(Resource, frozen=True, kw_only=True):
     """An access key; id is the AccessKeyId. A temporary one (of STS) has token, role and the end of its life, in
     wall time because clients refresh by their own clocks. `role_id`: another role of the same name is not its role.
-    `provider`: the ARN of the identity provider that the session came by, and `subject` whom that knows."""
+    `provider`: the ARN of the identity provider that the session came by, and `subject` whom that knows. `service`: the
+    product that began the session by itself (`ecs.aliyuncs.com`); nobody else can have such a one."""
 
     kind: ClassVar[str] = "access-key"
     secret: str
@@ -139,6 +140,7 @@ class StoredKey(Resource, frozen=True, kw_only=True):
     source_identity: str = ""
     provider: str = ""
     subject: str = ""
+    service: str = ""
     token: str = ""
     expires_at: float | None = None
     updated_at: float = 0.0

@@ -11,6 +11,7 @@ import pytest
 from kowloon.gateway.internal import InternalCalls
 from kowloon.services.actiontrail import delivery
 from kowloon.services.actiontrail.resources import Trail
+from kowloon.store.identity import StoredKey
 from kowloon.wire.http import HttpResponse
 from tests.helpers import eventually, refused
 from tests.services.actiontrail.parts import Auditor
@@ -206,6 +207,18 @@ def test_a_trail_writes_only_what_its_role_may(alone: Customer) -> None:
     _later(alone)
     assert eventually(lambda: _status(auditor).latest_delivery_error == "")
     assert _delivered(alone)
+
+
+def test_sessions_that_have_ended_go_when_a_trail_begins_one(alone: Customer) -> None:
+    store = alone.cloud.cloud.store
+    ended = StoredKey(id="STS.ended", account=alone.cloud.account_id, secret="x", expires_at=1.0)
+    alone.cloud.run(store.run(lambda tx: tx.put(ended)))
+    Owner(alone.cloud).bucket("audit-logs")
+    auditor = _trail(alone)
+    auditor.call("StartLogging", name="my-trail")
+    _later(alone)
+    assert eventually(lambda: _delivered(alone))
+    assert store.get(StoredKey, ended.id) is None
 
 
 def test_a_trail_goes_on_with_a_role_that_was_made_again(alone: Customer) -> None:

@@ -7,8 +7,10 @@ import http.client
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
+from kowloon.store.identity import StoredKey
 from kowloon.testing.cloud import LocalCloud
 from tests.conftest import REGION
 from tests.helpers import refused
@@ -195,7 +197,7 @@ def test_tokens(customer: Customer) -> None:
         status, token = program.ask("/latest/api/token", "PUT", **{TTL: ttl})
         assert (status, bool(token)) == (200, True)
     assert program.ask("/latest/meta-data/region-id", **{TOKEN: token})[0] == 200
-    for ttl in ("0", "21601", "-1", "1.5", "", "9" * 40, "x"):
+    for ttl in ("0", "21601", "-1", "1.5", "", "9" * 40, "0000000019999999999", "x"):
         assert program.ask("/latest/api/token", "PUT", **{TTL: ttl})[0] == 400, ttl
     assert program.ask("/latest/api/token", "PUT")[0] == 400
     assert program.ask("/latest/api/token")[0] == 405
@@ -226,6 +228,31 @@ def test_keys_are_renewed_before_they_end(customer: Customer, monkeypatch: pytes
     assert json.loads(program.ask(FOLDER + role)[1])["AccessKeyId"] == first
     monkeypatch.setattr(clock, "_wall", lambda: wall() + 5.5 * 3600.0)
     assert json.loads(program.ask(FOLDER + role)[1])["AccessKeyId"] != first
+
+
+def test_a_session_that_somebody_named_alike_is_not_handed_out(customer: Customer) -> None:
+    trust = {"Service": ["ecs.aliyuncs.com"], "RAM": [f"acs:ram::{customer.cloud.account_id}:root"]}
+    role = make_role(customer, "Alike", trust)
+    program = Program(customer.cloud, role=role)
+    arn = f"acs:ram::{customer.cloud.account_id}:role/{role.lower()}"
+    customer.call("sts", "AssumeRole", role_arn=arn, role_session_name="vm-ram-kowloon", duration_seconds=3600)
+    theirs = customer.call("sts", "AssumeRole", role_arn=arn, role_session_name="vm-ram-kowloon").credentials
+    store = customer.cloud.cloud.store
+    key = store.get(StoredKey, theirs.access_key_id)
+    assert key is not None
+    # It would last long enough.
+    longer = msgspec.structs.replace(key, expires_at=(key.expires_at or 0.0) + 20_000.0)
+    customer.cloud.run(store.run(lambda tx: tx.put(longer)))
+    assert json.loads(program.ask(FOLDER + role)[1])["AccessKeyId"] != key.id
+
+
+def test_sessions_that_have_ended_go_when_new_ones_begin(customer: Customer) -> None:
+    store = customer.cloud.cloud.store
+    ended = StoredKey(id="STS.ended", account=customer.cloud.account_id, secret="x", expires_at=1.0)
+    customer.cloud.run(store.run(lambda tx: tx.put(ended)))
+    role = make_role(customer, "Ending")
+    assert Program(customer.cloud, role=role).ask(FOLDER + role)[0] == 200
+    assert store.get(StoredKey, ended.id) is None
 
 
 def test_nobody_is_nobody(shared_cloud: LocalCloud) -> None:

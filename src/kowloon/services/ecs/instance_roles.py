@@ -23,6 +23,7 @@ from kowloon.services.ecs.errors import (
 from kowloon.services.ecs.product import ecs
 from kowloon.services.ecs.resources import Instance
 from kowloon.store.identity import Role
+from kowloon.store.store import Store, Transaction
 
 SERVICE = "ecs.aliyuncs.com"
 # Who gives an instance a role gives away what the role may.
@@ -175,7 +176,7 @@ def describe_instance_ram_role(ctx: Context, req: DescribeInstanceRamRoleRequest
     else:
         raise MISSING_PARAMETER.error(name="InstanceIds")
     if req.RamRoleName:
-        _role(ctx, req.RamRoleName)
+        role_of(ctx.tx, ctx.account, req.RamRoleName)
         found = [item for item in found if item.ram_role.lower() == req.RamRoleName.lower()]
     page = pages.by_number(found, req.PageNumber, req.PageSize, most=50)
     return DescribeInstanceRamRoleResponse(
@@ -189,14 +190,14 @@ def describe_instance_ram_role(ctx: Context, req: DescribeInstanceRamRoleRequest
 
 def usable_role(ctx: Context, name: str) -> Role:
     """The role, if it lets instances act as it."""
-    role = _role(ctx, name)
+    role = role_of(ctx.tx, ctx.account, name)
     if not trusts_service(role, SERVICE):
         raise ROLE_NOT_FOR_INSTANCES.error()
     return role
 
 
-def _role(ctx: Context, name: str) -> Role:
-    role = ctx.tx.get(Role, f"{ctx.account}:{name.lower()}")
+def role_of(found: Store | Transaction, account: str, name: str) -> Role:
+    role = found.get(Role, f"{account}:{name.lower()}")
     if role is None:
         raise ROLE_NOT_FOUND.error()
     return role

@@ -16,12 +16,12 @@ from typing import Final
 import msgspec
 
 from kowloon.actions.routes import Routes
-from kowloon.actions.sessions import open_session, trusts_service
+from kowloon.actions.sessions import keep_session, open_session, trusts_service
 from kowloon.core.clock import Clock, iso_seconds
 from kowloon.core.errors import ApiError
 from kowloon.core.ids import Ids
-from kowloon.services.ecs.errors import INSTANCE_NOT_FOUND, ROLE_NOT_FOUND
-from kowloon.services.ecs.instance_roles import SERVICE
+from kowloon.services.ecs.errors import INSTANCE_NOT_FOUND
+from kowloon.services.ecs.instance_roles import SERVICE, role_of
 from kowloon.services.ecs.metadata_tree import document, of_instance, of_role, read
 from kowloon.services.ecs.resources import Instance
 from kowloon.store.identity import Role, StoredKey
@@ -117,7 +117,7 @@ class Metadata:
         if request.method != "PUT":
             return _text(405, "This address takes PUT.\n")
         told = request.header("x-aliyun-ecs-metadata-token-ttl-seconds") or ""
-        if not (told.isascii() and told.isdigit() and 1 <= int(told[:9]) <= _LONGEST_TOKEN_S):
+        if not (len(told) <= 9 and told.isascii() and told.isdigit() and 1 <= int(told) <= _LONGEST_TOKEN_S):
             return _text(400, f"X-aliyun-ecs-metadata-token-ttl-seconds is from 1 to {_LONGEST_TOKEN_S}.\n")
         ends_at = self._clock.wall() + int(told)
         return _text(200, self._sealed(msgspec.json.encode(ends_at)))
@@ -166,9 +166,10 @@ class Metadata:
         key = self._kept(role, session_name, policy)
         if key is None:
             now, wall = self._clock.now(), self._clock.wall()
-            key = open_session(self._ids, role, session_name, _SESSION_S, now=now, wall=wall, policy=policy)
-            fresh = key
-            await self._store.run(lambda tx: tx.put(fresh))
+            key = fresh = open_session(
+                self._ids, role, session_name, _SESSION_S, now=now, wall=wall, policy=policy, service=SERVICE
+            )
+            await self._store.run(lambda tx: keep_session(tx, fresh, wall))
         ends_at = key.expires_at or 0.0
         shown = {
             "AccessKeyId": key.id,
@@ -183,15 +184,13 @@ class Metadata:
     def _kept(self, role: Role, session_name: str, policy: str) -> StoredKey | None:
         until = self._clock.wall() + _RENEWED_S
         for key in self._store.list(StoredKey, account=role.account):
-            same = (key.role_id, key.session_name, key.policy) == (role.role_id, session_name, policy)
-            if same and (key.expires_at or 0.0) > until:
+            begun = (key.service, key.role_id, key.session_name, key.policy)
+            if begun == (SERVICE, role.role_id, session_name, policy) and (key.expires_at or 0.0) > until:
                 return key
         return None
 
     def _usable(self, account: str, name: str) -> Role:
-        role = self._store.get(Role, f"{account}:{name.lower()}") if name else None
-        if role is None:
-            raise ROLE_NOT_FOUND.error()
+        role = role_of(self._store, account, name)
         if not trusts_service(role, SERVICE):
             raise ApiError(
                 "InvalidRamRole.NotEcsRole",

@@ -8,11 +8,11 @@ from typing import Any, Final
 import msgspec
 
 from kowloon.actions.context import Context
-from kowloon.actions.sessions import ASSUME, TrustDecision, TrustLog, open_session
+from kowloon.actions.sessions import ASSUME, TrustDecision, TrustLog, keep_session, open_session
 from kowloon.core.clock import iso_seconds
 from kowloon.core.errors import ApiError
 from kowloon.services.sts.errors import INVALID, INVALID_DURATION, POLICY_GRAMMAR, POLICY_SIZE
-from kowloon.store.identity import Role, StoredKey
+from kowloon.store.identity import Role
 from kowloon.wire.policy.document import parse_policy
 from kowloon.wire.policy.syntax import PolicyError
 
@@ -70,9 +70,8 @@ def check_policy(policy: str) -> None:
 
 def begin(ctx: Context, role: Role, name: str, duration_s: int, **more: Any) -> tuple[AssumedRoleUser, Credentials]:
     """`more`: as open_session takes it."""
-    _forget_expired(ctx)
     key = open_session(ctx.ids, role, name, duration_s, now=ctx.now, wall=ctx.wall, **more)
-    ctx.tx.put(key)
+    keep_session(ctx.tx, key, ctx.wall)
     return (
         AssumedRoleUser(
             Arn=f"acs:ram::{role.account}:assumed-role/{role.name.lower()}/{name}",
@@ -100,9 +99,3 @@ def refusal(error: ApiError, ctx: Context, decision: TrustDecision) -> ApiError:
         "PolicyType": "AssumeRolePolicy",
     }
     return error
-
-
-def _forget_expired(ctx: Context) -> None:
-    for key in ctx.tx.list(StoredKey):
-        if key.expires_at is not None and key.expires_at <= ctx.wall:
-            ctx.tx.delete(key)
