@@ -76,6 +76,7 @@ from kowloon.services.oss.uploads.callback_sender import CallbackSender
 from kowloon.services.oss.zones import StorageZones
 from kowloon.services.ram.actions import ram
 from kowloon.services.ram.credentials import StoredCredentials
+from kowloon.services.ram.diagnosis import DiagnosticSeal
 from kowloon.services.ram.ims.actions import ims
 from kowloon.services.ram.key_use import KeyUseLog
 from kowloon.services.ram.policies import AttachedPolicies
@@ -289,7 +290,8 @@ class Cloud:
         self.snapshots.register(self.routes)
         self.faults.before = self.snapshots.before
         AccountRoutes(self.store, self.clock, self.ids).register(self.routes)
-        self.authorizer = AttachedPolicies(self.store, self.ids, ControlPolicies(self.store).of)
+        self.seal = DiagnosticSeal(self.identity.admin_token)
+        self.authorizer = AttachedPolicies(self.store, self.seal, ControlPolicies(self.store).of)
         RamRoutes(self.store, self.registry, self.clock, self.authorizer).register(self.routes)
 
     def _wire_calls(self) -> None:
@@ -307,6 +309,7 @@ class Cloud:
                 AuditTrail: self.audit,
                 Registry: self.registry,
                 TrustLog: self.authorizer.log,
+                DiagnosticSeal: self.seal,
                 Federation: Federation(self.store, self.clock, self._new_dialler()),
             },
         )

@@ -89,6 +89,13 @@ def test_a_message_is_for_its_own_account(alone: Customer) -> None:
     refused(lambda: opened(stranger, message), *INVALID)
 
 
+def test_a_denial_keeps_nothing(alone: Customer) -> None:
+    user = Rights(alone).user()
+    kinds = alone.cloud.cloud.store.kinds()
+    message_of(user)
+    assert alone.cloud.cloud.store.kinds() == kinds
+
+
 @pytest.mark.parametrize("change", ["cut", "flipped", "longer", "empty", "plain"])
 def test_a_message_that_was_changed_is_refused(rights: Rights, change: str) -> None:
     message = message_of(rights.user())

@@ -1,23 +1,21 @@
 """What a denial tells its caller: AccessDeniedDetail, whose message is sealed and opened by DecodeDiagnosticMessage.
 
-The message can be neither read nor made without the cloud's key, and another account cannot open it.
+The message can be neither read nor made without the cloud's secret, and another account cannot open it.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import hmac
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 from kowloon.actions.ports import AccessRequest, Principal
-from kowloon.core.ids import Ids
-from kowloon.store.resources import Resource
-from kowloon.store.store import Store
 from kowloon.wire.policy.evaluate import CONTROL, GROUP, Policies, Rule, Verdict
 
 # What the vendor calls a caller in a denial.
@@ -31,17 +29,6 @@ _ENTITY_TYPES = {
 }
 _SCOPES = {GROUP: "ResourceGroup", CONTROL: "ResourceDirectory"}
 _VERSION = b"\x01"
-
-
-class DiagnosticKey(Resource, frozen=True, kw_only=True):
-    """What diagnostic messages are sealed with; one per cloud, its id is `diagnostic`."""
-
-    kind: ClassVar[str] = "ram-diagnostic-key"
-    secret: str
-
-    @property
-    def cipher(self) -> AESSIV:
-        return AESSIV(hashlib.sha512(self.secret.encode()).digest())
 
 
 class AuthPrincipal(msgspec.Struct, kw_only=True):
@@ -77,8 +64,7 @@ class Diagnosis(msgspec.Struct, kw_only=True):
 
 
 def denial_detail(
-    store: Store,
-    ids: Ids,
+    seal: DiagnosticSeal,
     asked: AccessRequest,
     policies: Policies,
     verdict: Verdict,
@@ -94,7 +80,7 @@ def denial_detail(
         "AuthPrincipalDisplayName": principal.AuthPrincipalDisplayName,
         "NoPermissionType": "ExplicitDeny" if diagnosis.ExplicitDeny else "ImplicitDeny",
         "PolicyType": verdict.kind,
-        "EncodedDiagnosticMessage": _seal(_key(store, ids), asked.principal.account, diagnosis),
+        "EncodedDiagnosticMessage": seal.close(asked.principal.account, diagnosis),
     }
 
 
@@ -147,32 +133,26 @@ def _matched(rule: Rule, kind: str) -> MatchedPolicy:
 # Sealing --------------------------------------------------------------------------------------------------------------
 
 
-def _key(store: Store, ids: Ids) -> DiagnosticKey:
-    """Made at the first denial, and kept."""
-    key = store.get(DiagnosticKey, "diagnostic")
-    if key is None:
-        key = DiagnosticKey(id="diagnostic", secret=ids.secret(64))
-        transaction = store.begin()
-        transaction.put(key)
-        store.commit_now(transaction)
-    return key
+class DiagnosticSeal:
+    """`secret` is the cloud's: messages can be opened as long as it stays, also after a restart."""
 
+    def __init__(self, secret: str) -> None:
+        self._cipher = AESSIV(hmac.digest(secret.encode(), b"ram-diagnosis", hashlib.sha512))
 
-def _seal(key: DiagnosticKey, account: str, diagnosis: Diagnosis) -> str:
-    sealed = key.cipher.encrypt(msgspec.json.encode(diagnosis), [account.encode()])
-    return base64.b64encode(_VERSION + sealed).decode()
+    def close(self, account: str, diagnosis: Diagnosis) -> str:
+        sealed = self._cipher.encrypt(msgspec.json.encode(diagnosis), [account.encode()])
+        return base64.b64encode(_VERSION + sealed).decode()
 
-
-def open_message(key: DiagnosticKey | None, account: str, message: str) -> Diagnosis | None:
-    """None when the message is none of this cloud, was changed, or belongs to another account."""
-    try:
-        raw = base64.b64decode(message, validate=True)
-    except ValueError:
-        return None
-    if key is None or not raw.startswith(_VERSION):
-        return None
-    try:
-        plain = key.cipher.decrypt(raw[len(_VERSION) :], [account.encode()])
-    except (InvalidTag, ValueError):
-        return None
-    return msgspec.json.decode(plain, type=Diagnosis)
+    def open(self, account: str, message: str) -> Diagnosis | None:
+        """None when the message is none of this cloud, was changed, or belongs to another account."""
+        try:
+            raw = base64.b64decode(message, validate=True)
+        except ValueError:
+            return None
+        if not raw.startswith(_VERSION):
+            return None
+        try:
+            plain = self._cipher.decrypt(raw[len(_VERSION) :], [account.encode()])
+        except (InvalidTag, ValueError):
+            return None
+        return msgspec.json.decode(plain, type=Diagnosis)

@@ -6,7 +6,7 @@ from kowloon.actions.context import Context
 from kowloon.actions.declare import Response
 from kowloon.actions.decode import Request
 from kowloon.core.errors import ErrorSpec
-from kowloon.services.ram.diagnosis import Diagnosis, DiagnosticKey, open_message
+from kowloon.services.ram.diagnosis import Diagnosis, DiagnosticSeal
 from kowloon.services.ram.product import ram
 
 INVALID_MESSAGE = ErrorSpec(
@@ -24,8 +24,7 @@ class DecodeDiagnosticMessageResponse(Response):
 
 @ram.action(access="read")
 def decode_diagnostic_message(ctx: Context, req: DecodeDiagnosticMessageRequest) -> DecodeDiagnosticMessageResponse:
-    key = ctx.tx.get(DiagnosticKey, "diagnostic")
-    diagnosis = open_message(key, ctx.account, req.EncodedDiagnosticMessage)
+    diagnosis = ctx.port(DiagnosticSeal).open(ctx.account, req.EncodedDiagnosticMessage)
     if diagnosis is None:
         raise INVALID_MESSAGE.error()
     return DecodeDiagnosticMessageResponse(DecodedDiagnosticMessage=diagnosis)

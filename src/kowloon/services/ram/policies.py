@@ -6,9 +6,8 @@ from collections.abc import Callable
 from typing import Final
 
 from kowloon.actions.ports import AccessRequest, Decision, Principal, no_group
-from kowloon.core.ids import Ids
 from kowloon.services.ram.decisions import FREE, DecisionLog, Record, identity_arn
-from kowloon.services.ram.diagnosis import denial_detail
+from kowloon.services.ram.diagnosis import DiagnosticSeal, denial_detail
 from kowloon.services.ram.self_service import is_own
 from kowloon.services.ram.system_policies import system_policies
 from kowloon.store.identity import Membership, Policy, PolicyAttachment, Role
@@ -48,20 +47,23 @@ class Values:
 class AttachedPolicies:
     """An Authorizer: root may all, users what their own policies and those of their groups say, sessions what their
     role's policies say and their own policy does too. `control_of`: the control policies that an account is under, one
-    set per level of its resource directory; they bind neither its root nor roles of services."""
+    set per level of its resource directory; they bind neither its root nor roles of services. `seal` closes what a
+    denial tells."""
 
-    def __init__(self, store: Store, ids: Ids, control_of: Callable[[str], tuple[PolicySet, ...]] = no_control) -> None:
+    def __init__(
+        self, store: Store, seal: DiagnosticSeal, control_of: Callable[[str], tuple[PolicySet, ...]] = no_control
+    ) -> None:
         self.log = DecisionLog()
         self._store = store
-        self._ids = ids
+        self._seal = seal
         self._control_of = control_of
         self._watch = store.watch(Policy, PolicyAttachment, Membership)
         self._attached: dict[tuple[str, str], list[PolicyAttachment]] = {}
         self._groups: dict[tuple[str, str], list[str]] = {}
         # By account, entity and the resource group that they count in.
         self._sets: dict[tuple[str, str, str], PolicySet] = {}
-        # Accounts with policies that count in a resource group only.
-        self._scoped: set[str] = set()
+        # By account, the resource groups with policies that count there only.
+        self._scopes: dict[str, set[str]] = {}
         self._sessions: dict[str, PolicySet] = {}
 
     def decide(self, asked: AccessRequest) -> Decision:
@@ -69,7 +71,7 @@ class AttachedPolicies:
         self.log.note(asked, record)
         if record.allowed or record.policies is None or record.verdict is None:
             return Decision(allowed=record.allowed, reason=record.reason)
-        detail = denial_detail(self._store, self._ids, asked, record.policies, record.verdict, record.values)
+        detail = denial_detail(self._seal, asked, record.policies, record.verdict, record.values)
         return Decision(allowed=False, reason=record.reason, final=record.verdict.is_final, detail=detail)
 
     def weigh(self, asked: AccessRequest) -> Record:
@@ -108,12 +110,14 @@ class AttachedPolicies:
             self._read()
         account = principal.account
         entity = f"role/{principal.name.lower()}" if principal.type == "AssumedRoleUser" else f"user/{principal.name}"
-        group = group_of() if account in self._scoped else ""
+        scopes = self._scopes.get(account)
+        # A caller may name any group.
+        group = group_of() if scopes is not None else ""
         return Policies(
             self._identity_set(account, entity, ""),
             self._session_set(principal.policy) if principal.policy else None,
             self._control(principal),
-            self._identity_set(account, entity, group) if group else None,
+            self._identity_set(account, entity, group) if scopes is not None and group in scopes else None,
         )
 
     def _control(self, principal: Principal) -> tuple[PolicySet, ...]:
@@ -125,12 +129,12 @@ class AttachedPolicies:
         return control
 
     def _read(self) -> None:
-        for index in (self._attached, self._groups, self._sets, self._scoped):
+        for index in (self._attached, self._groups, self._sets, self._scopes):
             index.clear()
         for attachment in self._store.list(PolicyAttachment):
             self._attached.setdefault((attachment.account, attachment.entity), []).append(attachment)
             if attachment.scope:
-                self._scoped.add(attachment.account)
+                self._scopes.setdefault(attachment.account, set()).add(attachment.scope)
         for membership in self._store.list(Membership):
             self._groups.setdefault((membership.account, membership.user), []).append(membership.group)
 

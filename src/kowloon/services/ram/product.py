@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 from kowloon.actions.declare import Named, Product, ResourceType
 from kowloon.actions.errors import NO_PERMISSION
-from kowloon.services.ram.diagnosis import DiagnosticKey
 from kowloon.store.identity import (
     Account,
     Group,
@@ -74,7 +73,6 @@ ram = Product(
         SecurityPreference,
         RecycledUser,
         RecycledKey,
-        DiagnosticKey,
     ),
     types=(
         ResourceType(name="user", kind=User, stored_id=_by_name, shown_id=_name),

@@ -36,6 +36,21 @@ def network(user: Customer, **fields: Any) -> str:
     return str(user.call("vpc", "CreateVpc", cidr_block="10.0.0.0/8", **fields).vpc_id)
 
 
+def test_groups_that_callers_make_up_leave_nothing_behind(owner: Owner) -> None:
+    user = person(owner, "guesser")
+    attach(owner, owner.group("mine"), login(owner, "guesser"), "AliyunVPCFullAccess")
+    sets = owner.cloud.cloud.authorizer._sets
+
+    def guess(group: str) -> None:
+        refused(lambda: user.call("vpc", "DescribeVpcs", resource_group_id=group), *DENIED)
+
+    guess("rg-guessed0")
+    known = set(sets)
+    for number in range(1, 4):
+        guess(f"rg-guessed{number}")
+    assert set(sets) == known
+
+
 def test_a_policy_counts_in_its_group_only(owner: Owner) -> None:
     group, other = owner.group("mine"), owner.group("other")
     user = person(owner, "worker")
