@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import os
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -53,6 +53,7 @@ from kowloon.gateway.transport import Server
 from kowloon.services.actiontrail.actions import actiontrail
 from kowloon.services.actiontrail.audit import AuditTrail
 from kowloon.services.actiontrail.delivery import TrailDelivery
+from kowloon.services.actiontrail.resources import Trail
 from kowloon.services.ecs.actions import ecs
 from kowloon.services.ecs.command_runs import CommandRuns
 from kowloon.services.ecs.image_data import ImageData
@@ -66,6 +67,7 @@ from kowloon.services.oss.chain import ObjectChain
 from kowloon.services.oss.leftovers import Leftovers
 from kowloon.services.oss.resources import Bucket
 from kowloon.services.oss.runs.access_logs import AccessLogs
+from kowloon.services.oss.runs.dropped_run import DroppedRuns, DroppedVolume, dropped
 from kowloon.services.oss.runs.inventory_run import InventoryRuns
 from kowloon.services.oss.runs.leftover_runs import LeftoverRuns
 from kowloon.services.oss.runs.lifecycle_run import LifecycleRuns
@@ -136,6 +138,8 @@ class Cloud:
         self.transitions = self._choose_transitions()
         self.routes = Routes()
         self.server: Server | None = None
+        #: A state is saved, or another takes its place.
+        self._one_at_a_time = asyncio.Lock()
         self._opening: asyncio.Task[None] | None = None
         self.port = 0
         self._wire()
@@ -168,8 +172,8 @@ class Cloud:
 
     def _open_audit(self) -> AuditTrail:
         folder = self.files.audit if self.files is not None else None
-        journal = Journal(folder)
-        return AuditTrail(journal, AuditIndex(folder / "index.db" if folder is not None else None), self.clock)
+        self.journal = Journal(folder)
+        return AuditTrail(self.journal, AuditIndex(folder / "index.db" if folder is not None else None), self.clock)
 
     def _restore_offset(self) -> None:
         """Cloud time goes on where it was, also after a restart."""
@@ -285,6 +289,7 @@ class Cloud:
             storage=self.storage,
             clock=self.clock,
             world=self,
+            one_at_a_time=self._one_at_a_time,
             has_real_parts=self.settings.engine == "process",
         )
         self.snapshots.register(self.routes)
@@ -339,6 +344,7 @@ class Cloud:
         self.access_logs = AccessLogs(object_parts)
         self.objects = ObjectChain(object_parts, self.access_logs)
         self.runtime.add(self.access_logs)
+        self.runtime.add(DroppedRuns(object_parts))
         self.runtime.add(FetchRuns(object_parts, self._new_dialler()))
         self.runtime.add(InventoryRuns(object_parts))
         self.runtime.add(LeftoverRuns(object_parts))
@@ -458,6 +464,10 @@ class Cloud:
 
     async def reset(self, *, clock: bool = False) -> None:
         """Everything gone but the account, its keys and the claimed addresses; and, if `clock`, what was skipped."""
+        async with self._one_at_a_time:
+            await self._reset(clock)
+
+    async def _reset(self, clock: bool) -> None:
         units = self.store.list(Unit)
         images = self.store.list(Image)
         self._forget()
@@ -490,17 +500,20 @@ class Cloud:
 
     async def exchange(self, state: State) -> None:
         """Another state in the place of all that there is: nobody sees half of it. ConfigurationError: its addresses
-        are in use, and nothing has changed."""
-        if state.objects is None:
-            await self._drop_buckets_but(state.resources)
-        self._move_addresses(next(item for item in state.resources if item.key == DIALABLE))
-        kept = {item.key for item in state.resources} if self.settings.engine == "process" else set()
+        are in use or missing, and nothing has changed."""
+        # No call comes in between from here to the last line without an await.
+        resources = self._fitted(state)
+        self._move_addresses(resources)
+        kept = {item.key for item in resources} if self.settings.engine == "process" else set()
         units = [unit for unit in self.store.list(Unit) if unit.key not in kept]
         images = [image for image in self.store.list(Image) if image.key not in kept]
-        # No call comes in between from here to the last line without an await.
         self._forget()
-        self.store.replace(state.resources)
-        removed = self.storage.exchange(state.objects) if state.objects is not None else None
+        self.store.replace(resources)
+        removed: Awaitable[object] | None = None
+        if state.staged_objects:
+            # What was before faults was of the state that goes.
+            self.snapshots.forget()
+            removed = self.storage.exchange()
         if state.offset_s is not None:
             self.clock.turn_to(state.offset_s)
         if state.identity is not None:
@@ -516,14 +529,24 @@ class Cloud:
         if removed is not None:
             await removed
 
-    async def _drop_buckets_but(self, resources: list[Resource]) -> None:
+    def _fitted(self, state: State) -> list[Resource]:
+        """Its resources, as they go with what stays: this home's audit journal, and objects that are not exchanged."""
+        position = self.journal.end
+        resources = [
+            msgspec.structs.replace(item, position=position) if isinstance(item, Trail) else item
+            for item in state.resources
+        ]
+        if state.staged_objects:
+            return resources
         kept = {item.volume for item in resources if isinstance(item, Bucket)}
-        for bucket in self.store.list(Bucket):
-            if bucket.volume not in kept:
-                await self.storage.drop(bucket.volume, bucket.layout)
+        gone = dropped(self.store.list(Bucket), self.store.list(DroppedVolume), kept)
+        return [*(item for item in resources if not isinstance(item, DroppedVolume)), *gone]
 
-    def _move_addresses(self, space: Resource) -> None:
-        here, there = str(_pool(self.store).cidr), str(space.pool.cidr) if space.pool is not None else ""
+    def _move_addresses(self, resources: list[Resource]) -> None:
+        pool = next((item.pool for item in resources if item.key == DIALABLE), None)
+        if pool is None:
+            raise ConfigurationError("the addresses of real parts are not in it")
+        here, there = str(_pool(self.store).cidr), str(pool.cidr)
         if here == there:
             return
         self.parts.addresses.release()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
+import os
 import shutil
 import threading
 from collections.abc import Iterator
@@ -16,11 +18,16 @@ from alibabacloud_vpc20160428 import models as vpc
 
 from kowloon.admin.snapshots import BEFORE
 from kowloon.core.config import HomeCredentials, HomeFiles, Settings
-from kowloon.core.errors import ApiError
-from kowloon.store.units import Unit
+from kowloon.core.errors import ApiError, ConfigurationError
+from kowloon.engines.blob.part import ZonePart
+from kowloon.engines.blob.storage import ZonedStorage
+from kowloon.services.actiontrail.resources import Trail
+from kowloon.services.oss.runs.dropped_run import DroppedVolume
+from kowloon.store.units import AddressSpaceRecord, Unit
 from kowloon.testing import LocalCloud
 from tests.conftest import REGION
 from tests.helpers import eventually
+from tests.services.actiontrail.parts import Auditor
 from tests.services.parts import Customer
 from tests.services.rds.conftest import Databases
 
@@ -276,6 +283,45 @@ def test_back_to_before_a_fault(cloud: LocalCloud) -> None:
     assert list(oss2.ObjectIteratorV2(bucket_of(cloud, "later-letters"))) == []
 
 
+def test_back_while_the_fault_is_in_force(cloud: LocalCloud) -> None:
+    first = cloud.run(cloud.cloud.faults.inject("zone-hang", ["cn-hongkong-b"]))
+    cloud.run(cloud.cloud.faults.recover(first.id))
+    bucket = bucket_of(cloud)
+    bucket.create_bucket(input=oss2.models.BucketCreateConfig("Standard", "ZRS"))
+    bucket.put_object("thing", LARGE)
+    for zone in ("cn-hongkong-b", "cn-hongkong-c"):
+        cloud.run(cloud.cloud.faults.inject("zone-power", [zone]))
+    cloud.load(f"{BEFORE}{first.id}")
+    with pytest.raises(oss2.exceptions.NoSuchBucket):
+        bucket.get_object("thing")
+    # What was in it goes by and by, now that its zones can be written.
+    eventually(lambda: all(not zone.entries for zone in cloud.call(cloud.cloud.storage.report)))
+    eventually(lambda: cloud.call(lambda: cloud.cloud.store.list(DroppedVolume)) == [])
+
+
+def test_back_where_it_cannot_be_changes_nothing(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    fault = cloud.run(cloud.cloud.faults.inject("zone-hang", ["cn-hongkong-b"]))
+    bucket = bucket_of(cloud)
+    bucket.create_bucket()
+    bucket.put_object("thing", LARGE)
+
+    def in_use(*_: object) -> None:
+        raise ConfigurationError("the addresses are in use")
+
+    monkeypatch.setattr(cloud.cloud, "_move_addresses", in_use)
+    refused(cloud, cloud.cloud.snapshots.load(f"{BEFORE}{fault.id}"), "SnapshotNotReadable", "the addresses are in use")
+    assert bucket.get_object("thing").read() == LARGE
+    assert [each.id for each in cloud.call(lambda: cloud.cloud.faults.faults(injected_only=True))] == [fault.id]
+
+
+def test_what_was_before_is_of_one_world(cloud: LocalCloud) -> None:
+    cloud.save("one")
+    cloud.run(cloud.cloud.faults.inject("zone-hang", ["cn-hongkong-c"]))
+    assert [row["name"][:8] for row in cloud.call(cloud.cloud.snapshots.rows)] == ["one", BEFORE]
+    cloud.load("one")
+    assert [row["name"] for row in cloud.call(cloud.cloud.snapshots.rows)] == ["one"]
+
+
 def test_the_latest_few_are_kept(at_home: LocalCloud) -> None:
     faults = [at_home.run(at_home.cloud.faults.inject("zone-hang", ["cn-hongkong-c"])) for _ in range(20)]
     names = [row["name"] for row in at_home.call(at_home.cloud.snapshots.rows)]
@@ -379,6 +425,15 @@ def _other_objects(folder: Path) -> None:
         (zone / "format").write_text(" ".join([*words[:-2], "99", words[-1]]) + "\n")
 
 
+def _no_addresses(folder: Path) -> None:
+    path = folder / "resources.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(line for line in lines if json.loads(line)["kind"] != AddressSpaceRecord.kind))
+    counts = json.loads((folder / "snapshot.json").read_text())["resources"]
+    del counts[AddressSpaceRecord.kind]
+    _head(folder, resources=counts)
+
+
 def _no_objects_format(folder: Path) -> None:
     for zone in (folder / "objects").iterdir():
         (zone / "format").unlink()
@@ -393,6 +448,7 @@ def _no_objects_format(folder: Path) -> None:
         (_line_missing, "does not have the resources that it names"),
         (_line_twice, "a resource is in it twice"),
         (_unknown_kind, "'moon-base', which this version of kowloon does not know"),
+        (_no_addresses, "the addresses of real parts are not in it"),
         (_other_objects, "has store format 99"),
         (_no_objects_format, "is not a zone of a snapshot"),
     ],
@@ -409,7 +465,152 @@ def test_what_cannot_be_read_is_refused_and_nothing_is_lost(at_home: LocalCloud,
     assert networks(at_home) == ["later"]
     assert bucket.get_object("thing").read() == b"now"
     bucket.put_object("thing", b"later")
-    assert not list(HomeFiles(at_home.settings.home).objects.glob(".lost*"))  # type: ignore[arg-type]
+    assert _nothing_is_staged(at_home)
+
+
+def _nothing_is_staged(cloud: LocalCloud) -> bool:
+    assert cloud.settings.home is not None
+    storage = cloud.cloud.storage
+    assert isinstance(storage, ZonedStorage)
+    return not storage._healing_stopped and not list(HomeFiles(cloud.settings.home).objects.glob(".lost*"))
+
+
+@pytest.mark.parametrize("problem", [OSError("no file can be opened"), ConfigurationError("no file can be opened")])
+def test_zones_that_cannot_be_opened_are_refused_before_others_go(
+    at_home: LocalCloud, monkeypatch: pytest.MonkeyPatch, problem: Exception
+) -> None:
+    bucket = bucket_of(at_home)
+    bucket.create_bucket()
+    bucket.put_object("thing", b"then")
+    at_home.save("one")
+    bucket.put_object("thing", b"now")
+
+    def open_part(folder: Path, *arguments: Any, **settings: Any) -> ZonePart:
+        raise problem
+
+    with monkeypatch.context() as patch:
+        patch.setattr("kowloon.engines.blob.storage.ZonePart", open_part)
+        refused(at_home, at_home.cloud.snapshots.load("one"), "SnapshotNotReadable", "no file can be opened")
+    assert bucket.get_object("thing").read() == b"now"
+    assert _nothing_is_staged(at_home)
+    at_home.load("one")
+    assert bucket.get_object("thing").read() == b"then"
+
+
+def test_whatever_else_goes_wrong_healing_goes_on(at_home: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    bucket_of(at_home).create_bucket()
+    bucket_of(at_home).put_object("thing", b"x")
+    at_home.save("one")
+
+    def breaks(*_: object) -> None:
+        raise ArithmeticError("a mistake")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(at_home.cloud, "_move_addresses", breaks)
+        with pytest.raises(ArithmeticError):
+            at_home.load("one")
+    assert _nothing_is_staged(at_home)
+    with monkeypatch.context() as patch:
+        patch.setattr(ZonePart, "settled", breaks)
+        with pytest.raises(ArithmeticError):
+            at_home.reset()
+    assert _nothing_is_staged(at_home)
+
+
+def test_a_reset_waits_for_what_is_loaded(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_network(cloud, "kept")
+    cloud.save("one")
+    stage = cloud.cloud.storage.stage
+
+    async def check() -> bool:
+        begun, may_go_on = asyncio.Event(), asyncio.Event()
+
+        async def held(source: Path) -> None:
+            begun.set()
+            await may_go_on.wait()
+            await stage(source)
+
+        monkeypatch.setattr(cloud.cloud.storage, "stage", held)
+        loading = asyncio.create_task(cloud.cloud.snapshots.load("one"))
+        await begun.wait()
+        resetting = asyncio.create_task(cloud.cloud.reset())
+        ended, _ = await asyncio.wait([resetting], timeout=0.5)
+        may_go_on.set()
+        await asyncio.gather(loading, resetting)
+        return not ended
+
+    assert cloud.run(check())
+    assert networks(cloud) == []
+
+
+def test_a_trail_goes_on_at_the_end_of_this_homes_journal(tmp_path: Path) -> None:
+    with LocalCloud(settings(tmp_path / "here")) as cloud:
+        bucket_of(cloud, "audit-logs").create_bucket()
+        auditor = Auditor(Customer(cloud))
+        for number in range(20):
+            make_network(cloud, f"here-{number}")
+        auditor.call("CreateTrail", name="my-trail", oss_bucket_name="audit-logs", event_rw="Write")
+        auditor.call("StartLogging", name="my-trail")
+        cloud.save("one")
+        kept = folder_of(cloud, "one")
+        # What has happened since is not delivered by the state that is back.
+        make_network(cloud, "since")
+        cloud.load("one")
+        assert _trail_is_at_the_end(cloud)
+    with LocalCloud(settings(tmp_path / "there")) as cloud:
+        folder_of(cloud, "").mkdir()
+        shutil.copytree(kept, folder_of(cloud, "one"))
+        cloud.load("one")
+        assert _trail_is_at_the_end(cloud)
+        make_network(cloud, "there")
+        cloud.skip(seconds=61)
+        bucket = bucket_of(cloud, "audit-logs")
+        eventually(lambda: list(oss2.ObjectIteratorV2(bucket)))
+
+
+def _trail_is_at_the_end(cloud: LocalCloud) -> bool:
+    return cloud.call(
+        lambda: [trail.position for trail in cloud.cloud.store.list(Trail)] == [cloud.cloud.audit._journal.end]
+    )
+
+
+def test_others_are_served_while_bytes_are_linked(at_home: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    bucket = bucket_of(at_home)
+    bucket.create_bucket()
+    for number in range(3):
+        bucket.put_object(f"large-{number}", LARGE)
+    linking, may_go_on, waited = threading.Event(), threading.Event(), []
+    link = os.link
+
+    def held(*arguments: Any) -> None:
+        linking.set()
+        waited.append(may_go_on.wait(20))
+        link(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("kowloon.engines.blob.snapshots.os.link", held)
+        saving = threading.Thread(target=at_home.save, args=("one",))
+        saving.start()
+        assert linking.wait(20)
+        # What is not needed any more is not unlinked either.
+        bucket.delete_object("large-0")
+        bucket.put_object("large-1", b"small")
+        bucket.put_object("late", LARGE)
+        removing = at_home.call(lambda: asyncio.ensure_future(_free_space(at_home)))
+        may_go_on.set()
+        saving.join()
+    assert all(waited)
+    eventually(removing.done)
+    at_home.load("one")
+    assert [each.key for each in oss2.ObjectIteratorV2(bucket)] == ["large-0", "large-1", "large-2"]
+    assert [bucket.get_object(f"large-{number}").read() for number in range(3)] == [LARGE] * 3
+
+
+async def _free_space(cloud: LocalCloud) -> None:
+    storage = cloud.cloud.storage
+    assert isinstance(storage, ZonedStorage)
+    for part in list(storage._parts.values()):
+        await part.remove_freed()
 
 
 def test_the_data_of_real_parts_is_in_none(tmp_path: Path) -> None:

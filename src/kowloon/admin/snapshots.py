@@ -48,12 +48,13 @@ class World(Protocol):
 
 
 class State(NamedTuple):
-    """What there is to be. `offset_s`, `identity` and `objects` None: as they are."""
+    """What there is to be. `offset_s` and `identity` None: as they are. `staged_objects`: the objects are those that
+    the storage has staged."""
 
     resources: list[Resource]
     offset_s: float | None = None
     identity: HomeCredentials | None = None
-    objects: dict[str, Path] | None = None
+    staged_objects: bool = False
 
 
 class _Before(NamedTuple):
@@ -67,7 +68,7 @@ class SaveBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Snapshots:
-    """Everything but the readers may raise ApiError. One is saved or loaded at a time."""
+    """Everything but the readers may raise ApiError. `one_at_a_time`: held while one is saved or loaded."""
 
     def __init__(
         self,
@@ -78,6 +79,7 @@ class Snapshots:
         storage: ObjectStorage,
         clock: Clock,
         world: World,
+        one_at_a_time: asyncio.Lock,
         has_real_parts: bool,
     ) -> None:
         self._given = folder
@@ -89,7 +91,7 @@ class Snapshots:
         self._world = world
         self._has_real_parts = has_real_parts
         self._before: dict[str, _Before] = {}
-        self._one_at_a_time = asyncio.Lock()
+        self._one_at_a_time = one_at_a_time
 
     def register(self, routes: Routes) -> None:
         routes.add("GET", _PATH, self.answer_list, "admin")
@@ -135,7 +137,7 @@ class Snapshots:
                 await asyncio.to_thread(files.begin, fresh)
                 # Between two turns of the loop: what is in one is of one moment.
                 head, items = self._head(real_parts), self._store.contents()
-                self._storage.keep(files.objects_of(fresh))
+                await self._storage.keep(files.objects_of(fresh))
                 await asyncio.to_thread(files.write, fresh, head, items)
                 fresh.rename(folder)
             except OSError as problem:
@@ -162,28 +164,32 @@ class Snapshots:
     async def load(self, name: str) -> None:
         """Everything as it was. Where it cannot be, nothing has changed."""
         async with self._one_at_a_time:
-            if name.startswith(BEFORE):
-                await self._world.exchange(self._as_before(name))
-                return
-            folder = self._existing(name)
             try:
-                head = files.read_head(folder)
-                resources = await asyncio.to_thread(files.read, folder, self._codec)
-                objects = await self._storage.stage(files.objects_of(folder))
-            except (ConfigurationError, OSError) as problem:
-                raise ApiError("SnapshotNotReadable", 409, f"{problem}.") from problem
-            identity = HomeCredentials(
-                account_id=head.account_id,
-                access_key_id=head.access_key_id,
-                access_key_secret=head.access_key_secret,
-                # Of this home, not of the state.
-                admin_token=self._world.identity.admin_token,
-            )
-            try:
-                await self._world.exchange(State(resources, head.offset_s, identity, objects))
+                if name.startswith(BEFORE):
+                    await self._world.exchange(self._as_before(name))
+                else:
+                    await self._load(self._existing(name))
             except ConfigurationError as problem:
-                await self._storage.unstage(objects)
                 raise ApiError("SnapshotNotReadable", 409, f"{problem}.") from problem
+
+    async def _load(self, folder: Path) -> None:
+        try:
+            head = files.read_head(folder)
+            resources = await asyncio.to_thread(files.read, folder, self._codec)
+        except OSError as problem:
+            raise ConfigurationError(str(problem)) from problem
+        identity = HomeCredentials(
+            account_id=head.account_id,
+            access_key_id=head.access_key_id,
+            access_key_secret=head.access_key_secret,
+            # Of this home, not of the state.
+            admin_token=self._world.identity.admin_token,
+        )
+        try:
+            await self._storage.stage(files.objects_of(folder))
+            await self._world.exchange(State(resources, head.offset_s, identity, staged_objects=True))
+        finally:
+            await self._storage.unstage()
 
     def _as_before(self, name: str) -> State:
         """Time goes on, and numbers that are never used twice go on, too."""

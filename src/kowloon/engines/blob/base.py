@@ -12,7 +12,7 @@ for `settled` first, or a crash could take back what a client has seen.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from enum import StrEnum
 from pathlib import Path
@@ -250,19 +250,22 @@ class ObjectStorage(Protocol):
 
     async def close(self) -> None: ...
 
-    def keep(self, target: Path) -> None:
-        """All zones as they are now, in a folder that is empty: what `stage` takes."""
+    def keep(self, target: Path) -> Awaitable[None]:
+        """All zones as they are now, in a folder that is empty: what `stage` takes. It is there when it was waited for;
+        OSError: it could not be written."""
         ...
 
-    async def stage(self, source: Path) -> dict[str, Path]:
-        """What `keep` has left, made ready beside the zones: for `exchange`, or for `unstage`. ConfigurationError: it
-        cannot be taken up."""
+    async def stage(self, source: Path) -> None:
+        """What `keep` has left, opened beside the zones. Nothing is healed until `exchange` or `unstage`; the latter is
+        called in any case. ConfigurationError: it cannot be taken up."""
         ...
 
-    async def unstage(self, staged: Mapping[str, Path]) -> None: ...
+    async def unstage(self) -> None:
+        """What is staged still is removed."""
+        ...
 
-    def exchange(self, staged: Mapping[str, Path]) -> Awaitable[object]:
-        """That instead of everything, at once; what is waited for is only that the old bytes are removed."""
+    def exchange(self) -> Awaitable[object]:
+        """What is staged instead of everything, at once; what is waited for is only that the old bytes are removed."""
         ...
 
     async def wipe(self) -> None:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import os
 import struct
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -134,6 +135,8 @@ class Index:
         folder.mkdir(mode=0o700, exist_ok=True)
         self.folder = folder
         self._map_bytes = map_bytes
+        #: Held while a thread copies: nobody may end or move the map under it.
+        self._copying = threading.Lock()
         with contextlib.suppress(FileNotFoundError):
             self._map_bytes = max(map_bytes, 2 * (folder / "data.mdb").stat().st_size)
         self._open()
@@ -193,10 +196,11 @@ class Index:
     def grow(self) -> None:
         """After MapFullError: the map takes address space, the file only what is in it."""
         self._map_bytes *= 2
-        self._reader.abort()
-        self.environment.set_mapsize(self._map_bytes)
-        self._reader = self.environment.begin()
-        self._stale = False
+        with self._copying:
+            self._reader.abort()
+            self.environment.set_mapsize(self._map_bytes)
+            self._reader = self.environment.begin()
+            self._stale = False
 
     def write_all(self, change: Callable[[Any], T]) -> T:
         """`change(transaction)` and its commit; done again with a larger map where it is full."""
@@ -239,9 +243,27 @@ class Index:
     def flush(self) -> None:
         self.environment.sync(True)
 
+    def copier(self) -> Callable[[Path], None]:
+        """What is in it now, to be copied into a folder by a thread, which must be done, and once. OSError: it cannot
+        be written there."""
+        transaction = self.environment.begin()
+        self._copying.acquire()
+
+        def copy(target: Path) -> None:
+            try:
+                self.environment.copy(str(target), compact=True, txn=transaction)
+            except lmdb.Error as problem:
+                raise OSError(f"the index could not be copied: {problem}") from problem
+            finally:
+                transaction.abort()
+                self._copying.release()
+
+        return copy
+
     def close(self) -> None:
-        self._reader.abort()
-        self.environment.close()
+        with self._copying:
+            self._reader.abort()
+            self.environment.close()
 
     # Entries
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,18 @@ class ZonePart(Contents):
         #: Segments that could not be compacted: they have damage in them.
         self._stuck: set[int] = set()
         self._background: set[asyncio.Future[None]] = set()
+        #: A thread that needs every file as it is.
+        self._undisturbed: asyncio.Future[None] | None = None
         counter.value = max(counter.value, self.index.state.counter)
+
+    def move_to(self, folder: Path, counter: Counter) -> None:
+        """The same store, open as it is, in another place; from now on it counts together with others."""
+        counter.value = max(counter.value, self._counter.value)
+        self._counter = counter
+        self.folder.rename(folder)
+        self.folder, self.files = folder, folder / "files"
+        self.segments.folder = folder / "segments"
+        self.index.folder = folder / "index"
 
     def duplicate_file(self, blob: Blob, id: int, original: FileSlice) -> None:
         super().duplicate_file(blob, id, original)
@@ -218,6 +230,7 @@ class ZonePart(Contents):
 
     async def forget_segment(self, number: int) -> None:
         """It counts no more at once; returns when its space is free."""
+        await self._nobody_disturbed()
         self.index.needed_bytes.pop(number, None)
         self.index.write_all(lambda transaction: self.index.save(transaction, set(), {number}))
         await asyncio.wait([self._unlink_later([self.segments.remove(number)])])
@@ -276,7 +289,7 @@ class ZonePart(Contents):
 
     def _unlink_freed(self) -> None:
         """Files that nobody needs, once their deletion is on disk."""
-        if self._freed_files:
+        if self._freed_files and self._undisturbed is None:
             paths = [self.file_path(blob_id) for blob_id in self._freed_files]
             self._freed_files = []
             self._unlink_later(paths)
@@ -286,6 +299,26 @@ class ZonePart(Contents):
         self._background.add(running)
         running.add_done_callback(self._background.discard)
         return running
+
+    def undisturbed(self, work: Callable[[], None]) -> asyncio.Future[None]:
+        """In a thread, one at a time; until it has ended nothing is unlinked that is needed now."""
+        running = asyncio.get_running_loop().run_in_executor(None, work)
+        self._undisturbed = running
+        self._background.add(running)
+        running.add_done_callback(self._disturb_again)
+        return running
+
+    def _disturb_again(self, done: asyncio.Future[None]) -> None:
+        self._background.discard(done)
+        self._undisturbed = None
+        if self._durable:
+            self._unlink_freed()
+        else:
+            self._tidy_later()
+
+    async def _nobody_disturbed(self) -> None:
+        while self._undisturbed is not None:
+            await asyncio.wait([self._undisturbed])
 
     def forget(self, blob_id: int) -> None:
         """A finished file that nobody will commit."""
@@ -297,6 +330,7 @@ class ZonePart(Contents):
     async def remove_freed(self) -> None:
         """Files that were freed are gone, so that their names may be used again."""
         await self.settled()
+        await self._nobody_disturbed()
         end, paths = self.segments.unsynced()
         freed = [self.file_path(blob_id) for blob_id in self._freed_files]
         self._freed_files = []

@@ -8,7 +8,7 @@ import itertools
 import os
 import shutil
 import tempfile
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from kowloon.engines.blob.healing import Healing
 from kowloon.engines.blob.part import Counter, ZonePart
 from kowloon.engines.blob.scrub import Scrub
 from kowloon.engines.blob.segments import SEGMENT_BYTES
-from kowloon.engines.blob.snapshots import keep, take_up
+from kowloon.engines.blob.snapshots import keep, take_up, to_its_end
 from kowloon.engines.blob.volume import SMALL_BYTES, CopiedVolume
 from kowloon.engines.blob.writer import FileWriter, Target
 
@@ -43,6 +43,7 @@ class ZonedStorage:
         self._clock = clock
         self._segment_bytes = segment_bytes
         self._parts: dict[str, ZonePart] = {}
+        self._staged: dict[str, ZonePart] = {}
         self._modes: dict[str, ZoneMode] = {}
         self._delays_s: dict[str, float] = {}
         self._copies: dict[Layout, Copies] = {}
@@ -135,57 +136,91 @@ class ZonedStorage:
             self._temporary = None
 
     async def wipe(self) -> None:
-        await self._stop_healing()
-        for part in list(self._parts.values()):
-            await part.settled()
-        gone = [self._remove_part(zone, part) for zone, part in list(self._parts.items())]
-        for copies in self._copies.values():
-            copies.restore(dict.fromkeys(copies.layout.zones))
-        self._modes.clear()
-        self._delays_s.clear()
-        self._healing_stopped = False
+        try:
+            await self._stop_healing()
+            for part in list(self._parts.values()):
+                await part.settled()
+            gone = [self._remove_part(zone, part) for zone, part in list(self._parts.items())]
+            for copies in self._copies.values():
+                copies.restore(dict.fromkeys(copies.layout.zones))
+            self._modes.clear()
+            self._delays_s.clear()
+        finally:
+            self._healing_stopped = False
         await asyncio.gather(*gone)
 
     # Snapshots
 
-    def keep(self, target: Path) -> None:
+    def keep(self, target: Path) -> Awaitable[None]:
+        running: list[asyncio.Future[None]] = []
+        problem: OSError | None = None
         for zone, part in sorted(self._parts.items()):
-            keep(part, target / zone)
+            try:
+                running.append(keep(part, target / zone))
+            except OSError as found:
+                problem = found
+        return self._kept(running, problem)
 
-    async def stage(self, source: Path) -> dict[str, Path]:
-        root = self._root()
-        staged: dict[str, Path] = {}
+    async def _kept(self, running: list[asyncio.Future[None]], problem: OSError | None) -> None:
+        ended = await to_its_end(asyncio.gather(*running, return_exceptions=True))
+        for found in (problem, *ended):
+            if found is not None:
+                raise found
+
+    async def stage(self, source: Path) -> None:
+        self._claim()
         loop = asyncio.get_running_loop()
-        try:
-            for kept in await loop.run_in_executor(None, lambda: sorted(source.glob("*"))):
-                # Named as what is lost: after a crash it is.
-                staged[kept.name] = root / f"{_TRASH}{kept.name}-{self.counter.next()}"
-                await loop.run_in_executor(None, take_up, kept, staged[kept.name])
-        except BaseException:
-            await self.unstage(staged)
-            raise
+        for kept in await loop.run_in_executor(None, lambda: sorted(source.glob("*"))):
+            # Named as what is lost: after a crash it is.
+            folder = self._root() / f"{_TRASH}{kept.name}-{self.counter.next()}"
+            await to_its_end(loop.run_in_executor(None, self._stage_zone, kept, folder))
         # Nothing is healed from or to what goes.
         await self._stop_healing()
-        return staged
 
-    async def unstage(self, staged: Mapping[str, Path]) -> None:
-        for folder in staged.values():
-            await asyncio.get_running_loop().run_in_executor(None, shutil.rmtree, folder, True)
+    def _stage_zone(self, kept: Path, folder: Path) -> None:
+        """ConfigurationError: nothing is left of it."""
+        try:
+            take_up(kept, folder)
+            # It counts by itself until it belongs to the others: this is another thread.
+            part = ZonePart(folder, Counter(), durable=self._durable, segment_bytes=self._segment_bytes)
+        except OSError as problem:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise ConfigurationError(f"{kept} cannot be taken up: {problem}") from problem
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        self._staged[kept.name] = part
+
+    async def unstage(self) -> None:
+        try:
+            while self._staged:
+                part = self._staged.popitem()[1]
+                part.abandon()
+                await self._remove_trash(part, part.folder)
+        finally:
+            self._heal_again()
+
+    def _heal_again(self) -> None:
         self._healing_stopped = False
         self._heal_where_needed()
 
-    def exchange(self, staged: Mapping[str, Path]) -> Awaitable[object]:
+    def exchange(self) -> Awaitable[object]:
+        try:
+            return self._exchange()
+        finally:
+            self._heal_again()
+
+    def _exchange(self) -> Awaitable[object]:
         gone = [self._remove_part(zone, part) for zone, part in list(self._parts.items())]
-        for zone, folder in staged.items():
-            folder.rename(self._root() / zone)
-            self.part(zone)
+        while self._staged:
+            zone, part = self._staged.popitem()
+            part.move_to(self._root() / zone, self.counter)
+            self._parts[zone] = part
         layouts = {*self._copies, *(Layout(zones) for part in self._parts.values() for zones in part.index.groups)}
         for layout in layouts:
             kept = any(zone in self._parts for zone in layout.zones)
             states = {zone: self.part(zone).group(layout.zones) if kept else None for zone in layout.zones}
             self._copies_of(layout).restore(states)
-        self._healing_stopped = False
-        self._heal_where_needed()
         return asyncio.gather(*gone)
 
     # Volumes
