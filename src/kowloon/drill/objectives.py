@@ -14,9 +14,9 @@ from typing import Any, Literal, TypeVar
 import msgspec
 
 from kowloon.core.errors import ConfigurationError
+from kowloon.core.located import Located, Problem
+from kowloon.core.located import Path as Where
 from kowloon.faults.kinds import nearest
-from kowloon.faults.located import Located, Problem
-from kowloon.faults.located import Path as Where
 from kowloon.faults.scenario import Strict
 
 T = TypeVar("T")

@@ -10,10 +10,10 @@ from typing import Any, TypeVar
 import msgspec
 
 from kowloon.core.errors import ConfigurationError
+from kowloon.core.located import Located, Problem
+from kowloon.core.located import Path as Where
 from kowloon.faults.checks import Refusal, check_change, check_kind, check_parameters, check_scope
 from kowloon.faults.kinds import nearest
-from kowloon.faults.located import Located, Problem
-from kowloon.faults.located import Path as Where
 from kowloon.faults.resources import Truth
 from kowloon.faults.scenario import (
     Action,
