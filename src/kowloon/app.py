@@ -5,20 +5,20 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import os
-from collections.abc import Awaitable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 
 import msgspec
 
-from kowloon.actions.accounts import ADMINISTRATOR, new_account_id, open_account
 from kowloon.actions.declare import Product, Registry
 from kowloon.actions.idempotency import ClientTokenRecord
 from kowloon.actions.routes import Routes
 from kowloon.actions.sessions import TrustLog
+from kowloon.addresses import ClaimedAddresses
 from kowloon.admin.accounts import AccountRoutes
 from kowloon.admin.ram import RamRoutes
 from kowloon.admin.routes import AdminRoutes
-from kowloon.admin.snapshots import Snapshots, State
+from kowloon.admin.snapshots import BeforeFaults, Snapshots
+from kowloon.changeover import Changeover
 from kowloon.controllers.runtime import ControllerRuntime
 from kowloon.controllers.units import UnitKeeper
 from kowloon.core.clock import Clock
@@ -43,6 +43,7 @@ from kowloon.engines.jobs import Jobs
 from kowloon.engines.parts import PaperParts, Parts, ProcessParts
 from kowloon.faults.manager import FaultManager
 from kowloon.faults.resources import Fault
+from kowloon.first_account import FirstAccount, write_private
 from kowloon.gateway.certificates import CertificateAuthority
 from kowloon.gateway.chain import Chain
 from kowloon.gateway.explanations import Explanations
@@ -53,21 +54,18 @@ from kowloon.gateway.transport import Server
 from kowloon.services.actiontrail.actions import actiontrail
 from kowloon.services.actiontrail.audit import AuditTrail
 from kowloon.services.actiontrail.delivery import TrailDelivery
-from kowloon.services.actiontrail.resources import Trail
 from kowloon.services.ecs.actions import ecs
 from kowloon.services.ecs.command_runs import CommandRuns
 from kowloon.services.ecs.image_data import ImageData
 from kowloon.services.ecs.metadata import Metadata
 from kowloon.services.ecs.reconcile import InstanceStatus
-from kowloon.services.ecs.resources import Image
 from kowloon.services.location.actions import location
 from kowloon.services.oss.actions import oss
 from kowloon.services.oss.call import Parts as ObjectParts
 from kowloon.services.oss.chain import ObjectChain
 from kowloon.services.oss.leftovers import Leftovers
-from kowloon.services.oss.resources import Bucket
 from kowloon.services.oss.runs.access_logs import AccessLogs
-from kowloon.services.oss.runs.dropped_run import DroppedRuns, DroppedVolume, dropped
+from kowloon.services.oss.runs.dropped_run import DroppedRuns
 from kowloon.services.oss.runs.inventory_run import InventoryRuns
 from kowloon.services.oss.runs.leftover_runs import LeftoverRuns
 from kowloon.services.oss.runs.lifecycle_run import LifecycleRuns
@@ -97,10 +95,9 @@ from kowloon.services.vpc.actions import vpc
 from kowloon.services.vpc.reconcile import EipFollow
 from kowloon.store.backend import MemoryBackend, SqliteBackend
 from kowloon.store.codec import Codec
-from kowloon.store.identity import Account, StoredKey
-from kowloon.store.resources import AddressPool, Counter, Resource
+from kowloon.store.resources import Counter, Resource
 from kowloon.store.store import Store
-from kowloon.store.units import DIALABLE, AddressSpaceRecord, Unit
+from kowloon.store.units import AddressSpaceRecord, Unit
 from kowloon.topology.health import HealthBoard
 from kowloon.topology.map import Topology
 
@@ -130,7 +127,8 @@ class Cloud:
             self.files.objects if self.files is not None else None, durable=settings.durable, clock=self.clock
         )
         self.storage_zones = StorageZones(self.storage, self.board, self.clock)
-        self.identity = self._bootstrap()
+        self.addresses = ClaimedAddresses(self.store, self.parts.addresses)
+        self.first_account = FirstAccount(self.files, self.store, self.clock, self.ids)
         self.audit = self._open_audit()
         self.faults = FaultManager(self.store, self.board, self.clock, self.bus, self.ids)
         self.drills = Drills(self.store, self.board, self.clock, self.bus, self.ids, self.faults)
@@ -147,6 +145,10 @@ class Cloud:
     @property
     def engines(self) -> Mapping[str, UnitEngine]:
         return self.parts.engines
+
+    @property
+    def identity(self) -> HomeCredentials:
+        return self.first_account.identity
 
     @property
     def endpoint(self) -> str:
@@ -172,8 +174,7 @@ class Cloud:
 
     def _open_audit(self) -> AuditTrail:
         folder = self.files.audit if self.files is not None else None
-        self.journal = Journal(folder)
-        return AuditTrail(self.journal, AuditIndex(folder / "index.db" if folder is not None else None), self.clock)
+        return AuditTrail(Journal(folder), AuditIndex(folder / "index.db" if folder is not None else None), self.clock)
 
     def _restore_offset(self) -> None:
         """Cloud time goes on where it was, also after a restart."""
@@ -210,34 +211,6 @@ class Cloud:
             self.files, lease_s=self.settings.lease_s, unsandboxed_user_data=self.settings.unsandboxed_user_data
         )
 
-    def _bootstrap(self) -> HomeCredentials:
-        """The first account, its administrator and the admin token; the same ones after a restart."""
-        if self.files is not None and self.files.credentials.exists() and self.store.kinds().get(Account.kind):
-            return msgspec.json.decode(self.files.credentials.read_bytes(), type=HomeCredentials)
-        identity = HomeCredentials(
-            account_id=new_account_id(self.ids),
-            access_key_id="LTAI5t" + self.ids.token(18),
-            access_key_secret=self.ids.secret(30),
-            admin_token=self.ids.secret(40),
-        )
-        self._create_account(identity)
-        if self.files is not None:
-            _write_private(self.files.credentials, msgspec.json.encode(identity))
-        return identity
-
-    def _create_account(self, identity: HomeCredentials) -> None:
-        now, account = self.clock.now(), identity.account_id
-        key = StoredKey(
-            id=identity.access_key_id,
-            account=account,
-            created_at=now,
-            secret=identity.access_key_secret,
-            user=f"{account}:{ADMINISTRATOR}",
-        )
-        transaction = self.store.begin()
-        open_account(transaction, self.ids, now, id=account, key=key)
-        self.store.commit_now(transaction)
-
     def _wire(self) -> None:
         self.hosts = Hosts(frozenset({self.settings.host}))
         self._wire_loops()
@@ -246,6 +219,7 @@ class Cloud:
         self._wire_calls()
         self._wire_objects()
         self._wire_front()
+        self._wire_states()
 
     def _wire_loops(self) -> None:
         self.runtime.add(UnitKeeper(self.store, self.board, self.clock, self.bus, self.parts.engines, self.runtime))
@@ -282,18 +256,6 @@ class Cloud:
             reset=self.reset,
         ).register(self.routes)
         DrillRoutes(self.drills).register(self.routes)
-        self.snapshots = Snapshots(
-            self.files.snapshots if self.files is not None else None,
-            store=self.store,
-            codec=self.codec,
-            storage=self.storage,
-            clock=self.clock,
-            world=self,
-            one_at_a_time=self._one_at_a_time,
-            has_real_parts=self.settings.engine == "process",
-        )
-        self.snapshots.register(self.routes)
-        self.faults.before = self.snapshots.before
         AccountRoutes(self.store, self.clock, self.ids).register(self.routes)
         self.seal = DiagnosticSeal(self.identity.admin_token)
         self.authorizer = AttachedPolicies(self.store, self.seal, ControlPolicies(self.store).of)
@@ -357,7 +319,7 @@ class Cloud:
             self.clock,
             self.ids,
             secret=self.identity.admin_token,
-            account=self.identity.account_id,
+            account=lambda: self.identity.account_id,
             region=self.settings.region,
         )
         self.metadata.register(self.routes)
@@ -375,6 +337,47 @@ class Cloud:
         internal = InternalCalls(self.front.handle, self.store, self.clock, self.ids)
         self.runtime.add(TrailDelivery(self.store, self.board.topology, self.clock, self.audit, internal))
 
+    def _wire_states(self) -> None:
+        before = BeforeFaults(self.store, self.clock)
+        self.faults.before = before.keep
+        has_real_parts = self.settings.engine == "process"
+        self.changeover = Changeover(
+            store=self.store,
+            storage=self.storage,
+            parts=self.parts,
+            addresses=self.addresses,
+            first_account=self.first_account,
+            clock=self.clock,
+            save_offset=self._save_offset,
+            audit=self.audit,
+            faults=self.faults,
+            drills=self.drills,
+            runtime=self.runtime,
+            commentary=self.commentary,
+            forget=(
+                self.drills.forget,
+                self.key_use.forget,
+                self.authorizer.log.clear,
+                self.runtime.forget,
+                self.transitions.forget,
+                self.access_logs.forget,
+            ),
+            forget_before=before.forget,
+            keeps_real_parts=has_real_parts,
+        )
+        self.snapshots = Snapshots(
+            self.files.snapshots if self.files is not None else None,
+            before,
+            store=self.store,
+            codec=self.codec,
+            storage=self.storage,
+            clock=self.clock,
+            world=self.changeover,
+            one_at_a_time=self._one_at_a_time,
+            has_real_parts=has_real_parts,
+        )
+        self.snapshots.register(self.routes)
+
     def _new_dialler(self) -> Dialler:
         try:
             networks = [ipaddress.ip_network(text) for text in self.settings.reach]
@@ -384,7 +387,7 @@ class Cloud:
 
     async def start(self, *, listen: bool = True) -> None:
         """Claim addresses, bring the declared state back, serve; the real parts are taken over meanwhile."""
-        self._claim_addresses()
+        self.addresses.claim()
         # Before the storage is opened: a zone that is down has nobody to heal it, or to be healed by.
         self.faults.restore()
         await self.storage.open()
@@ -424,17 +427,7 @@ class Cloud:
         self.port = await self.server.start(self.settings.host, self.settings.port)
         if self.files is not None:
             running = {"endpoint": self.endpoint, "pid": os.getpid(), "engine": self.settings.engine}
-            _write_private(self.files.server, msgspec.json.encode(running))
-
-    def _claim_addresses(self) -> None:
-        held = self.store.find(DIALABLE)
-        preferred = _pool(self.store).cidr if held is not None else None
-        cidr = self.parts.addresses.claim(preferred)
-        if preferred is None:
-            transaction = self.store.begin()
-            # The first /24 and the last one are kept for the cloud's own use.
-            transaction.put(AddressSpaceRecord(id=DIALABLE.id, pool=AddressPool(cidr, skip_first=256, skip_last=257)))
-            self.store.commit_now(transaction)
+            write_private(self.files.server, msgspec.json.encode(running))
 
     async def stop(self, *, end_units: bool = False) -> None:
         """Stop serving. Units live on for a lease, unless `end_units`."""
@@ -447,7 +440,7 @@ class Cloud:
         await self.runtime.stop()
         await self.access_logs.flush()
         await self.parts.close(end_units=end_units)
-        self.parts.addresses.release()
+        self.addresses.release()
         self.commentary.close()
         self.key_use.close()
         self.faults.close()
@@ -465,115 +458,4 @@ class Cloud:
     async def reset(self, *, clock: bool = False) -> None:
         """Everything gone but the account, its keys and the claimed addresses; and, if `clock`, what was skipped."""
         async with self._one_at_a_time:
-            await self._reset(clock)
-
-    async def _reset(self, clock: bool) -> None:
-        units = self.store.list(Unit)
-        images = self.store.list(Image)
-        self._forget()
-        self.snapshots.forget()
-        cidr = str(_pool(self.store).cidr)
-        self.store.clear()
-        self.audit.clear()
-        await self.storage.wipe()
-        await self.parts.wipe([(unit.engine, unit.id) for unit in units])
-        for image in images:
-            await self.parts.compute.discard(image.id)
-        if clock:
-            self.clock.turn_to(0.0)
-        self.faults.restore()
-        self._create_account(self.identity)
-        transaction = self.store.begin()
-        transaction.put(AddressSpaceRecord(id=DIALABLE.id, pool=AddressPool(cidr, skip_first=256, skip_last=257)))
-        self.store.commit_now(transaction)
-        self._save_offset(self.clock.offset_s)
-        await self.commentary.ensure_robot()
-
-    def _forget(self) -> None:
-        """What is in memory of a state that goes."""
-        self.drills.forget()
-        self.key_use.forget()
-        self.authorizer.log.clear()
-        self.runtime.forget()
-        self.transitions.forget()
-        self.access_logs.forget()
-
-    async def exchange(self, state: State) -> None:
-        """Another state in the place of all that there is: nobody sees half of it. ConfigurationError: its addresses
-        are in use or missing, and nothing has changed."""
-        # No call comes in between from here to the last line without an await.
-        resources = self._fitted(state)
-        self._move_addresses(resources)
-        kept = {item.key for item in resources} if self.settings.engine == "process" else set()
-        units = [unit for unit in self.store.list(Unit) if unit.key not in kept]
-        images = [image for image in self.store.list(Image) if image.key not in kept]
-        self._forget()
-        self.store.replace(resources)
-        removed: Awaitable[object] | None = None
-        if state.staged_objects:
-            # What was before faults was of the state that goes.
-            self.snapshots.forget()
-            removed = self.storage.exchange()
-        if state.offset_s is not None:
-            self.clock.turn_to(state.offset_s)
-        if state.identity is not None:
-            self._become(state.identity)
-        self.faults.restore()
-        await self.parts.wipe([(unit.engine, unit.id) for unit in units])
-        for image in images:
-            await self.parts.compute.discard(image.id)
-        await self.drills.restore()
-        await self.commentary.ensure_robot()
-        self._save_offset(self.clock.offset_s)
-        self.runtime.resync()
-        if removed is not None:
-            await removed
-
-    def _fitted(self, state: State) -> list[Resource]:
-        """Its resources, as they go with what stays: this home's audit journal, and objects that are not exchanged."""
-        position = self.journal.end
-        resources = [
-            msgspec.structs.replace(item, position=position) if isinstance(item, Trail) else item
-            for item in state.resources
-        ]
-        if state.staged_objects:
-            return resources
-        kept = {item.volume for item in resources if isinstance(item, Bucket)}
-        gone = dropped(self.store.list(Bucket), self.store.list(DroppedVolume), kept)
-        return [*(item for item in resources if not isinstance(item, DroppedVolume)), *gone]
-
-    def _move_addresses(self, resources: list[Resource]) -> None:
-        pool = next((item.pool for item in resources if item.key == DIALABLE), None)
-        if pool is None:
-            raise ConfigurationError("the addresses of real parts are not in it")
-        here, there = str(_pool(self.store).cidr), str(pool.cidr)
-        if here == there:
-            return
-        self.parts.addresses.release()
-        try:
-            self.parts.addresses.claim(there)
-        except ConfigurationError:
-            self.parts.addresses.claim(here)
-            raise
-
-    def _become(self, identity: HomeCredentials) -> None:
-        self.identity = identity
-        self.metadata.account = identity.account_id
-        if self.files is not None:
-            _write_private(self.files.credentials, msgspec.json.encode(identity))
-
-
-def _pool(store: Store) -> AddressPool:
-    record = store.find(DIALABLE)
-    assert record is not None
-    assert record.pool is not None
-    return record.pool
-
-
-def _write_private(path: Path, body: bytes) -> None:
-    """Whole or not at all, readable by the owner only."""
-    fresh = path.with_suffix(".new")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(body)
-    os.replace(fresh, path)
+            await self.changeover.reset(clock=clock)

@@ -308,7 +308,7 @@ def test_back_where_it_cannot_be_changes_nothing(cloud: LocalCloud, monkeypatch:
     def in_use(*_: object) -> None:
         raise ConfigurationError("the addresses are in use")
 
-    monkeypatch.setattr(cloud.cloud, "_move_addresses", in_use)
+    monkeypatch.setattr(cloud.cloud.addresses, "move", in_use)
     refused(cloud, cloud.cloud.snapshots.load(f"{BEFORE}{fault.id}"), "SnapshotNotReadable", "the addresses are in use")
     assert bucket.get_object("thing").read() == LARGE
     assert [each.id for each in cloud.call(lambda: cloud.cloud.faults.faults(injected_only=True))] == [fault.id]
@@ -506,7 +506,7 @@ def test_whatever_else_goes_wrong_healing_goes_on(at_home: LocalCloud, monkeypat
         raise ArithmeticError("a mistake")
 
     with monkeypatch.context() as patch:
-        patch.setattr(at_home.cloud, "_move_addresses", breaks)
+        patch.setattr(at_home.cloud.addresses, "move", breaks)
         with pytest.raises(ArithmeticError):
             at_home.load("one")
     assert _nothing_is_staged(at_home)

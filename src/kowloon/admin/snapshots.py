@@ -42,7 +42,8 @@ _PATH: Final = "/_kowloon/snapshots"
 class World(Protocol):
     """The cloud itself: who exchanges everything at once."""
 
-    identity: HomeCredentials
+    @property
+    def identity(self) -> HomeCredentials: ...
 
     def exchange(self, state: State) -> Awaitable[None]: ...
 
@@ -62,6 +63,44 @@ class _Before(NamedTuple):
     resources: list[Resource]
 
 
+class BeforeFaults:
+    """The control plane as it was before each of the latest few faults; of a drill's faults before the first."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._kept: dict[str, _Before] = {}
+
+    def keep(self, fault: Fault) -> None:
+        name = BEFORE + (fault.drill_id or fault.id)
+        if name in self._kept:
+            return
+        while len(self._kept) >= _MOST_BEFORE:
+            del self._kept[next(iter(self._kept))]
+        self._kept[name] = _Before(self._clock.wall(), self._store.contents())
+
+    def forget(self) -> None:
+        """They were of a world that is gone."""
+        self._kept.clear()
+
+    def resources(self, name: str) -> list[Resource]:
+        found = self._kept.get(name)
+        if found is None:
+            raise _not_found(name)
+        return found.resources
+
+    def delete(self, name: str) -> None:
+        if self._kept.pop(name, None) is None:
+            raise _not_found(name)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Oldest first."""
+        return [
+            {"name": name, "saved": iso_seconds(found.saved_at), "resources": len(found.resources), "problem": ""}
+            for name, found in self._kept.items()
+        ]
+
+
 class SaveBody(msgspec.Struct, forbid_unknown_fields=True):
     name: str
     without_real_data: bool = False
@@ -73,6 +112,7 @@ class Snapshots:
     def __init__(
         self,
         folder: Path | None,
+        before: BeforeFaults,
         *,
         store: Store,
         codec: Codec,
@@ -83,6 +123,7 @@ class Snapshots:
         has_real_parts: bool,
     ) -> None:
         self._given = folder
+        self._before = before
         self._temporary: Path | None = None
         self._store = store
         self._codec = codec
@@ -90,7 +131,6 @@ class Snapshots:
         self._clock = clock
         self._world = world
         self._has_real_parts = has_real_parts
-        self._before: dict[str, _Before] = {}
         self._one_at_a_time = one_at_a_time
 
     def register(self, routes: Routes) -> None:
@@ -102,20 +142,7 @@ class Snapshots:
         if self._temporary is not None:
             shutil.rmtree(self._temporary, ignore_errors=True)
 
-    def forget(self) -> None:
-        """What was before faults, of a state that is gone."""
-        self._before.clear()
-
     # --- saving ---
-
-    def before(self, fault: Fault) -> None:
-        """The control plane as it is now; of a drill's faults before the first. In memory, the latest few."""
-        name = BEFORE + (fault.drill_id or fault.id)
-        if name in self._before:
-            return
-        while len(self._before) >= _MOST_BEFORE:
-            del self._before[next(iter(self._before))]
-        self._before[name] = _Before(self._clock.wall(), self._store.contents())
 
     async def save(self, name: str, *, without_real_data: bool = False) -> files.Head:
         async with self._one_at_a_time:
@@ -193,10 +220,7 @@ class Snapshots:
 
     def _as_before(self, name: str) -> State:
         """Time goes on, and numbers that are never used twice go on, too."""
-        found = self._before.get(name)
-        if found is None:
-            raise _not_found(name)
-        kept = [item for item in found.resources if not isinstance(item, Counter)]
+        kept = [item for item in self._before.resources(name) if not isinstance(item, Counter)]
         return State([*kept, *self._store.list(Counter)])
 
     # --- looking ---
@@ -208,8 +232,8 @@ class Snapshots:
     async def _resources(self, name: str) -> list[Resource]:
         if name == NOW:
             return self._store.contents()
-        if name in self._before:
-            return self._before[name].resources
+        if name.startswith(BEFORE):
+            return self._before.resources(name)
         try:
             folder = self._existing(name)
             files.read_head(folder)
@@ -220,16 +244,11 @@ class Snapshots:
     def rows(self) -> list[dict[str, Any]]:
         """Those by name, then those before faults, each oldest first."""
         named = [_row(self._folder() / name) for name in self._names()]
-        automatic = [
-            {"name": name, "saved": iso_seconds(found.saved_at), "resources": len(found.resources), "problem": ""}
-            for name, found in self._before.items()
-        ]
-        return [*sorted(named, key=lambda row: (row["saved"], row["name"])), *automatic]
+        return [*sorted(named, key=lambda row: (row["saved"], row["name"])), *self._before.rows()]
 
     async def delete(self, name: str) -> None:
         if name.startswith(BEFORE):
-            if self._before.pop(name, None) is None:
-                raise _not_found(name)
+            self._before.delete(name)
             return
         async with self._one_at_a_time:
             await asyncio.to_thread(shutil.rmtree, self._existing(name))

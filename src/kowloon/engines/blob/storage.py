@@ -146,7 +146,7 @@ class ZonedStorage:
             self._modes.clear()
             self._delays_s.clear()
         finally:
-            self._healing_stopped = False
+            self._heal_again()
         await asyncio.gather(*gone)
 
     # Snapshots

@@ -63,6 +63,11 @@ class AuditTrail:
         except OSError as problem:
             log.error("call %s could not be kept in the audit journal: %s", event.request_id, problem)
 
+    @property
+    def end(self) -> int:
+        """Where the next call will be in the journal."""
+        return self._journal.end
+
     async def catch_up(self) -> None:
         """Until all that happened before this call can be looked up."""
         end = self._journal.end

@@ -11,6 +11,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -56,15 +57,17 @@ class IdentityBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Metadata:
-    """`secret` signs identities and tokens. `account` is whose roles are meant by a bare name; `region` is where a
+    """`secret` signs identities and tokens. `account` tells whose roles are meant by a bare name; `region` is where a
     program is that has no instance."""
 
-    def __init__(self, store: Store, clock: Clock, ids: Ids, *, secret: str, account: str, region: str) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, ids: Ids, *, secret: str, account: Callable[[], str], region: str
+    ) -> None:
         self._store = store
         self._clock = clock
         self._ids = ids
         self._secret = secret.encode()
-        self.account = account
+        self._account = account
         self._region = region
 
     def register(self, routes: Routes) -> None:
@@ -79,7 +82,7 @@ class Metadata:
             body = msgspec.json.decode(request.body, type=IdentityBody)
         except msgspec.DecodeError as problem:
             raise ApiError("InvalidBody", 400, f"The body is not what is asked for: {problem}.") from None
-        account, name = _role_named(body.role, self.account)
+        account, name = _role_named(body.role, self._account())
         if body.instance:
             instance = self._store.get(Instance, body.instance)
             if instance is None:
