@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Any, TypeVar
 
+import msgspec
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 Path = tuple[str | int, ...]
+T = TypeVar("T")
+_STEP = re.compile(r"\.(\w+)|\[(\d+|\.\.\.)\]")
 
 
 class Problem(Exception):
@@ -59,6 +65,56 @@ class Located:
             self._lines[(*path, key)] = line
             found[key] = self._plain(value_node, (*path, key))
         return found
+
+
+class Reading:
+    """Takes what a file says as typed data. Everything that is wrong is kept in `problems`, each with its line."""
+
+    def __init__(self, located: Located) -> None:
+        self.located = located
+        self.problems: list[Problem] = []
+
+    def complain(self, where: Path, message: str) -> None:
+        self.problems.append(Problem(self.located.line(where), message))
+
+    def convert(self, value: Any, kind: type[T], where: Path, extra: tuple[str, ...] = ()) -> T | None:
+        """As the type, or a complaint; unknown keys are named with the nearest known one. `extra`: further keys that
+        may stand there."""
+        accepted = [field.name for field in msgspec.structs.fields(kind)]  # type: ignore[arg-type]
+        if isinstance(value, dict):
+            known = [*accepted, *extra]
+            unknown = [key for key in value if key not in known]
+            for key in unknown:
+                self.complain((*where, key), f"unknown key {key!r}{nearest(key, known)} (known: {', '.join(known)})")
+            if unknown:
+                return None
+        try:
+            return msgspec.convert(value, kind)
+        except msgspec.ValidationError as problem:
+            message, _, path = str(problem).partition(" - at `$")
+            self.complain((*where, *_path(path.rstrip("`"))), message)
+            return None
+
+    def report(self, file: str) -> list[str]:
+        """`file:line: message`, in order of lines."""
+        ordered = sorted(self.problems, key=lambda problem: problem.line)
+        return [f"{file}:{problem.line}: {problem.message}" for problem in ordered]
+
+
+def nearest(name: str, accepted: Iterable[str]) -> str:
+    """`; did you mean x?` for the most similar accepted name, or ''."""
+    close = get_close_matches(name, list(accepted), n=1, cutoff=0.5)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def _path(text: str) -> Path:
+    """`.events[3].parameters[...]` as a path; what is not told (`...`) ends it."""
+    found: list[str | int] = []
+    for name, index in _STEP.findall(text):
+        if index == "...":
+            break
+        found.append(name or int(index))
+    return tuple(found)
 
 
 def _scalar(node: Node) -> Any:

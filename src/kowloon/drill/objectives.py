@@ -14,9 +14,8 @@ from typing import Any, Literal, TypeVar
 import msgspec
 
 from kowloon.core.errors import ConfigurationError
-from kowloon.core.located import Located, Problem
+from kowloon.core.located import Located, Problem, Reading, nearest
 from kowloon.core.located import Path as Where
-from kowloon.faults.kinds import nearest
 from kowloon.faults.scenario import Strict
 
 T = TypeVar("T")
@@ -122,52 +121,47 @@ def parse_workload(text: str, file: str, environment: Mapping[str, str], variant
     reader = _Reader(located, environment)
     workload = reader.read(variant)
     if reader.problems or workload is None:
-        ordered = sorted(reader.problems, key=lambda problem: problem.line)
-        raise ObjectivesError([f"{file}:{problem.line}: {problem.message}" for problem in ordered])
+        raise ObjectivesError(reader.report(file))
     return workload
 
 
 _KINDS: dict[str, type[ProbeSpec]] = {"http": HttpSpec, "sql": SqlSpec, "api": ApiSpec, "ledger": LedgerSpec}
 
 
-class _Reader:
+class _Reader(Reading):
     def __init__(self, located: Located, environment: Mapping[str, str]) -> None:
-        self._located = located
+        super().__init__(located)
         self._environment = environment
-        self.problems: list[Problem] = []
 
     def read(self, variant: str) -> Workload | None:
-        data = self._located.data
+        data = self.located.data
         keys = ("title", "probes", "objectives")
         if not isinstance(data, dict):
-            self._complain((), f"this file is a mapping of keys: {', '.join(keys)}")
+            self.complain((), f"this file is a mapping of keys: {', '.join(keys)}")
             return None
         for key in data:
             if key not in keys:
-                self._complain((key,), f"unknown key {key!r}{nearest(key, keys)} (known: {', '.join(keys)})")
+                self.complain((key,), f"unknown key {key!r}{nearest(key, keys)} (known: {', '.join(keys)})")
         data = self._filled(data, ())
         probes = [probe for index, item in self._items(data, "probes") if (probe := self._probe(item, index))]
         objectives = [
             found
             for index, item in self._items(data, "objectives")
-            if (found := self._convert(item, Objective, ("objectives", index)))
+            if (found := self.convert(item, Objective, ("objectives", index)))
         ]
         self._check_names(probes)
         self._check_objectives(objectives, probes)
         title = data.get("title")
         if not isinstance(title, str) or not title:
-            self._complain(("title",), "title is a text")
+            self.complain(("title",), "title is a text")
         if self.problems:
             return None
         return Workload(title=str(title), variant=variant, probes=tuple(probes), objectives=tuple(objectives))
 
-    def _complain(self, where: Where, message: str) -> None:
-        self.problems.append(Problem(self._located.line(where), message))
-
     def _items(self, data: dict[str, Any], key: Literal["probes", "objectives"]) -> list[tuple[int, Any]]:
         items = data.get(key, [])
         if not isinstance(items, list) or (key == "probes" and not items):
-            self._complain((key,), f"{key} is a list" + (" of at least one probe" if key == "probes" else ""))
+            self.complain((key,), f"{key} is a list" + (" of at least one probe" if key == "probes" else ""))
             return []
         return list(enumerate(items))
 
@@ -182,7 +176,7 @@ class _Reader:
         for name in _PLACEHOLDER.findall(value):
             if name not in self._environment:
                 hint = nearest(name, self._environment)
-                self._complain(where, f"${{{name}}} is not set in the environment{hint}")
+                self.complain(where, f"${{{name}}} is not set in the environment{hint}")
         return _PLACEHOLDER.sub(lambda found: self._environment.get(found[1], ""), value)
 
     def _probe(self, item: Any, index: int) -> ProbeSpec | None:
@@ -190,42 +184,27 @@ class _Reader:
         kind = item.get("kind") if isinstance(item, dict) else None
         found = _KINDS.get(str(kind))
         if found is None:
-            self._complain(
+            self.complain(
                 (*where, "kind"),
                 f"unknown probe kind {kind!r}{nearest(str(kind), _KINDS)} (kinds: {', '.join(_KINDS)})",
             )
             return None
-        probe = self._convert(item, found, where, extra=("kind",))
+        probe = self.convert(item, found, where, extra=("kind",))
         if probe is None:
             return None
         if not 10 <= probe.every_ms <= DEFAULT_EVERY_MS:
-            self._complain((*where, "every_ms"), "every_ms is from 10 to 100: at least 10 probes a second")
+            self.complain((*where, "every_ms"), "every_ms is from 10 to 100: at least 10 probes a second")
         if not 10 <= probe.timeout_ms <= _SLOWEST_MS:
-            self._complain((*where, "timeout_ms"), f"timeout_ms is from 10 to {_SLOWEST_MS}")
+            self.complain((*where, "timeout_ms"), f"timeout_ms is from 10 to {_SLOWEST_MS}")
         if not 0 <= probe.retries <= 10:
-            self._complain((*where, "retries"), "retries is from 0 to 10")
+            self.complain((*where, "retries"), "retries is from 0 to 10")
         return probe
-
-    def _convert(self, value: Any, kind: type[T], where: Where, extra: tuple[str, ...] = ()) -> T | None:
-        accepted = [*extra, *(field.name for field in msgspec.structs.fields(kind))]  # type: ignore[arg-type]
-        unknown = [key for key in value if key not in accepted] if isinstance(value, dict) else []
-        for key in unknown:
-            self._complain((*where, key), f"unknown key {key!r}{nearest(key, accepted)} (known: {', '.join(accepted)})")
-        if unknown:
-            return None
-        try:
-            return msgspec.convert(value, kind)
-        except msgspec.ValidationError as problem:
-            message, _, path = str(problem).partition(" - at `$")
-            inner = re.match(r"\.(\w+)", path)
-            self._complain((*where, *((inner[1],) if inner else ())), message)
-            return None
 
     def _check_names(self, probes: list[ProbeSpec]) -> None:
         seen: set[str] = set()
         for index, probe in enumerate(probes):
             if probe.name in seen:
-                self._complain(("probes", index, "name"), f"the name {probe.name!r} is used already")
+                self.complain(("probes", index, "name"), f"the name {probe.name!r} is used already")
             seen.add(probe.name)
 
     def _check_objectives(self, objectives: list[Objective], probes: list[ProbeSpec]) -> None:
@@ -236,14 +215,14 @@ class _Reader:
             where: Where = ("objectives", index)
             probe = by_name.get(objective.probe)
             if probe is None:
-                self._complain((*where, "probe"), f"no probe {objective.probe!r}{nearest(objective.probe, by_name)}")
+                self.complain((*where, "probe"), f"no probe {objective.probe!r}{nearest(objective.probe, by_name)}")
                 continue
             limits = [objective.availability, objective.recovery_s, objective.acknowledged_writes_lost]
             if all(limit is None for limit in limits):
-                self._complain(where, "an objective sets availability, recovery_s or acknowledged_writes_lost")
+                self.complain(where, "an objective sets availability, recovery_s or acknowledged_writes_lost")
             if objective.availability is not None and not 0.0 <= objective.availability <= 1.0:
-                self._complain((*where, "availability"), "availability is a share from 0 to 1")
+                self.complain((*where, "availability"), "availability is a share from 0 to 1")
             if objective.acknowledged_writes_lost is not None and not isinstance(probe, LedgerSpec):
-                self._complain(
+                self.complain(
                     (*where, "acknowledged_writes_lost"), f"{probe.name} acknowledges no writes: it is no ledger probe"
                 )

@@ -8,7 +8,8 @@ from typing import Any
 
 import msgspec
 
-from kowloon.faults.kinds import KINDS, find_kind, kind_names, nearest
+from kowloon.core.located import nearest
+from kowloon.faults.kinds import KINDS, find_kind, kind_names
 from kowloon.faults.kinds.base import Kind, Parameters, ScopeType, parse
 from kowloon.topology.map import Topology
 

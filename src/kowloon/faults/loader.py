@@ -10,10 +10,9 @@ from typing import Any, TypeVar
 import msgspec
 
 from kowloon.core.errors import ConfigurationError
-from kowloon.core.located import Located, Problem
+from kowloon.core.located import Located, Problem, Reading, nearest
 from kowloon.core.located import Path as Where
 from kowloon.faults.checks import Refusal, check_change, check_kind, check_parameters, check_scope
-from kowloon.faults.kinds import nearest
 from kowloon.faults.resources import Truth
 from kowloon.faults.scenario import (
     Action,
@@ -96,34 +95,32 @@ def parse(text: str, file: str, topology: Topology) -> Scenario:
     reader = _Reader(located, topology)
     scenario = reader.read()
     if reader.problems or scenario is None:
-        ordered = sorted(reader.problems, key=lambda problem: problem.line)
-        raise ScenarioError([f"{file}:{problem.line}: {problem.message}" for problem in ordered])
+        raise ScenarioError(reader.report(file))
     return scenario
 
 
-class _Reader:
+class _Reader(Reading):
     def __init__(self, located: Located, topology: Topology) -> None:
-        self._located = located
+        super().__init__(located)
         self._topology = topology
         self._services: set[str] = set()
         self._faults: dict[str, Inject] = {}
         self._held: dict[str, dict[str, Any]] = {}
         self._ended: set[str] = set()
         self._for: dict[str, tuple[str, ...]] = {}
-        self.problems: list[Problem] = []
 
     def read(self) -> Scenario | None:
-        data = self._located.data
+        data = self.located.data
         if not isinstance(data, dict):
-            self._complain((), "a scenario is a mapping of keys: name, title, start, events ...")
+            self.complain((), "a scenario is a mapping of keys: name, title, start, events ...")
             return None
         lists = {key: data.get(key) or [] for key in ("services", "edges", "events", "notes")}
         for key, items in lists.items():
             if not isinstance(items, list):
-                self._complain((key,), f"{key} is a list")
+                self.complain((key,), f"{key} is a list")
                 return None
         head_data = {key: value for key, value in data.items() if key not in lists}
-        head = self._convert(head_data, _Head, (), extra=tuple(lists))
+        head = self.convert(head_data, _Head, (), extra=tuple(lists))
         if head is None or not self._check_head(head):
             return None
         services = self._all(lists["services"], ServiceNode, "services")
@@ -144,30 +141,10 @@ class _Reader:
             notes=tuple(notes),
         )
 
-    # --- complaints ---
-
-    def _complain(self, where: Where, message: str) -> None:
-        self.problems.append(Problem(self._located.line(where), message))
-
-    def _convert(self, value: Any, kind: type[T], where: Where, extra: tuple[str, ...] = ()) -> T | None:
-        """As the type, or a complaint; unknown keys are named with the nearest known one."""
-        accepted = [field.name for field in msgspec.structs.fields(kind)]  # type: ignore[arg-type]
-        if isinstance(value, dict):
-            unknown = [key for key in value if key not in accepted]
-            for key in unknown:
-                known = [*accepted, *extra]
-                self._complain((*where, key), f"unknown key {key!r}{nearest(key, known)} (known: {', '.join(known)})")
-            if unknown:
-                return None
-        try:
-            return msgspec.convert(value, kind)
-        except msgspec.ValidationError as problem:
-            message, _, path = str(problem).partition(" - at `$")
-            self._complain((*where, *_path(path.rstrip("`"))), message)
-            return None
+    # --- the lists ---
 
     def _all(self, items: list[Any], kind: type[T], key: str) -> list[T]:
-        found = [self._convert(item, kind, (key, index)) for index, item in enumerate(items)]
+        found = [self.convert(item, kind, (key, index)) for index, item in enumerate(items)]
         return [item for item in found if item is not None]
 
     # --- the head ---
@@ -175,30 +152,30 @@ class _Reader:
     def _check_head(self, head: _Head) -> bool:
         try:
             if datetime.fromisoformat(head.start).tzinfo is None:
-                self._complain(("start",), "start needs a time zone, such as 2022-12-18T08:56:00+08:00")
+                self.complain(("start",), "start needs a time zone, such as 2022-12-18T08:56:00+08:00")
         except ValueError:
-            self._complain(("start",), f"start is no moment: {head.start!r}")
+            self.complain(("start",), f"start is no moment: {head.start!r}")
         regions = self._topology.regions
         if head.region not in regions:
-            self._complain(("region",), f"no region {head.region!r}{nearest(head.region, regions)}")
+            self.complain(("region",), f"no region {head.region!r}{nearest(head.region, regions)}")
             return False
         zones = self._topology.zone_ids(head.region)
         for index, zone in enumerate(head.zones):
             if zone not in zones:
-                self._complain(("zones", index), f"no zone {zone!r} in {head.region}{nearest(zone, zones)}")
+                self.complain(("zones", index), f"no zone {zone!r} in {head.region}{nearest(zone, zones)}")
         for name in head.providers:
             if name not in ("recorded", "ideal"):
-                self._complain(("providers", name), f"unknown provider {name!r}{nearest(name, ('recorded', 'ideal'))}")
+                self.complain(("providers", name), f"unknown provider {name!r}{nearest(name, ('recorded', 'ideal'))}")
         return not self.problems
 
     def _check_services(self, services: list[ServiceNode]) -> None:
         for index, service in enumerate(services):
             self._services.add(service.name)
             if not service.places:
-                self._complain(("services", index), f"{service.name} needs at least one place")
+                self.complain(("services", index), f"{service.name} needs at least one place")
             for position, place in enumerate(service.places):
                 if not self._topology.exists(place):
-                    self._complain(("services", index, "places", position), f"no place {place!r}")
+                    self.complain(("services", index, "places", position), f"no place {place!r}")
 
     def _check_edges(self, edges: list[Edge]) -> None:
         for index, edge in enumerate(edges):
@@ -206,12 +183,12 @@ class _Reader:
                 name = getattr(edge, end)
                 if name not in self._services and not self._topology.exists(name):
                     hint = nearest(name, self._services)
-                    self._complain(("edges", index, end), f"{end} {name!r} is neither a service here nor a place{hint}")
+                    self.complain(("edges", index, end), f"{end} {name!r} is neither a service here nor a place{hint}")
 
     def _check_sources(self, sources: tuple[str, ...], head: _Head, where: Where) -> None:
         for position, source in enumerate(sources):
             if source not in head.sources:
-                self._complain((*where, position), f"unknown source {source!r}{nearest(source, head.sources)}")
+                self.complain((*where, position), f"unknown source {source!r}{nearest(source, head.sources)}")
 
     # --- events ---
 
@@ -220,14 +197,14 @@ class _Reader:
         latest = 0.0
         for index, item in enumerate(items):
             where: Where = ("events", index)
-            line = self._convert(item, _Line, where)
+            line = self.convert(item, _Line, where)
             if line is None:
                 continue
             event = self._event(line, where, head)
             if event is None:
                 continue
             if event.at_min < latest:
-                self._complain((*where, "at"), f"{line.at} comes after T+{latest:g}m; events are in order of time")
+                self.complain((*where, "at"), f"{line.at} comes after T+{latest:g}m; events are in order of time")
             latest = max(latest, event.at_min)
             found.append(event)
         return found
@@ -235,21 +212,21 @@ class _Reader:
     def _event(self, line: _Line, where: Where, head: _Head) -> ScenarioEvent | None:
         matched = _MINUTES.fullmatch(line.at)
         if matched is None:
-            self._complain((*where, "at"), f"at is written T+27m, not {line.at!r}")
+            self.complain((*where, "at"), f"at is written T+27m, not {line.at!r}")
             return None
         at_min = float(matched[1])
         local = _local(head, at_min)
         if line.local not in ("", local):
-            self._complain((*where, "local"), f"local is {line.local!r}, but T+{at_min:g}m is {local!r}")
+            self.complain((*where, "local"), f"local is {line.local!r}, but T+{at_min:g}m is {local!r}")
         self._check_sources(line.source, head, (*where, "source"))
         for position, provider in enumerate(line.providers):
             if provider not in head.providers:
                 hint = nearest(provider, head.providers)
-                self._complain((*where, "providers", position), f"unknown provider {provider!r}{hint}")
+                self.complain((*where, "providers", position), f"unknown provider {provider!r}{hint}")
         given = [name for name in _ACTIONS if getattr(line, name) is not None]
         if len(given) > 1 or (given and line.needs):
             both = " and ".join([*given, *(["needs"] if line.needs else [])])
-            self._complain(where, f"an event does one thing; this one has {both}")
+            self.complain(where, f"an event does one thing; this one has {both}")
             return None
         providers = line.providers or tuple(head.providers)
         action = self._action(given[0], line, at_min, where, head) if given else None
@@ -265,7 +242,7 @@ class _Reader:
             providers=providers,  # type: ignore[arg-type]
             needs=line.needs,
             action=action,
-            line=self._located.line(where),
+            line=self.located.line(where),
         )
 
     def _check_providers(self, action: Action, providers: tuple[str, ...], where: Where) -> None:
@@ -274,7 +251,7 @@ class _Reader:
             return
         missing = [name for name in providers if name not in self._for.get(action.id, providers)]
         if missing:
-            self._complain(where, f"{action.id!r} is not injected for provider {', '.join(missing)}")
+            self.complain(where, f"{action.id!r} is not injected for provider {', '.join(missing)}")
 
     def _action(self, name: str, line: _Line, at_min: float, where: Where, head: _Head) -> Action | None:
         where = (*where, name)
@@ -290,11 +267,11 @@ class _Reader:
         return self._inject(line.inject or {}, at_min, where, (*where, "parameters"))
 
     def _inject(self, written: dict[str, Any], at_min: float, where: Where, parameters: Where) -> Inject | None:
-        inject = self._convert(written, Inject, where)
+        inject = self.convert(written, Inject, where)
         if inject is None:
             return None
         if inject.id in self._faults:
-            self._complain((*where, "id"), f"id {inject.id!r} is used already")
+            self.complain((*where, "id"), f"id {inject.id!r} is used already")
         # Known from here on, however wrong it is: what refers to it is not to blame.
         self._faults[inject.id] = inject
         try:
@@ -303,7 +280,7 @@ class _Reader:
             checked = check_parameters(kind, _in_minutes(inject.parameters, at_min))
             self._held[inject.id] = dict(checked)
         except Refusal as refusal:
-            self._complain(self._refused_at(refusal, where, parameters), refusal.message)
+            self.complain(self._refused_at(refusal, where, parameters), refusal.message)
             return None
         return msgspec.structs.replace(inject, kind=kind.name, scope=scope, parameters=checked)
 
@@ -313,36 +290,26 @@ class _Reader:
         return (*where, refusal.what)
 
     def _set(self, written: dict[str, Any], where: Where) -> SetValues | None:
-        change = self._convert(written, SetValues, where)
+        change = self.convert(written, SetValues, where)
         if change is None or not self._check_reference(change.id, (*where, "id")) or change.id not in self._held:
             return None
         held = self._held[change.id]
         try:
             values = check_change(check_kind(self._faults[change.id].kind), held, change.values)
         except Refusal as refusal:
-            self._complain(self._refused_at(refusal, where, (*where, "values")), refusal.message)
+            self.complain(self._refused_at(refusal, where, (*where, "values")), refusal.message)
             return None
         held.update(values)
         return msgspec.structs.replace(change, values=values)
 
     def _check_reference(self, id: str, where: Where) -> bool:
         if id not in self._faults:
-            self._complain(where, f"nothing before this has the id {id!r}{nearest(id, self._faults)}")
+            self.complain(where, f"nothing before this has the id {id!r}{nearest(id, self._faults)}")
             return False
         if id in self._ended:
-            self._complain(where, f"{id!r} is recovered before this")
+            self.complain(where, f"{id!r} is recovered before this")
             return False
         return True
-
-
-def _path(text: str) -> Where:
-    """`.events[3].parameters[...]` as a path; what is not told (`...`) ends it."""
-    found: list[str | int] = []
-    for name, index in re.findall(r"\.(\w+)|\[(\d+|\.\.\.)\]", text):
-        if index == "...":
-            break
-        found.append(name or int(index))
-    return tuple(found)
 
 
 def _in_minutes(value: Any, at_min: float) -> Any:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from difflib import get_close_matches
-
 from kowloon.faults.kinds import control_plane, cooling, policies, power, reach, storage
 from kowloon.faults.kinds.base import Kind
 
@@ -26,9 +23,3 @@ def find_kind(name: str) -> Kind | None:
 def kind_names() -> list[str]:
     """Every name that `find_kind` understands, the full names first."""
     return [*(kind.name for kind in KINDS), *(short for kind in KINDS for short in kind.short)]
-
-
-def nearest(name: str, accepted: Iterable[str]) -> str:
-    """`; did you mean x?` for the most similar accepted name, or ''."""
-    close = get_close_matches(name, list(accepted), n=1, cutoff=0.5)
-    return f"; did you mean {close[0]}?" if close else ""
