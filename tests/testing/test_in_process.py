@@ -125,6 +125,31 @@ def test_an_answer_that_is_not_read_leaves_no_file_open(local: LocalCloud, bucke
     assert psutil.Process().num_fds() <= before + 1
 
 
+@pytest.mark.parametrize("kind", ["object", "listing"])
+def test_garbage_may_be_collected_on_the_clouds_own_thread(local: LocalCloud, bucket: oss2.Bucket, kind: str) -> None:
+    bucket.put_object("thing", LARGE)
+    if kind == "object":
+        answer = requests.get(bucket.sign_url("GET", "thing", 60), stream=True, timeout=5)
+    else:
+        token = {"Authorization": f"Bearer {local.admin_token}"}
+        answer = requests.get(f"http://{local.endpoint}/_kowloon/events/live", headers=token, stream=True, timeout=5)
+    assert answer.status_code == 200
+
+    async def collect() -> None:
+        answer.raw.close()
+
+    local.run(collect(), timeout_s=5)
+    assert bucket.object_exists("thing")
+
+
+def test_an_answer_may_outlive_its_cloud() -> None:
+    with LocalCloud(sockets=False) as cloud:
+        token = {"Authorization": f"Bearer {cloud.admin_token}"}
+        answer = requests.get(f"http://{cloud.endpoint}/_kowloon/events/live", headers=token, stream=True, timeout=5)
+    answer.close()
+    assert answer.raw.closed
+
+
 def test_a_sender_that_breaks_off_stores_nothing(bucket: oss2.Bucket) -> None:
     def breaks() -> Iterator[bytes]:
         yield LARGE

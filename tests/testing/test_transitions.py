@@ -45,8 +45,8 @@ def test_after_so_many_reads(customer: Customer) -> None:
     assert [status(customer, id) for _ in range(5)] == ["Starting"] * 3 + ["Running"] * 2
     customer.call("ecs", "StopInstance", instance_id=id)
     eventually(lambda: held(customer))
-    # A list that shows it counts, too.
-    customer.call("ecs", "DescribeInstances")
+    # A list that shows it counts, too. The zone's name has an `i-` in it, and is no instance's id.
+    customer.call("ecs", "DescribeInstances", zone_id="cn-shanghai-b")
     assert [status(customer, id) for _ in range(4)] == ["Stopping"] * 2 + ["Stopped"] * 2
 
 
@@ -100,6 +100,40 @@ def test_a_start_that_does_not_last_begins_anew(customer: Customer) -> None:
     assert status(customer, id) == "Starting"
     customer.cloud.skip(seconds=1)
     eventually(lambda: status(customer, id) == "Running")
+
+
+def test_what_is_gone_is_not_held(customer: Customer, client_of: Callable[..., Any]) -> None:
+    network = customer.network("b")
+    (source,) = customer.launch(network)
+    customer.cloud.set_transitions("reads:3")
+    (instance,) = customer.launch(network, wait=False)
+    image = customer.call("ecs", "CreateImage", instance_id=source, image_name="web").image_id
+    databases = Databases(customer.cloud, client_of)
+    database = databases.create().dbinstance_id
+    all_of_them = {instance, image, database}
+    eventually(lambda: customer.cloud.call(lambda: customer.cloud.cloud.transitions.held.keys() == all_of_them))
+    customer.call("ecs", "DeleteInstance", instance_id=instance, force=True)
+    customer.call("ecs", "DeleteImage", image_id=image, force=True)
+    databases.rds.delete_dbinstance(rds.DeleteDBInstanceRequest(dbinstance_id=database))
+    eventually(lambda: not held(customer))
+
+
+def test_a_restart_whose_primary_goes_begins_anew(customer: Customer, client_of: Callable[..., Any]) -> None:
+    databases = Databases(customer.cloud, client_of)
+    id = databases.create().dbinstance_id
+    eventually(lambda: databases.is_running(id))
+    zone = databases.attribute(id).zone_id
+    customer.cloud.set_transitions("realistic")
+    databases.rds.restart_dbinstance(rds.RestartDBInstanceRequest(dbinstance_id=id))
+    eventually(lambda: held(customer))
+    with customer.cloud.zone_down(zone):
+        eventually(lambda: not held(customer))
+
+
+def test_a_reset_sets_them_as_the_settings_say(customer: Customer) -> None:
+    customer.cloud.set_transitions("reads:3")
+    customer.cloud.reset()
+    assert customer.cloud.call(lambda: customer.cloud.cloud.transitions.setting) == "instant"
 
 
 def test_a_cloud_with_a_setting_that_is_none_does_not_start() -> None:

@@ -89,7 +89,7 @@ class Transitions:
         return left_s
 
     def drop(self, id: str) -> None:
-        """What was held did not last: next time it begins anew."""
+        """What was held did not last, or is gone: next time it begins anew."""
         self.held.pop(id, None)
 
     def _count(self, event: Event) -> None:
@@ -109,5 +109,10 @@ def _shows(event: RequestEvent, change: Change, id: str) -> bool:
     if event.product != change.product or not event.action.startswith(change.shown_by):
         return False
     prefix = id.partition("-")[0] + "-"
-    asked = [str(value) for value in (event.parameters or {}).values() if prefix in str(value)]
-    return not asked or any(id in value for value in asked)
+    asked = [word for value in (event.parameters or {}).values() for word in _words(value) if word.startswith(prefix)]
+    return not asked or id in asked
+
+
+def _words(value: object) -> list[str]:
+    """The whole values in one: ids come alone, separated by commas or as a list in JSON."""
+    return [word.strip('[]" ') for word in str(value).split(",")]

@@ -1,4 +1,4 @@
-"""For unittest: a cloud for the whole run, as new for every test."""
+"""For unittest: a cloud for each class, as new for every test."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from kowloon.testing.cloud import LocalCloud
 
 
 class CloudTestCase(unittest.TestCase):
-    """`self.kowloon` is a LocalCloud with nothing in it, and the environment has its administrator's keys. Classes of
-    the same settings that follow each other start one each: it takes half a second."""
+    """`self.kowloon` is a LocalCloud with nothing in it, and the environment has its administrator's keys. Each
+    class starts a cloud of its own: it takes half a second."""
 
     kowloon: ClassVar[LocalCloud]
     kowloon_settings: ClassVar[Settings] = Settings(engine="paper", port=0)

@@ -84,6 +84,13 @@ class LocalCloud:
 
         return self.run(body())
 
+    def begin(self, coroutine: Coroutine[Any, Any, object]) -> None:
+        """Run a coroutine on the cloud's own loop, and do not wait: from any thread. Where the loop has ended, not."""
+        if self._loop.is_closed():
+            coroutine.close()
+        else:
+            asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+
     # What clients are told --------------------------------------------------------------------------------------------
 
     @property
@@ -146,8 +153,10 @@ class LocalCloud:
     # Time and faults --------------------------------------------------------------------------------------------------
 
     def reset(self) -> None:
-        """Everything gone but the account and its keys, and the clock back at the wall's. Milliseconds."""
+        """Everything gone but the account and its keys, the clock back at the wall's, and transitions as the settings
+        say. Milliseconds."""
         self.run(self.cloud.reset(clock=True))
+        self.set_transitions(self.settings.transitions)
 
     def save(self, name: str) -> None:
         """The whole state under a name, for `load`; it goes with the cloud."""

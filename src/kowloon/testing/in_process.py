@@ -191,16 +191,21 @@ class _Content(io.RawIOBase):
             yield part
 
     def close(self) -> None:
+        """Waits for nothing: it is also called where garbage is collected, which may be the cloud's own thread."""
         if not self.closed:
             if isinstance(self._answer.files, list):
                 close_files(self._answer)
-            elif self._answer.files is not None:
-                self._cloud.call(lambda: close_files(self._answer))
-            stream, self._answer.stream = self._answer.stream, None
-            end = getattr(stream, "aclose", None)
-            if end is not None:
-                self._cloud.run(end())
+            if self._answer.files is not None or self._answer.stream is not None:
+                self._cloud.begin(_end(self._answer))
         super().close()
+
+
+async def _end(answer: HttpResponse) -> None:
+    close_files(answer)
+    stream, answer.stream = answer.stream, None
+    end = getattr(stream, "aclose", None)
+    if end is not None:
+        await end()
 
 
 async def _next_of(stream: Any) -> bytes | None:

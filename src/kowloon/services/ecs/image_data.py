@@ -56,12 +56,14 @@ class ImageData:
     async def reconcile(self, key: str) -> float | None:
         image = self._store.get(Image, key)
         if image is None:
+            self._transitions.drop(key)
             await self._compute.discard(key)
             return None
         if image.ready_at is not None or image.failed:
             return None
         unit = self._store.get(Unit, image.source)
         if unit is None:
+            self._transitions.drop(key)
             await self._end(image, failed="its instance was released before its disk was copied")
             return None
         view = self._board.view(self._clock.now())

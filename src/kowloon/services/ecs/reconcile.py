@@ -59,6 +59,7 @@ class InstanceStatus:
         def body(tx: Transaction) -> Instance | None:
             instance, unit = tx.get(Instance, key), tx.get(Unit, key)
             if instance is None or unit is None:
+                self._transitions.drop(key)
                 return None
             if instance.unread_image and instance.status in ("Pending", "Starting"):
                 changed = _boot(instance, view, now, again)

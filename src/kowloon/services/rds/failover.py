@@ -74,6 +74,8 @@ class DatabaseHa:
 
     async def reconcile(self, key: str) -> float | None:
         instance = self._store.get(DBInstance, key)
+        if instance is None or instance.moving_to:
+            self._transitions.drop(key)
         if instance is None:
             return None
         if instance.moving_to:
@@ -97,6 +99,7 @@ class DatabaseHa:
 
     async def _finish_creation(self, instance: DBInstance, primary: NodeStatus, standby: NodeStatus) -> float:
         if not primary.reachable:
+            self._transitions.drop(instance.id)
             return PROBE_EVERY_S
         second = instance.standby
         if second is not None:
@@ -157,6 +160,7 @@ class DatabaseHa:
     # --- the primary does not answer ---
 
     async def _without_primary(self, instance: DBInstance, standby: NodeStatus) -> float:
+        self._transitions.drop(instance.id)
         now = self._clock.now()
         if instance.primary_missing_since is None:
             await self._update(instance.id, primary_missing_since=now)
