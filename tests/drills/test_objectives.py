@@ -50,8 +50,8 @@ def test_every_mistake_is_told_with_its_line() -> None:
     assert refused.value.problems == [
         "shop.yaml:3: ${SHOP_URL} is not set in the environment; did you mean SHOP_URI?",
         "shop.yaml:3: every_ms is from 10 to 100: at least 10 probes a second",
-        "shop.yaml:4: unknown key 'expect_satus'; did you mean expect_status? (known: kind, name, zone, every_ms, "
-        "timeout_ms, retries, url, method, expect_status)",
+        "shop.yaml:4: unknown key 'expect_satus'; did you mean expect_status? (known: name, zone, every_ms, "
+        "timeout_ms, retries, url, method, expect_status, kind)",
         "shop.yaml:5: unknown probe kind 'htpp'; did you mean http? (kinds: http, sql, api, ledger)",
         "shop.yaml:6: Object missing required field `dsn`",
         "shop.yaml:9: unknown key 'colour' (known: title, probes, objectives)",
