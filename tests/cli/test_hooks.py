@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
+import os
+import re
+import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from kowloon.cli.clouds import _serve
 from kowloon.cli.hooks import HookFailed, Hooks
+from kowloon.core.config import Settings
 from tests.cli.parts import Served, kowloon
 from tests.helpers import eventually
 
@@ -134,6 +141,52 @@ def test_what_could_never_run_is_said(tmp_path: Path, name: str, text: str, mode
     script(tmp_path, name, text, mode)
     with pytest.raises(HookFailed, match=sentence):
         run(tmp_path, "boot")
+
+
+@pytest.mark.parametrize(
+    ("broken", "sentence"),
+    [
+        ((os, "pipe"), r"the hook {stage}/last cannot be run: Too many open files"),
+        ((Path, "iterdir"), r"the hooks in .*/{stage} cannot be read: Too many open files"),
+    ],
+)
+def test_a_machine_that_has_no_files_left(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    broken: tuple[Any, str],
+    sentence: str,
+) -> None:
+    def breaks(*_: object) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    async def both() -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(*broken, breaks)
+            with pytest.raises(HookFailed, match=sentence.format(stage="boot")):
+                await hooks.run("boot", {})
+            await hooks.run("shutdown", {})
+
+    for stage in ("boot", "shutdown"):
+        script(tmp_path, f"{stage}/last")
+    hooks = Hooks(tmp_path / "hooks", limit_s=30.0, may_fail=False)
+    asyncio.run(both())
+    assert re.search(sentence.format(stage="shutdown"), caplog.text)
+
+
+def test_whatever_a_shutdown_hook_does_the_cloud_stops(tmp_path: Path) -> None:
+    class Breaking:
+        async def run(self, stage: str, variables: dict[str, str]) -> None:
+            if stage == "ready":
+                assert (tmp_path / "server.json").exists()
+                os.kill(os.getpid(), signal.SIGTERM)
+            elif stage == "shutdown":
+                raise OSError("it breaks")
+
+    settings = Settings(home=tmp_path, engine="paper", port=0)
+    with pytest.raises(OSError, match="it breaks"):
+        asyncio.run(_serve(settings, Breaking(), quiet=True))  # type: ignore[arg-type]
+    assert not (tmp_path / "server.json").exists()
 
 
 def test_much_output_is_no_trouble(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

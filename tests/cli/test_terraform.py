@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -11,10 +12,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, TextIO, cast
 
 import pytest
 
+from kowloon.cli.home import RunningCloud
+from kowloon.cli.terraform import _override
 from tests.cli.parts import Served, environment
 
 OVERRIDE = "kowloon_override.tf.json"
@@ -187,6 +191,30 @@ def test_one_at_a_time_and_signals_are_passed_on(served: Served, folder: Path) -
     assert first.wait(30.0) == 5
     first.stdout.close()
     assert files(folder) == ["main.tf"]
+
+
+def test_a_file_that_went_before_it_was_locked_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock, waiting = fcntl.flock, [True, True]
+
+    def slow(file: TextIO, how: int) -> None:
+        # The one before ends between the opening and the locking; the second time, another makes a new file.
+        if waiting:
+            waiting.pop()
+            (tmp_path / OVERRIDE).unlink()
+            if not waiting:
+                (tmp_path / OVERRIDE).touch()
+        lock(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", slow)
+    identity = SimpleNamespace(account_id="1", access_key_id="i", access_key_secret="s")
+    cloud = SimpleNamespace(identity=identity, server=SimpleNamespace(endpoint="127.0.0.1:1"))
+    with _override(tmp_path, cast(RunningCloud, cloud)):
+        found = json.loads((tmp_path / OVERRIDE).read_text())
+        assert found["provider"]["alicloud"][0]["access_key"] == "i"
+        with (tmp_path / OVERRIDE).open() as other, pytest.raises(BlockingIOError):
+            lock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    assert not waiting
+    assert files(tmp_path) == []
 
 
 def test_a_file_that_a_killed_one_left_is_replaced_and_a_strangers_is_not(served: Served, folder: Path) -> None:

@@ -17,6 +17,7 @@ from kowloon.cli.hooks import HookFailed, Hooks
 from kowloon.core.config import DEFAULT_PORT, DEFAULT_REGION, HomeCredentials, Settings
 from kowloon.core.errors import ConfigurationError
 from kowloon.engines.base import EngineError
+from kowloon.ways_in.environment import keys, place
 
 if TYPE_CHECKING:
     from kowloon.app import Cloud
@@ -118,8 +119,10 @@ async def _serve(settings: Settings, hooks: Hooks, quiet: bool) -> None:
             await _run_ready_hooks(hooks, cloud, settings, waiting)
         await waiting
     finally:
-        await hooks.run("shutdown", _told(cloud.identity, settings, cloud.endpoint))
-        await cloud.stop(end_units=True)
+        try:
+            await hooks.run("shutdown", _told(cloud.identity, settings, cloud.endpoint))
+        finally:
+            await cloud.stop(end_units=True)
 
 
 async def _run_ready_hooks(hooks: Hooks, cloud: Cloud, settings: Settings, ended: asyncio.Task[bool]) -> None:
@@ -133,17 +136,12 @@ async def _run_ready_hooks(hooks: Hooks, cloud: Cloud, settings: Settings, ended
 
 def _told(identity: HomeCredentials, settings: Settings, endpoint: str) -> dict[str, str]:
     """What a hook's clients read. Before the cloud listens there is no endpoint."""
-    told = {
+    return {
         "KOWLOON_HOME": str(settings.home),
-        "ALIBABA_CLOUD_ACCESS_KEY_ID": identity.access_key_id,
-        "ALIBABA_CLOUD_ACCESS_KEY_SECRET": identity.access_key_secret,
-        "ALIBABA_CLOUD_ACCOUNT_ID": identity.account_id,
+        **keys(identity),
         "ALIBABA_CLOUD_REGION_ID": settings.region,
-        "ALIBABA_CLOUD_ECS_METADATA_DISABLED": "true",
+        **(place(endpoint) if endpoint else {}),
     }
-    if endpoint:
-        told.update(ALIBABA_CLOUD_ENDPOINT=endpoint, KOWLOON_ENDPOINT=endpoint, KOWLOON_URL=f"http://{endpoint}")
-    return told
 
 
 def status(as_json: bool = typer.Option(False, "--json", help="For machines.")) -> None:

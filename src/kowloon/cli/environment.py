@@ -5,7 +5,6 @@ A proxy is never exported unless asked for: it would send every other program's 
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 from collections.abc import Callable, Mapping
@@ -15,8 +14,16 @@ import typer
 
 from kowloon.cli.home import RunningCloud, fail, show_json
 from kowloon.core.config import DEFAULT_REGION
-
-Exports = dict[str, str]
+from kowloon.ways_in.environment import (
+    NO_METADATA,
+    PAST_PROFILES,
+    Exports,
+    keys,
+    oss_keys,
+    place,
+    terraform_keys,
+    without_credentials,
+)
 
 # Products of Terraform's provider that have a variable of the old form, which its object store's client reads.
 _OLD_FORM = ("ECS", "VPC", "SLB", "RDS", "RAM", "STS", "OSS", "LOCATION")
@@ -66,25 +73,11 @@ def _print(exports: Exports, form: str) -> None:
 
 
 def _common(cloud: RunningCloud, region: str, https: bool) -> Exports:
-    scheme = "https" if https else "http"
     return {
-        **keys(cloud),
+        **keys(cloud.identity),
         "ALIBABA_CLOUD_REGION_ID": region,
-        "ALIBABA_CLOUD_ENDPOINT": cloud.server.endpoint,
-        "KOWLOON_ENDPOINT": cloud.server.endpoint,
-        "KOWLOON_URL": f"{scheme}://{cloud.server.endpoint}",
+        **place(cloud.server.endpoint, https=https),
         "KOWLOON_CA_BUNDLE": str(cloud.files.bundle),
-    }
-
-
-def keys(cloud: RunningCloud) -> Exports:
-    """The account's administrator, and no waiting for a metadata service that only instances have."""
-    identity = cloud.identity
-    return {
-        "ALIBABA_CLOUD_ACCESS_KEY_ID": identity.access_key_id,
-        "ALIBABA_CLOUD_ACCESS_KEY_SECRET": identity.access_key_secret,
-        "ALIBABA_CLOUD_ACCOUNT_ID": identity.account_id,
-        "ALIBABA_CLOUD_ECS_METADATA_DISABLED": "true",
     }
 
 
@@ -124,24 +117,14 @@ def _cli(cloud: RunningCloud, region: str) -> Exports:
 
 def _terraform(cloud: RunningCloud, region: str) -> Exports:
     return {
-        **_terraform_keys(cloud),
+        **terraform_keys(cloud.identity),
         "ALICLOUD_REGION": region,
         **{f"{name}_ENDPOINT": cloud.server.endpoint for name in _OLD_FORM},
     }
 
 
-def _terraform_keys(cloud: RunningCloud) -> Exports:
-    identity = cloud.identity
-    return {"ALICLOUD_ACCESS_KEY": identity.access_key_id, "ALICLOUD_SECRET_KEY": identity.access_key_secret}
-
-
 def _oss(cloud: RunningCloud, region: str) -> Exports:
-    return {**_oss_keys(cloud), "REQUESTS_CA_BUNDLE": str(cloud.files.bundle)}
-
-
-def _oss_keys(cloud: RunningCloud) -> Exports:
-    identity = cloud.identity
-    return {"OSS_ACCESS_KEY_ID": identity.access_key_id, "OSS_ACCESS_KEY_SECRET": identity.access_key_secret}
+    return {**oss_keys(cloud.identity), "REQUESTS_CA_BUNDLE": str(cloud.files.bundle)}
 
 
 _FAMILIES: dict[str, Callable[[RunningCloud, str], Exports]] = {
@@ -157,11 +140,6 @@ _FAMILIES: dict[str, Callable[[RunningCloud, str], Exports]] = {
 
 
 # Shared with `run` and `tf` ---------------------------------------------------------------------------------------
-
-
-def all_keys(cloud: RunningCloud) -> Exports:
-    """The keys under every name that some family reads."""
-    return {**keys(cloud), **_terraform_keys(cloud), **_oss_keys(cloud)}
 
 
 def trust(cloud: RunningCloud) -> Exports:
@@ -188,32 +166,9 @@ def proxied(cloud: RunningCloud, identity: str) -> Exports:
     }
 
 
-_PREFIXES = ("ALIBABA_CLOUD_", "ALIBABACLOUD_", "ALICLOUD_", "ALIYUN_", "OSS_", "")
-_CREDENTIALS = frozenset(
-    prefix + name
-    for prefix in _PREFIXES
-    for name in (
-        *("ACCESS_KEY", "ACCESS_KEY_ID", "ACCESS_KEY_SECRET", "SECRET_KEY", "SECURITY_TOKEN", "SESSION_TOKEN"),
-        *("ROLE_ARN", "ROLE_SESSION_NAME", "OIDC_PROVIDER_ARN", "OIDC_TOKEN_FILE", "BEARER_TOKEN", "PROFILE"),
-        *("ECS_METADATA", "ECS_METADATA_DISABLED", "ECS_ROLE_NAME", "CREDENTIALS_URI", "CREDENTIALS_FILE"),
-    )
-    if prefix or name in ("ACCESS_KEY_ID", "ACCESS_KEY_SECRET", "SECURITY_TOKEN")
-)
-
-
 # What every pod with a role has; a name for its sessions it may have as well.
 _OF_PODS = ("ALIBABA_CLOUD_ROLE_ARN", "ALIBABA_CLOUD_OIDC_PROVIDER_ARN", "ALIBABA_CLOUD_OIDC_TOKEN_FILE")
 _ROLE_ARN = re.compile(r"acs:ram::(\d+):role/")
-_PAST_PROFILES = {
-    "ALIBABA_CLOUD_CLI_PROFILE_DISABLED": "true",
-    "ALIBABA_CLOUD_IGNORE_PROFILE": "TRUE",
-    "ALIBABA_CLOUD_CREDENTIALS_FILE": os.devnull,
-}
-
-
-def without_credentials(variables: Mapping[str, str]) -> Exports:
-    """Less everything that a family's chain of credentials would find first."""
-    return {name: value for name, value in variables.items() if name not in _CREDENTIALS}
 
 
 def identity_of(cloud: RunningCloud, wanted: Mapping[str, Any]) -> str:
@@ -226,9 +181,9 @@ def role_credentials(cloud: RunningCloud, identity: str, *, metadata: bool) -> E
     """What leads a chain of credentials to the role: past the user's own profiles, to the metadata service if it can
     be reached, else to the URI."""
     uri = f"http://{cloud.server.endpoint}/_kowloon/ecs/credentials/{identity}"
-    found = {"ALIBABA_CLOUD_CREDENTIALS_URI": uri, **_PAST_PROFILES}
+    found = {"ALIBABA_CLOUD_CREDENTIALS_URI": uri, **PAST_PROFILES}
     if not metadata:
-        found["ALIBABA_CLOUD_ECS_METADATA_DISABLED"] = "true"
+        found.update(NO_METADATA)
     return found
 
 
@@ -242,4 +197,4 @@ def pod_credentials(cloud: RunningCloud, variables: Mapping[str, str]) -> Export
     if match[1] not in {row["account"] for row in cloud.call("GET", "accounts")["accounts"]}:
         return {}
     session = {name: variables[name] for name in ("ALIBABA_CLOUD_ROLE_SESSION_NAME",) if variables.get(name)}
-    return {**found, **session, **_PAST_PROFILES, "ALIBABA_CLOUD_ECS_METADATA_DISABLED": "true"}
+    return {**found, **session, **PAST_PROFILES, **NO_METADATA}

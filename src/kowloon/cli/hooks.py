@@ -8,7 +8,7 @@ import contextlib
 import logging
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -46,24 +46,37 @@ class Hooks:
 
     async def run(self, stage: Stage, variables: Mapping[str, str]) -> None:
         """Raises HookFailed at the first script that fails, except at the shutdown, when all others run still."""
-        for script in self._scripts(stage):
-            try:
-                await self._run(script, {**os.environ, **variables, "KOWLOON_HOOK": stage})
-            except HookFailed as problem:
-                if stage != "shutdown" and not self._may_fail:
-                    raise
-                log.error("%s", problem)
+        with self._failing(stage):
+            for script in self._scripts(stage):
+                with self._failing(stage):
+                    await self._run(script, {**os.environ, **variables, "KOWLOON_HOOK": stage})
+
+    @contextlib.contextmanager
+    def _failing(self, stage: Stage) -> Iterator[None]:
+        """A failure is raised, or only told."""
+        try:
+            yield
+        except HookFailed as problem:
+            if stage != "shutdown" and not self._may_fail:
+                raise
+            log.error("%s", problem)
 
     def _scripts(self, stage: Stage) -> list[Path]:
         folder = self._folder / stage
         if not folder.is_dir():
             return []
-        return sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+        try:
+            return sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+        except OSError as problem:
+            raise HookFailed(f"the hooks in {folder} cannot be read: {problem.strerror}") from problem
 
     async def _run(self, script: Path, environment: dict[str, str]) -> None:
         name = f"{script.parent.name}/{script.name}"
         # Not a pipe of asyncio's: its `wait` would go on until whatever the script leaves running closes it.
-        read_end, write_end = os.pipe()
+        try:
+            read_end, write_end = os.pipe()
+        except OSError as problem:
+            raise HookFailed(f"the hook {name} cannot be run: {problem.strerror}") from problem
         telling = asyncio.create_task(_pass_on(name, read_end))
         try:
             # A session of its own: what it leaves running ends with it.

@@ -7,18 +7,10 @@ from pathlib import Path
 
 import typer
 
-from kowloon.cli.environment import (
-    Exports,
-    all_keys,
-    identity_of,
-    pod_credentials,
-    proxied,
-    role_credentials,
-    trust,
-    without_credentials,
-)
+from kowloon.cli.environment import identity_of, pod_credentials, proxied, role_credentials, trust
 from kowloon.cli.home import RunningCloud, fail
 from kowloon.core.config import DEFAULT_REGION
+from kowloon.ways_in.environment import Exports, all_keys, without_credentials
 
 # Where instances of databases and the like listen, on addresses of their own.
 _DATA_PORTS = (22, 3306, 5432, 6379, 8080)
@@ -85,7 +77,7 @@ def _credentials(cloud: RunningCloud, identity: str, mine: Exports) -> Exports:
     """The role of an instance, or the one that the caller's variables give to a pod, or the administrator's keys."""
     if identity:
         return role_credentials(cloud, identity, metadata=True)
-    return pod_credentials(cloud, mine) or all_keys(cloud)
+    return pod_credentials(cloud, mine) or all_keys(cloud.identity)
 
 
 def _proxied(cloud: RunningCloud, environment: Exports, identity: str) -> Exports:

@@ -15,12 +15,13 @@ import signal
 import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import typer
 
-from kowloon.cli.environment import all_keys, trust, without_credentials
+from kowloon.cli.environment import trust
 from kowloon.cli.home import RunningCloud, fail
+from kowloon.ways_in.environment import all_keys, without_credentials
 from kowloon.ways_in.foreground import in_foreground
 
 OVERRIDE = "kowloon_override.tf.json"
@@ -77,15 +78,7 @@ def _override(folder: Path, cloud: RunningCloud) -> Iterator[None]:
     """The file is there, readable by its owner only: it has keys in it. One that a killed command left is replaced."""
     path = folder / OVERRIDE
     content = json.dumps(override(cloud, _aliases(folder)), indent=2) + "\n"
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-    except OSError as problem:
-        fail(f"{path} cannot be written: {problem.strerror}", 2)
-    with os.fdopen(descriptor, "r+", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            fail(f"another `kowloon tf` works in {folder.resolve()}", 2)
+    with _locked(path) as file:
         there = file.read()
         if there and _MARK not in there:
             fail(f"{path} is not ours; move it away", 2)
@@ -97,6 +90,32 @@ def _override(folder: Path, cloud: RunningCloud) -> Iterator[None]:
             yield
         finally:
             path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[TextIO]:
+    """The file at that path, made if need be; nobody else works with it."""
+    while True:
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        except OSError as problem:
+            fail(f"{path} cannot be written: {problem.strerror}", 2)
+        with os.fdopen(descriptor, "r+", encoding="utf-8") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                fail(f"another `kowloon tf` works in {path.parent.resolve()}", 2)
+            # Whoever had the lock before may have removed what was opened here.
+            if _is_at(path, descriptor):
+                yield file
+                return
+
+
+def _is_at(path: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(os.lstat(path), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
 
 
 def override(cloud: RunningCloud, aliases: Sequence[str]) -> dict[str, Any]:
@@ -159,7 +178,7 @@ def _environment(cloud: RunningCloud) -> dict[str, str]:
         mine[f"ALIBABA_CLOUD_ENDPOINT_{product.upper()}"] = mine[f"{product.upper()}_ENDPOINT"] = endpoint
     # A state that is kept in a bucket.
     mine["ALICLOUD_OSS_ENDPOINT"] = mine["OSS_ENDPOINT"] = f"http://{endpoint}"
-    return {**mine, **all_keys(cloud), "SSL_CERT_FILE": trust(cloud)["SSL_CERT_FILE"]}
+    return {**mine, **all_keys(cloud.identity), "SSL_CERT_FILE": trust(cloud)["SSL_CERT_FILE"]}
 
 
 def _run(command: list[str], environment: dict[str, str]) -> int:

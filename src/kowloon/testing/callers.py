@@ -13,6 +13,8 @@ from typing import Any
 
 import msgspec
 
+from kowloon.ways_in.environment import PAST_PROFILES, all_keys, place, token, without_credentials
+
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
     """An identity of a cloud. `endpoint` is host:port; `security_token` is that of a role's session, or empty."""
@@ -84,35 +86,19 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
 
     def variables(self) -> dict[str, str]:
         """What default chains of credentials read, and where this cloud is."""
-        keys = {"ID": self.access_key_id, "SECRET": self.access_key_secret}
-        found = {
-            f"{prefix}_ACCESS_KEY_{name}": key for prefix in ("ALIBABA_CLOUD", "OSS") for name, key in keys.items()
-        }
-        if self.security_token:
-            found["ALIBABA_CLOUD_SECURITY_TOKEN"] = found["OSS_SESSION_TOKEN"] = self.security_token
-            found["ALICLOUD_SECURITY_TOKEN"] = self.security_token
         return {
-            **found,
-            "ALICLOUD_ACCESS_KEY": self.access_key_id,
-            "ALICLOUD_SECRET_KEY": self.access_key_secret,
-            "ALIBABA_CLOUD_ACCOUNT_ID": self.account_id,
+            **all_keys(self),
+            **(token(self.security_token) if self.security_token else {}),
+            **place(self.endpoint),
             "ALIBABA_CLOUD_REGION_ID": self.region,
             "ALICLOUD_REGION": self.region,
-            "ALIBABA_CLOUD_ENDPOINT": self.endpoint,
-            "ALIBABA_CLOUD_ECS_METADATA_DISABLED": "true",
             # Nor are the profiles of whoever runs the tests looked at.
-            "ALIBABA_CLOUD_CLI_PROFILE_DISABLED": "true",
-            "ALIBABA_CLOUD_CREDENTIALS_FILE": os.devnull,
-            "ALIBABA_CLOUD_IGNORE_PROFILE": "TRUE",
-            "KOWLOON_ENDPOINT": self.endpoint,
-            "KOWLOON_URL": f"http://{self.endpoint}",
+            **PAST_PROFILES,
         }
 
     @contextlib.contextmanager
     def environment(self) -> Iterator[None]:
         """The variables while the block runs, and no other credentials that a chain would find."""
-        from kowloon.cli.environment import without_credentials
-
         before = dict(os.environ)
         try:
             for name in before.keys() - without_credentials(before).keys():

@@ -51,10 +51,11 @@ class Forwarder:
         while True:
             try:
                 head = await reader.readuntil(b"\r\n\r\n")
+                first, _, rest = head.partition(b"\r\n")
+                body = await _body(reader, rest)
             except (asyncio.IncompleteReadError, asyncio.LimitOverrunError):
                 break
-            first, _, rest = head.partition(b"\r\n")
-            writer.write(first + b"\r\n" + addition + rest + await _body(reader, rest))
+            writer.write(first + b"\r\n" + addition + rest + body)
             await writer.drain()
         writer.write_eof()
 
