@@ -18,13 +18,14 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag=st
 
 
 class RequestEvent(Event, frozen=True, kw_only=True):
-    """One call, allowed or not. `wall` is wall time; `latency_ms` covers the whole chain. `principal` is an ARN;
+    """One call, allowed or not; or, by its `event_type`, somebody signing in. `wall` is wall time; `latency_ms` covers the whole chain. `principal` is an ARN;
     `resources` are ARNs; `data`: a call for what a resource holds, not for the resource. `parameters` and `response`
     have their secrets masked; `response` is kept of calls that change something. Of the session of a role: when it
     began (cloud time), its SourceIdentity, and the identity provider that it came by and whom that knows."""
 
     wall: float
     request_id: str
+    event_type: str = "ApiCall"
     account: str = ""
     principal: str = ""
     principal_type: str = ""
@@ -99,6 +100,19 @@ class DrillEvent(Event, frozen=True, kw_only=True):
     state: str
     text: str = ""
     scenario_minute: float = 0.0
+
+
+class DutyEvent(Event, frozen=True, kw_only=True):
+    """A post changed hands, somebody was paged or answered. `what` is a word such as handed-over, paged, acknowledged;
+    `page` is the page's id."""
+
+    account: str
+    what: str
+    post: str
+    person: str = ""
+    capacity: str = ""
+    page: str = ""
+    text: str = ""
 
 
 Listener = Callable[[Event], None]

@@ -1,1 +1,1 @@
-"""Duty: posts that rotate among people by declared rules, acting holders the moment one is missing, and who is paged."""
+"""Duty: posts that rotate by declared rules, acting holders the moment somebody is missing, and who is paged."""

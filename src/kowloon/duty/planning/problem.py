@@ -42,8 +42,8 @@ class Rotation(Value, frozen=True, kw_only=True):
 
 
 class Eligibility(Value, frozen=True, kw_only=True):
-    """Who may hold: in any of the `pools` (everybody when empty), with every one of the `skills` at that level or above,
-    of that `seniority` or above."""
+    """Who may hold: in any of the `pools` (everybody when empty), with every one of the `skills` at that level or
+    above, of that `seniority` or above."""
 
     pools: tuple[str, ...] = ()
     skills: dict[str, int] = {}

@@ -1,0 +1,71 @@
+"""The rosters of all posts over the store: what "who is on duty now" costs is one look-up."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from kowloon.core.clock import Clock
+from kowloon.duty.organisation import Organisation
+from kowloon.duty.resources import Absence, Rota, StoredOrganisation, Tenure
+from kowloon.duty.roster import Holder, PostRoster
+from kowloon.store.store import Store, Transaction
+
+
+def read_rosters(source: Store | Transaction, account: str, whole: Organisation) -> dict[str, PostRoster]:
+    """By post. Of a transaction: with what it has written so far."""
+    away: defaultdict[str, list[Absence]] = defaultdict(list)
+    for absence in source.list(Absence, account=account):
+        away[absence.person].append(absence)
+    tenures: defaultdict[str, list[Tenure]] = defaultdict(list)
+    for tenure in source.list(Tenure, account=account):
+        tenures[tenure.post].append(tenure)
+    rotas = {rota.post: rota.turns for rota in source.list(Rota, account=account)}
+    return {post.id: PostRoster(post, rotas.get(post.id, ()), tenures[post.id], away) for post in whole.posts}
+
+
+class Rosters:
+    """Kept while nothing of them changes. Also the Standing that roles ask: whose posts give them, at this moment."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._watch = store.watch(StoredOrganisation, Rota, Tenure, Absence)
+        self._kept: dict[str, dict[str, PostRoster]] = {}
+
+    def organisation(self, account: str) -> Organisation | None:
+        stored = self._store.get(StoredOrganisation, account)
+        return stored.whole if stored is not None else None
+
+    def of(self, account: str) -> dict[str, PostRoster]:
+        if self._watch.changed():
+            self._kept.clear()
+        kept = self._kept.get(account)
+        if kept is None:
+            whole = self.organisation(account)
+            kept = self._kept[account] = read_rosters(self._store, account, whole) if whole is not None else {}
+        return kept
+
+    def who(self, account: str, post: str, moment: float | None = None) -> Holder | None:
+        roster = self.of(account).get(post)
+        return roster.at(self._clock.now() if moment is None else moment) if roster is not None else None
+
+    def accounts(self) -> Iterator[str]:
+        for stored in self._store.list(StoredOrganisation):
+            yield stored.account
+
+    def post_of(self, user: str, role: str) -> str:
+        """The post by which the RAM user (`<account>:<name>`) has the role (`<account>:<name in lower case>`) now; ''
+        when there is none."""
+        account, _, name = user.partition(":")
+        role_account, _, role_name = role.partition(":")
+        whole = self.organisation(account) if account == role_account else None
+        person = next((each.id for each in whole.people if each.user == name), "") if whole is not None else ""
+        if whole is None or not person:
+            return ""
+        for post in whole.posts:
+            if post.role and post.role.lower() == role_name:
+                holder = self.who(account, post.id)
+                if holder is not None and holder.person == person:
+                    return post.id
+        return ""
