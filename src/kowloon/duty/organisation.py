@@ -33,9 +33,9 @@ class Reach(Value, frozen=True, kw_only=True):
 
 
 class Person(Value, frozen=True, kw_only=True):
-    """`user`: the RAM user of the account. `reach`: in order; the next one is tried where one fails. `quiet`: local hours
-    (`22:00-07:00`) in which pages of low severity wait. `pools`: what the person is eligible for as a member, such as a
-    partnership."""
+    """`user`: the RAM user of the account. `reach`: in order; the next one is tried where one fails. `quiet`: local
+    hours (`22:00-07:00`) in which pages of low severity wait. `pools`: what the person is a member of and so eligible,
+    such as a partnership."""
 
     id: str
     name: str
@@ -63,9 +63,9 @@ class Person(Value, frozen=True, kw_only=True):
 
 
 class Acting(Value, frozen=True, kw_only=True):
-    """Of acting in a post: who comes next in `succession` (a person, `post:ID` for its holder, `pool:ID` for its members,
-    those with the fewest hours first), for at most `most_days` in one stretch, `extensions` times longer when somebody
-    decides so. `most_at_once`: posts that one person acts in at a time. `overload_pages`: with more open pages than
+    """Of acting in a post: who comes next in `succession` (a person, `post:ID` for its holder, `pool:ID` for its
+    members, those with the fewest hours first), for at most `most_days` in one stretch, `extensions` times longer when
+    somebody decides so. `most_at_once`: posts that one person acts in at a time. `overload_pages`: with more open pages than
     that the holder counts as overloaded; 0: never."""
 
     succession: tuple[str, ...] = ()

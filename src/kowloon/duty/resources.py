@@ -49,9 +49,9 @@ class Rota(Resource, frozen=True, kw_only=True):
 
 
 class Tenure(Resource, frozen=True, kw_only=True):
-    """Somebody holds a post otherwise than by plan. Substantive: an appointment (`layer` empty, the lowest), or an override
-    of the schedule or of one `layer`, or of one `shift`. Acting: while `instead_of` (empty: nobody) is missing. `asked`:
-    who was passed over before, and why."""
+    """Somebody holds a post otherwise than by plan. Substantive: an appointment (the lowest of all), or an override of
+    the schedule, of one `layer`, or of one `shift`. Acting: while `instead_of` (empty: nobody) is missing.
+    `passed_over`: who came before in the succession, and why not."""
 
     kind: ClassVar[str] = "duty-tenure"
     post: str
@@ -113,8 +113,8 @@ class PlanRun(Resource, frozen=True, kw_only=True):
 
 
 class Asking(Resource, frozen=True, kw_only=True):
-    """A swap, or an open request to take a turn. `candidates` in the order in which they are asked, the first `asked` of
-    them have been; a swap needs `other_shift` of the one who is asked."""
+    """A swap, or an open request to take a turn. `candidates` in the order in which they are asked, the first `asked`
+    of them have been; a swap needs `other_shift` of the one who is asked."""
 
     kind: ClassVar[str] = "duty-asking"
     post: str
@@ -166,8 +166,8 @@ class Page(Resource, frozen=True, kw_only=True):
 
 
 class Message(Resource, frozen=True, kw_only=True):
-    """Something that one person is to be told, by the first of `reach` that works. Its id is told to the channel, so that
-    the same one is not shown twice. `page`: the page it belongs to, else a notice."""
+    """Something that one person is to be told, by the first of `reach` that works. Its id is told to the channel, so
+    that the same one is not shown twice. `page`: the page it belongs to, else a notice."""
 
     kind: ClassVar[str] = "duty-message"
     person: str

@@ -8,6 +8,7 @@ absent holds nothing.
 from __future__ import annotations
 
 import functools
+import itertools
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
@@ -130,7 +131,7 @@ class PostRoster:
         """The final schedule of that time, without breaks; neighbours with the same holder are one."""
         found: list[Segment] = []
         edges = [start, *(edge for edge in self.edges if start < edge < end), end]
-        for left, right in zip(edges, edges[1:], strict=False):
+        for left, right in itertools.pairwise(edges):
             holder = self.at(left)
             if found and found[-1].holder == holder:
                 found[-1] = found[-1]._replace(end=right)
