@@ -68,6 +68,20 @@ def test_a_life(cloud: LocalCloud) -> None:
     assert kowloon(cloud, "snapshot", "diff", "friday", "friday").stdout == "nothing differs\n"
 
 
+def test_what_was_before_a_fault_is_loaded_by_name(cloud: LocalCloud) -> None:
+    make_network(cloud, "kept")
+    fault = json.loads(kowloon(cloud, "fault", "inject", "zone-power", "cn-hongkong-c", "--json").stdout)["id"]
+    later = make_network(cloud, "later")
+    assert f"+ vpc {later}" in kowloon(cloud, "snapshot", "diff", f"@before-{fault}").stdout.splitlines()
+    loaded = kowloon(cloud, "snapshot", "load", f"@before-{fault}", "--yes")
+    assert loaded.exit_code == 0
+    assert f"@before-{fault} is loaded" in loaded.stdout
+    assert networks(cloud) == ["kept"]
+    refused = kowloon(cloud, "snapshot", "diff", "@before-fault-none")
+    assert refused.exit_code == 1
+    assert refused.stderr.startswith("SnapshotNotFound: There is no snapshot @before-fault-none;")
+
+
 def test_a_fault_is_undone(cloud: LocalCloud) -> None:
     make_network(cloud, "kept")
     fault = json.loads(kowloon(cloud, "fault", "inject", "zone-power", "cn-hongkong-c", "--json").stdout)["id"]

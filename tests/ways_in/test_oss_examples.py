@@ -53,6 +53,22 @@ def test_the_vendors_clients(way: Way, script: str, version: str, scheme: str) -
     assert schemes(way) == {scheme}
 
 
+@pytest.mark.parametrize("script", ["with_oss2.py", "with_oss_v2.py"])
+def test_python_over_https(way: Way, script: str) -> None:
+    exports = way.environment("oss", "--https")
+    # Python's own client reads the signed URL.
+    argv, told = [sys.executable, str(EXAMPLES / script)], {**exports, "SSL_CERT_FILE": exports["KOWLOON_CA_BUNDLE"]}
+    done = way.start(argv, told)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.splitlines()[-1] == REFUSED
+    assert {request.scheme for request in way.requests} == {"https"}
+    del told["REQUESTS_CA_BUNDLE"]
+    refused = way.start(argv, told)
+    assert refused.returncode != 0
+    assert "CERTIFICATE_VERIFY_FAILED" in refused.stderr
+    assert not way.requests
+
+
 def test_ossfs(way: Way, bucket: Callable[[str], None]) -> None:
     bucket("greetings-ossfs")
     lines = run(way, [*installs.ossfs(), str(EXAMPLES / "with_ossfs.py")])
