@@ -66,11 +66,12 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
 
 class Limits(Value, frozen=True, kw_only=True):
     """What holds for whoever serves in a post. `rest_h` free before each shift of it, after whatever the person served
-    last; `most_h_per_week` of all posts together in any 7 days; `turns_between`: this many shifts of the layer go to
-    others before one returns; `everyone_serves`: each one eligible (and there for at least one shift) at least once in
-    the horizon; `overlap_h`: the outgoing holder stays this long beside the next; `daylight`: only within these local
-    hours of the person, such as `08:00-22:00` (follow the sun); `free_on_holidays`: never on a public holiday of the
-    person."""
+    last (a turn of one's own just before it, too); `most_h_per_week` of all posts together in any 7 days, for whoever
+    has a shift of the post in the horizon (168 and more: no limit); `turns_between`: this many shifts of the layer go
+    to others before one returns; `everyone_serves`: each one eligible (and there for at least one shift) at least once
+    in the horizon; `overlap_h`: the outgoing holder stays this long beside the next (there, and free of what excludes
+    it; it is no burden); `daylight`: only within these local hours of the person, such as `08:00-22:00` (follow the
+    sun); `free_on_holidays`: never on a public holiday of the person."""
 
     rest_h: float = 0.0
     most_h_per_week: float = 168.0
@@ -82,7 +83,8 @@ class Limits(Value, frozen=True, kw_only=True):
 
 
 class Layer(Value, frozen=True, kw_only=True):
-    """One line of a post's schedule. Later layers cover earlier ones where both have somebody."""
+    """One line of a post's schedule. Later layers cover earlier ones where both have somebody. `eligible`: instead of
+    the post's."""
 
     id: str
     rotation: Rotation
@@ -90,8 +92,9 @@ class Layer(Value, frozen=True, kw_only=True):
 
 
 class Post(msgspec.Struct, frozen=True, kw_only=True):
-    """As far as planning goes. `exclusive`: who serves here serves nowhere else at that time. `neighbours`: posts whose
-    substantive change of hands may not fall into the same ISO week (of `time_zone`) as this one's."""
+    """As far as planning goes. `exclusive`: who serves here serves nowhere else at that time, in no other layer either.
+    `neighbours`: posts whose substantive change of hands may not fall into the same ISO week (of `time_zone`) as this
+    one's. Hands change where a shift of a layer is another person's than the one before it."""
 
     id: str
     time_zone: str = "Asia/Shanghai"
@@ -103,9 +106,10 @@ class Post(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Separation(Value, frozen=True, kw_only=True):
-    """Independence. `together`: no one holds two of these `posts` at one time. `follows`: nobody takes over the second
-    post within `within_days` after having held the first (who approved does not audit). `kin`: no two of these
-    `people` serve in `posts` (any of them; all posts when empty) at one time, or follow each other directly in one."""
+    """Independence. `together`: no one holds two of these `posts` at one time. `follows`: nobody begins a shift of the
+    second of two posts while, or within `within_days` after, having one of the first that began earlier (who approved
+    does not audit). `kin`: no two of these `people` serve in `posts` (any of them; all posts when empty) at one time,
+    or follow each other directly in a layer of one."""
 
     id: str
     kind: Literal["together", "follows", "kin"]
@@ -157,10 +161,11 @@ class Shift(msgspec.Struct, frozen=True, kw_only=True):
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
     """`shifts`: those of the horizon, in order of start. `fixed`: shifts that stay with whom they are (they have begun,
-    are overridden or swapped by consent); `before`: whom the others had in the plan that is being remade. `past`: what
-    people served before the horizon, for rest, returns and separation (person and shift). `served_h`: hours, nights,
-    weekends and holidays that count for fairness from earlier periods. `frozen`: no substantive change of hands of a
-    post with `neighbours` may fall into these (an open incident)."""
+    are overridden or swapped by consent): what only they break is nobody's fault; `before`: whom the others had in the
+    plan that is being remade. `past`: what people served before the horizon, for rest, returns and separation (person
+    and shift). `served_h`: hours, nights, weekends and holidays that count for fairness from earlier periods.
+    `frozen`: no substantive change of hands of a post with `neighbours` (its own, or another's that names it) may fall
+    into these (an open incident)."""
 
     people: tuple[Person, ...]
     posts: tuple[Post, ...]
@@ -178,8 +183,8 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
 
 class RuleName(msgspec.Struct, frozen=True, kw_only=True, order=True):
     """One rule as people call it: `rule` is a field of Limits, `eligible`, `absence`, `exclusive`, `neighbours`,
-    `frozen`, `covered` (each shift has somebody), or the id of a separation or coverage; `about` is the post, person or
-    shift that it is meant for."""
+    `frozen`, `covered` (each shift has somebody), `fixed`, or the id of a separation or coverage; `about` is the post
+    that it is a limit of, the person of an absence, the shift that has to be covered or is fixed, else empty."""
 
     rule: str
     about: str = ""
