@@ -65,8 +65,8 @@ class Person(Value, frozen=True, kw_only=True):
 class Acting(Value, frozen=True, kw_only=True):
     """Of acting in a post: who comes next in `succession` (a person, `post:ID` for its holder, `pool:ID` for its
     members, those with the fewest hours first), for at most `most_days` in one stretch, `extensions` times longer when
-    somebody decides so. `most_at_once`: posts that one person acts in at a time. `overload_pages`: with more open pages than
-    that the holder counts as overloaded; 0: never."""
+    somebody decides so. `most_at_once`: posts that one person acts in at a time. `overload_pages`: with more open pages
+    than that the holder counts as overloaded; 0: never."""
 
     succession: tuple[str, ...] = ()
     most_days: float = 90.0

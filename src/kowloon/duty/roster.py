@@ -67,6 +67,7 @@ class PostRoster:
         self, post: Post, turns: Sequence[Turn], tenures: Sequence[Tenure], away: dict[str, list[Absence]]
     ) -> None:
         self.post = post
+        self.turns = turns
         order = [layer.id for layer in post.layers]
         layers = sorted({turn.layer for turn in turns}, key=lambda layer: order.index(layer) if layer in order else -1)
         self._lines = {layer: _Line([turn for turn in turns if turn.layer == layer]) for layer in layers}
@@ -143,14 +144,14 @@ class PostRoster:
         place = bisect_right(self.edges, moment)
         return self.edges[place] if place < len(self.edges) else None
 
-    def covered(self, start: float, end: float) -> list[Span]:
-        """When somebody is meant to hold the post at all: the spans of its turns; always without layers."""
+    def is_meant(self, moment: float) -> bool:
+        """Whether the post should have a holder then: always without layers; else in the spans of its turns, and once
+        they have run out."""
         if not self.post.layers:
-            return [Span(start, end)]
-        spans = sorted(span for line in self._lines.values() for span, _ in line.pairs)
-        return [
-            Span(max(span.start, start), min(span.end, end)) for span in spans if span.end > start and span.start < end
-        ]
+            return True
+        if self.meant(moment) is not None:
+            return True
+        return bool(self.turns) and moment >= max(turn.end for turn in self.turns)
 
 
 def _latest(tenures: Iterable[Tenure]) -> Tenure | None:

@@ -1,0 +1,142 @@
+"""One account's duty as a transaction sees it, and what every change leaves behind: history, messages, events."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable
+
+from kowloon.core.events import DutyEvent, Event
+from kowloon.core.ids import Ids
+from kowloon.core.located import nearest
+from kowloon.duty import errors
+from kowloon.duty.organisation import Ladder, Organisation, Person, Post
+from kowloon.duty.planning.calendar import merged
+from kowloon.duty.planning.problem import Span
+from kowloon.duty.resources import Absence, Happening, Message, Page, StoredOrganisation, Tenure
+from kowloon.duty.roster import PostRoster
+from kowloon.duty.rosters import read_rosters
+from kowloon.store.store import Transaction
+
+FOREVER = 32503680000.0
+OPEN_STATES = ("open", "silenced")
+
+
+class DutyState:
+    """`by`: who makes the change, for the history; `events` are for the bus, once the transaction is committed."""
+
+    def __init__(self, tx: Transaction, account: str, now: float, ids: Ids, by: str = "") -> None:
+        self.tx = tx
+        self.account = account
+        self.now = now
+        self.ids = ids
+        self.by = by
+        self.events: list[Event] = []
+        stored = tx.get(StoredOrganisation, account)
+        if stored is None:
+            raise errors.NO_ORGANISATION.error()
+        self.version = stored.version
+        self.whole: Organisation = stored.whole
+
+    @functools.cached_property
+    def rosters(self) -> dict[str, PostRoster]:
+        """As they are with what is written so far; `changed` after writing what they are made of."""
+        return read_rosters(self.tx, self.account, self.whole)
+
+    def changed(self) -> None:
+        self.__dict__.pop("rosters", None)
+
+    def post(self, id: str) -> Post:
+        found = self.whole.post(id)
+        if found is None:
+            hint = nearest(id, (post.id for post in self.whole.posts))
+            raise errors.POST_NOT_FOUND.error(id=repr(id), hint=hint)
+        return found
+
+    def person(self, id: str) -> Person:
+        found = self.whole.person(id)
+        if found is None:
+            hint = nearest(id, (person.id for person in self.whole.people))
+            raise errors.PERSON_NOT_FOUND.error(id=repr(id), hint=hint)
+        return found
+
+    def ladder(self, post: Post) -> Ladder:
+        found = self.whole.ladder(post.ladder)
+        if found is None:
+            raise errors.NO_LADDER.error(post=post.id)
+        return found
+
+    def holder(self, post: str) -> str:
+        """The person who holds it now; '' for nobody."""
+        roster = self.rosters.get(post)
+        holder = roster.at(self.now) if roster is not None else None
+        return holder.person if holder is not None else ""
+
+    def members(self, pool: str) -> list[str]:
+        return [person.id for person in self.whole.people if pool in person.pools]
+
+    def away(self, person: str) -> tuple[Span, ...]:
+        absences = [each for each in self.tx.list(Absence, account=self.account) if each.person == person]
+        return merged([Span(each.from_at, FOREVER if each.to_at is None else each.to_at) for each in absences])
+
+    def acting_in(self, person: str) -> list[Tenure]:
+        """The acting tenures of that person that run now."""
+        tenures = self.tx.list(Tenure, account=self.account)
+        return [
+            each for each in tenures if each.person == person and each.capacity == "acting" and each.covers(self.now)
+        ]
+
+    def open_pages(self, person: str) -> int:
+        """Those that this person is expected to deal with."""
+        pages = [page for page in self.tx.list(Page, account=self.account) if page.state != "resolved"]
+        return sum([person == (page.assigned_to or self.holder(page.post)) for page in pages])
+
+    def new_id(self, prefix: str) -> str:
+        return f"{prefix}-{self.ids.token(16)}"
+
+    def happened(
+        self, what: str, *, post: str = "", person: str = "", text: str = "", page: str = "", capacity: str = ""
+    ) -> None:
+        """Into the history and onto the bus."""
+        self.tx.put(
+            Happening(
+                id=self.new_id("dh"),
+                account=self.account,
+                created_at=self.now,
+                what=what,
+                post=post,
+                person=person,
+                text=text,
+                by=self.by,
+            )
+        )
+        self.events.append(
+            DutyEvent(
+                at=self.now,
+                account=self.account,
+                what=what,
+                post=post,
+                person=person,
+                capacity=capacity,
+                page=page,
+                text=text,
+            )
+        )
+
+    def tell(self, people: Iterable[str], title: str, text: str, *, page: str = "", not_before: float = 0.0) -> None:
+        """Each of them once; who cannot be reached is left out, which the page's story says."""
+        for id in dict.fromkeys(people):
+            person = self.whole.person(id)
+            if person is not None and person.reach:
+                self.tx.put(
+                    Message(
+                        id=self.new_id("dm"),
+                        account=self.account,
+                        created_at=self.now,
+                        person=id,
+                        reach=tuple([(reach.by, reach.at) for reach in person.reach]),
+                        title=title,
+                        text=text,
+                        page=page,
+                        not_before=not_before,
+                    )
+                )
