@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
@@ -11,7 +11,7 @@ from kowloon.actions.context import Context
 from kowloon.actions.declare import Named, Product, ResourceType, Response
 from kowloon.actions.decode import Request
 from kowloon.actions.errors import MISSING_PARAMETER, invalid
-from kowloon.core.errors import ErrorSpec
+from kowloon.core.errors import ApiError, ErrorSpec
 from kowloon.store.resources import Resource
 
 # The vendor's limits: 20 tags on a resource, 128 characters in a key or a value.
@@ -45,15 +45,35 @@ def checked(given: Iterable[TagParam]) -> dict[str, str]:
     """Tags of a request as a dict; the vendor's refusals for bad keys and too many."""
     tags: dict[str, str] = {}
     for tag in given:
-        lowered = tag.Key.lower()
-        reserved = lowered.startswith(("aliyun", "acs:")) or "http://" in lowered or "https://" in lowered
-        if not tag.Key or len(tag.Key) > MOST_CHARACTERS or reserved:
+        if not is_key(tag.Key):
             raise invalid("Tag.N.Key", "A key has 1 to 128 characters and must not begin with aliyun or acs:.")
-        if len(tag.Value) > MOST_CHARACTERS:
+        if not is_value(tag.Value):
             raise invalid("Tag.N.Value", "A value has at most 128 characters.")
         tags[tag.Key] = tag.Value
+    return merged({}, tags)
+
+
+def is_key(key: str) -> bool:
+    lowered = key.lower()
+    reserved = lowered.startswith(("aliyun", "acs:")) or "http://" in lowered or "https://" in lowered
+    return 1 <= len(key) <= MOST_CHARACTERS and not reserved
+
+
+def is_value(value: str) -> bool:
+    return len(value) <= MOST_CHARACTERS
+
+
+def _too_many() -> ApiError:
+    return invalid("Tag", f"A resource has at most {MOST_TAGS} tags.")
+
+
+def merged(
+    held: Mapping[str, str], added: Mapping[str, str], too_many: Callable[[], ApiError] = _too_many
+) -> dict[str, str]:
+    """What a resource has then; `too_many` says so in the product's words."""
+    tags = {**held, **added}
     if len(tags) > MOST_TAGS:
-        raise invalid("Tag", f"A resource has at most {MOST_TAGS} tags.")
+        raise too_many()
     return tags
 
 
@@ -135,10 +155,7 @@ def declare_tag_actions(product: Product, *, untag: type[UntagResourcesRequest] 
     def tag_resources(ctx: Context, req: TagResourcesRequest) -> Response:
         tags = checked(req.Tag)
         for item in found(ctx, req.ResourceType, req.ResourceId):
-            merged = {**item.tags, **tags}
-            if len(merged) > MOST_TAGS:
-                raise invalid("Tag", f"A resource has at most {MOST_TAGS} tags.")
-            ctx.tx.put(msgspec.structs.replace(item, tags=merged))
+            ctx.tx.put(msgspec.structs.replace(item, tags=merged(item.tags, tags)))
         return Response()
 
     def untag_resources(ctx: Context, req: UntagResourcesRequest) -> Response:

@@ -160,3 +160,33 @@ def test_prepared_tags_that_are_none(owner: Owner, key: str, value: str, code: s
     )
     many = [each for number in range(11) for each in prepared(f"k{number}", "v")]
     refused(lambda: owner.call("tag", "CreateTags", tag_key_value_param_list=many), "NumberExceed.TagKeys")
+
+
+def test_prepared_tags_are_not_endless(owner: Owner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kowloon.services.tag.meta_tags.MOST_KEYS", 2)
+    monkeypatch.setattr("kowloon.services.tag.meta_tags.MOST_VALUES", 3)
+    owner.call("tag", "CreateTags", tag_key_value_param_list=[*prepared("a", "1", "2"), *prepared("b", "1")])
+    refused(
+        lambda: owner.call("tag", "CreateTags", tag_key_value_param_list=prepared("c")),
+        "QuotaExceed.MetaTagKeys",
+        "The maximum number of meta tag keys is exceeded.",
+        403,
+    )
+    refused(
+        lambda: owner.call("tag", "CreateTags", tag_key_value_param_list=prepared("a", "3", "4")),
+        "QuotaExceed.MetaTagValues",
+        "The maximum number of values for each meta tag key is exceeded.",
+        403,
+    )
+    assert keys(owner, query_type="MetaTag") == ["a", "b"]
+    assert values(owner, "a", query_type="MetaTag") == ["1", "2"]
+    # What is there already is no more than there is.
+    owner.call("tag", "CreateTags", tag_key_value_param_list=prepared("a", "1", "3"))
+    long = prepared("a", "1")
+    long[0].tag_value_param_list[0].description = "d" * 513
+    refused(
+        lambda: owner.call("tag", "CreateTags", tag_key_value_param_list=long),
+        "InvalidParameter.Description",
+        "The Description is invalid.",
+        403,
+    )

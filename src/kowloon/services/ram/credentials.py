@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kowloon.actions.ports import AccessKey, Principal
-from kowloon.store.identity import Role, StoredKey, User
+from kowloon.store.identity import LoginProfile, Role, StoredKey, User
 from kowloon.store.store import Store
 
 
@@ -13,7 +13,7 @@ class StoredCredentials:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._found: dict[str, AccessKey] = {}
-        self._watch = store.watch(StoredKey, Role, User)
+        self._watch = store.watch(StoredKey, Role, User, LoginProfile)
 
     def find(self, access_key_id: str) -> AccessKey | None:
         if self._watch.changed():
@@ -62,7 +62,7 @@ class StoredCredentials:
             )
         if key.user:
             user = self._store.get(User, key.user)
-            if user is None:
+            if user is None or (key.token and not self._may_stay(user, key)):
                 return None
             return Principal(
                 account=key.account,
@@ -70,7 +70,14 @@ class StoredCredentials:
                 arn=f"acs:ram::{key.account}:user/{user.name}",
                 id=user.user_id,
                 name=user.name,
+                began_at=key.created_at if key.token else None,
+                mfa=key.mfa,
             )
         return Principal(
             account=key.account, type="Account", arn=f"acs:ram::{key.account}:root", id=key.account, name="root"
         )
+
+    def _may_stay(self, user: User, session: StoredKey) -> bool:
+        """Who signed in stays so until the password is another, or counts no more."""
+        profile = self._store.get(LoginProfile, user.user_id)
+        return profile is not None and profile.active and profile.changed_at == session.password_at

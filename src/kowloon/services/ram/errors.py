@@ -46,6 +46,44 @@ NOT_FOR_SERVICE_LINKED_ROLES = ErrorSpec(
     "NoPermission.ServiceLinkedRole", 403, "This operation is not allowed on the service-linked role: {name}."
 )
 
+# --- signing in: ours, for the vendor's console says it on a page ---
+
+INVALID_LOGON_NAME = ErrorSpec(
+    "InvalidLogonName",
+    400,
+    "A logon name is `user@ACCOUNT` or `user@ACCOUNT.onaliyun.com`, with an account's id or alias.",
+)
+SIGN_IN_FAILED = ErrorSpec(
+    "SignInFailed", 401, "The logon name or the password is wrong, or this user may not sign in with one."
+)
+SIGN_IN_LOCKED = ErrorSpec(
+    "SignInLocked", 403, "Signing in under this name failed too often; it is closed until {until} (cloud time)."
+)
+SIGN_IN_NETWORK = ErrorSpec(
+    "SignInNetworkRefused", 403, "This account's LoginNetworkMasks do not let anybody sign in from {peer}."
+)
+CODE_NEEDED = ErrorSpec("MfaCodeRequired", 401, "Send the code that the user's MFA device shows now as well (`code`).")
+CODE_REFUSED = ErrorSpec(
+    "MfaCodeRefused",
+    401,
+    "The code is not the one that the MFA device shows, or was used before: wait for its next one.",
+)
+DEVICE_NEEDED = ErrorSpec(
+    "MfaDeviceRequired",
+    403,
+    "This user must sign in with an MFA device and has none: bind one (BindMFADevice), with an access key or by an "
+    "administrator.",
+)
+PASSWORD_CHANGE_NEEDED = ErrorSpec(
+    "PasswordChangeRequired", 403, "The password must be changed: send all of it again, with a `new_password`."
+)
+PASSWORD_EXPIRED = ErrorSpec(
+    "PasswordExpired", 403, "The password has expired: have an administrator set another one (UpdateLoginProfile)."
+)
+NO_CHANGE_NEEDED = ErrorSpec(
+    "NewPasswordNotAsked", 400, "Nothing asks for a new password here; ChangePassword sets one at any time."
+)
+
 # --- what is not there ---
 
 USER_NOT_FOUND = ErrorSpec("EntityNotExist.User", 404, "The user does not exist: {name}.")

@@ -21,6 +21,7 @@ from kowloon.store.identity import (
     Role,
     RoleDeletion,
     SecurityPreference,
+    SignInAttempts,
     StoredKey,
     User,
 )
@@ -71,6 +72,7 @@ ram = Product(
         MfaDevice,
         PasswordPolicy,
         SecurityPreference,
+        SignInAttempts,
         RecycledUser,
         RecycledKey,
     ),

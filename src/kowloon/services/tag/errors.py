@@ -62,6 +62,11 @@ RESOURCE_NOT_FOUND = ErrorSpec(
 
 META_KEY = ErrorSpec("InvalidParameter.Key", 403, "The Key is invalid.")
 META_VALUE = ErrorSpec("InvalidParameter.Value", 403, "The Value is invalid.")
+META_DESCRIPTION = ErrorSpec("InvalidParameter.Description", 403, "The Description is invalid.")
+TOO_MANY_META_KEYS = ErrorSpec("QuotaExceed.MetaTagKeys", 403, "The maximum number of meta tag keys is exceeded.")
+TOO_MANY_META_VALUES = ErrorSpec(
+    "QuotaExceed.MetaTagValues", 403, "The maximum number of values for each meta tag key is exceeded."
+)
 META_NOT_FOUND = ErrorSpec("MetaTagKeyNotFound", 403, "The meta tag key is not found.")
 META_HAS_VALUE = ErrorSpec("MetaTagKeyHasValue", 400, "The specified TagKey already bind tag value")
 NO_META = ErrorSpec(

@@ -118,23 +118,13 @@ def _checked(text: str) -> dict[str, str]:
     given = _tags(text)
     if len(given) > MOST_TAGS:
         raise TOO_MANY_TAGS.error()
-    wrong = [key for key in given if not is_key(key)]
+    wrong = [key for key in given if not tags.is_key(key)]
     if wrong:
         raise TAG_KEY.error(names=wrong)
-    wrong = [value for value in given.values() if not is_value(value)]
+    wrong = [value for value in given.values() if not tags.is_value(value)]
     if wrong:
         raise TAG_VALUE.error(names=wrong)
     return given
-
-
-def is_key(key: str) -> bool:
-    lowered = key.lower()
-    reserved = lowered.startswith(("aliyun", "acs:")) or "http://" in lowered or "https://" in lowered
-    return 1 <= len(key) <= tags.MOST_CHARACTERS and not reserved
-
-
-def is_value(value: str) -> bool:
-    return len(value) <= tags.MOST_CHARACTERS
 
 
 class TagResourcesRequest(Request):
@@ -145,14 +135,7 @@ class TagResourcesRequest(Request):
 @tag.action(resource="{Named}")
 def tag_resources(ctx: Context, req: TagResourcesRequest) -> ChangedResponse:
     added = _checked(req.Tags)
-
-    def change(item: Resource) -> dict[str, str]:
-        merged = {**item.tags, **added}
-        if len(merged) > tags.MOST_TAGS:
-            raise TAGS_PER_RESOURCE.error()
-        return merged
-
-    return _each(ctx, req.ResourceARN, change)
+    return _each(ctx, req.ResourceARN, lambda item: tags.merged(item.tags, added, TAGS_PER_RESOURCE.error))
 
 
 class UntagResourcesRequest(Request):

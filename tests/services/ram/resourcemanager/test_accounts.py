@@ -230,6 +230,23 @@ def test_a_deleted_account_is_gone_with_all_its_identities(organisation: Organis
     assert [item.kind for item in store.everything() if item.account == account] == []
 
 
+def test_the_latest_deletions_are_remembered(organisation: Organisation, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kowloon.services.ram.resourcemanager.account_deletion.MOST_KEPT", 2)
+    organisation.manage("SetMemberDeletionPermission", status="Enabled")
+    first, *later = [organisation.member(f"member {number}") for number in range(3)]
+    for account in (first, *later):
+        organisation.manage("DeleteAccount", account_id=account)
+    refused(
+        lambda: organisation.manage("GetAccountDeletionStatus", account_id=first),
+        "EntityNotExists.AccountDeletion",
+        "The account was not deleted.",
+        404,
+    )
+    for account in later:
+        status = organisation.manage("GetAccountDeletionStatus", account_id=account).rd_account_deletion_status
+        assert status.status == "Success"
+
+
 def test_an_account_that_one_logs_on_to_is_not_deleted(organisation: Organisation) -> None:
     account = organisation.member("cloudy")
     organisation.manage("SetMemberDeletionPermission", status="Enabled")

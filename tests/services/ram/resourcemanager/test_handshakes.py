@@ -79,6 +79,46 @@ def test_an_invitation_expires(cloud: LocalCloud) -> None:
     owner.manage("AcceptHandshake", handshake_id=invite(organisation, owner.id))
 
 
+def test_so_many_in_a_day(cloud: LocalCloud) -> None:
+    organisation, owner = Organisation(cloud), Owner(cloud)
+    first = invite(organisation, owner.id)
+    owner.manage("AcceptHandshake", handshake_id=first)
+    organisation.manage("RemoveCloudAccount", account_id=owner.id)
+    for _ in range(20):
+        organisation.manage("CancelHandshake", handshake_id=invite(organisation, owner.id))
+    too_many = ("LimitExceeded.Handshake", "The number of invitations of a day exceeds the limit.", 409)
+    refused(lambda: invite(organisation, owner.id), *too_many)
+    # Another directory's are its own.
+    invite(Organisation(cloud), owner.id)
+    cloud.skip(hours=24)
+    invite(organisation, owner.id)
+
+
+def test_those_that_are_over_are_shown_for_thirty_days(cloud: LocalCloud) -> None:
+    organisation, owner = Organisation(cloud), Owner(cloud)
+    cancelled = invite(organisation, owner.id)
+    organisation.manage("CancelHandshake", handshake_id=cancelled)
+    cloud.skip(hours=24)
+    expired = invite(organisation, owner.id)
+    cloud.skip(hours=29 * 24)
+    pending = invite(organisation, owner.id)
+    listed = organisation.manage("ListHandshakesForResourceDirectory").handshakes.handshake
+    assert [(each.handshake_id, each.status) for each in listed] == [(expired, "Expired"), (pending, "Pending")]
+    refused(lambda: organisation.manage("GetHandshake", handshake_id=cancelled), *NOT_FOUND)
+
+
+def test_of_very_many_the_first_that_are_over_go(
+    organisation: Organisation, owner: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kowloon.services.ram.resourcemanager.handshakes.MOST_KEPT", 3)
+    pending, kept = invite(organisation, Owner(organisation.cloud).id), []
+    for _ in range(3):
+        kept.append(invite(organisation, owner.id))
+        owner.manage("DeclineHandshake", handshake_id=kept[-1])
+    listed = organisation.manage("ListHandshakesForResourceDirectory").handshakes.handshake
+    assert [each.handshake_id for each in listed] == [pending, *kept[1:]]
+
+
 def test_only_those_two_have_to_do_with_it(organisation: Organisation, owner: Owner) -> None:
     handshake = invite(organisation, owner.id)
     other = Organisation(organisation.cloud)

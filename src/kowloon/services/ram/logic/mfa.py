@@ -31,6 +31,8 @@ _STEP_S: Final = 30
 _DIGITS: Final = 6
 # A phone's clock may be off, and typing two codes takes its time: the later code is at most this many steps old.
 _STEPS_BACK: Final = 4
+# As many steps before or after the present one a code that signs in may be.
+_STEPS_OFF: Final = 1
 _SEED_CHARACTERS: Final = 64
 _BASE32: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
@@ -101,18 +103,34 @@ def bind(ctx: Context, user: User, serial: str, first: str, second: str) -> None
     # Wall time: the codes are made by the clock of somebody's phone.
     now = int(ctx.wall // _STEP_S)
     steps = range(now - _STEPS_BACK, now + 2)
-    if not any(_follow(device.seed, step, first, second) for step in steps):
+    found = next((step for step in steps if _follow(device.seed, step, first, second)), None)
+    if found is None:
         raise WRONG_CODE.error()
-    ctx.tx.put(msgspec.structs.replace(device, user_id=user.user_id, bound_at=ctx.now))
+    ctx.tx.put(msgspec.structs.replace(device, user_id=user.user_id, bound_at=ctx.now, used_step=found))
 
 
 def _follow(seed: str, step: int, first: str, second: str) -> bool:
     return hmac.compare_digest(code_at(seed, step - 1) + code_at(seed, step), first + second)
 
 
+def step_of(device: MfaDevice, code: str, wall: float) -> int | None:
+    """Which code of the device this is; None: a wrong one, or one that was used. All are compared, whichever it is."""
+    present = int(wall // _STEP_S)
+    given = code.encode("utf-8", "replace")
+    found = None
+    for step in range(present - _STEPS_OFF, present + _STEPS_OFF + 1):
+        if hmac.compare_digest(code_at(device.seed, step).encode(), given) and step > device.used_step:
+            found = step
+    return found
+
+
+def use(ctx: Context, device: MfaDevice, step: int) -> None:
+    ctx.tx.put(msgspec.structs.replace(device, used_step=step))
+
+
 def unbind(ctx: Context, user: User) -> MfaDevice:
     device = of_user(ctx, user)
-    ctx.tx.put(msgspec.structs.replace(device, user_id="", bound_at=None))
+    ctx.tx.put(msgspec.structs.replace(device, user_id="", bound_at=None, used_step=0))
     return device
 
 

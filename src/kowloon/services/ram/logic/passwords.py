@@ -21,11 +21,11 @@ _HASHES_KEPT: Final = 24
 _SCRYPT_N: Final = 2**11
 
 
-def _hash(password: str, salt: str) -> str:
+def hash_of(password: str, salt: str) -> str:
     return hashlib.scrypt(password.encode(), salt=salt.encode(), n=_SCRYPT_N, r=8, p=1).hex()
 
 
-def _matches(hashed: str, other: str) -> bool:
+def matches(hashed: str, other: str) -> bool:
     return hmac.compare_digest(hashed, other)
 
 
@@ -54,7 +54,7 @@ def create(
         account=ctx.account,
         created_at=ctx.now,
         salt=salt,
-        hashes=(_hash(password, salt),),
+        hashes=(hash_of(password, salt),),
         reset_required=reset_required,
         mfa_required=mfa_required,
         active=active,
@@ -95,17 +95,24 @@ def update(
 def change(ctx: Context, user: User, old: str, new: str) -> None:
     """By the user."""
     profile = find(ctx, user)
-    if not _matches(profile.hashes[0], _hash(old, profile.salt)):
+    if not matches(profile.hashes[0], hash_of(old, profile.salt)):
         raise WRONG_PASSWORD.error()
-    changed = _with_password(ctx, profile, user, new, "NewPassword")
-    ctx.tx.put(msgspec.structs.replace(changed, initial=False, reset_required=False, updated_at=ctx.now))
+    renew(ctx, user, new)
+
+
+def renew(ctx: Context, user: User, new: str) -> LoginProfile:
+    """By the user, whose old password was right."""
+    changed = _with_password(ctx, find(ctx, user), user, new, "NewPassword")
+    changed = msgspec.structs.replace(changed, initial=False, reset_required=False, updated_at=ctx.now)
+    ctx.tx.put(changed)
+    return changed
 
 
 def _with_password(ctx: Context, profile: LoginProfile, user: User, password: str, parameter: str) -> LoginProfile:
     policy = settings.password_policy(ctx)
     _check(password, parameter, policy, user)
-    hashed = _hash(password, profile.salt)
-    if any(_matches(hashed, used) for used in profile.hashes[: policy.reuse_prevention]):
+    hashed = hash_of(password, profile.salt)
+    if any(matches(hashed, used) for used in profile.hashes[: policy.reuse_prevention]):
         raise WEAK_PASSWORD.error(name=parameter, why=f"It was one of the last {policy.reuse_prevention}.")
     return msgspec.structs.replace(
         profile, hashes=(hashed, *profile.hashes)[:_HASHES_KEPT], initial=True, changed_at=ctx.now

@@ -25,10 +25,7 @@ def check_count(resources: Sequence[str], parameter: str) -> None:
 def add(ctx: Context, items: Iterable[Resource], given: Iterable[tags.TagParam]) -> None:
     added = tags.checked(given)
     for item in items:
-        merged = {**item.tags, **added}
-        if len(merged) > tags.MOST_TAGS:
-            raise invalid("Tag", f"A resource has at most {tags.MOST_TAGS} tags.")
-        ctx.tx.put(msgspec.structs.replace(item, tags=merged))
+        ctx.tx.put(msgspec.structs.replace(item, tags=tags.merged(item.tags, added)))
 
 
 def remove(ctx: Context, items: Iterable[Resource], keys: Sequence[str], *, every: bool) -> None:

@@ -66,7 +66,8 @@ def find_by_id(ctx: Context, user_id: str) -> User:
 
 def find_by_key(ctx: Context, key_id: str) -> User:
     key = ctx.tx.get(StoredKey, key_id)
-    user = ctx.tx.get(User, key.user) if key is not None and key.account == ctx.account else None
+    is_ours = key is not None and key.account == ctx.account and not key.token
+    user = ctx.tx.get(User, key.user) if key is not None and is_ours else None
     return _only(ctx, key_id, [user] if user is not None else [])
 
 
@@ -122,8 +123,9 @@ def _rename(ctx: Context, user: User, renamed: User) -> User:
         ctx.tx.delete(membership)
         id = f"{ctx.account}:{membership.group}/{renamed.name}"
         ctx.tx.put(msgspec.structs.replace(membership, id=id, user=renamed.name))
-    for key in keys(ctx, user):
-        ctx.tx.put(msgspec.structs.replace(key, user=renamed.id))
+    for key in ctx.tx.list(StoredKey, account=ctx.account):
+        if key.user == user.id:
+            ctx.tx.put(msgspec.structs.replace(key, user=renamed.id))
     ctx.tx.delete(user)
     return renamed
 
@@ -152,7 +154,8 @@ def strip(ctx: Context, user: User) -> None:
 
 
 def keys(ctx: Context, user: User) -> list[StoredKey]:
-    return [key for key in ctx.tx.list(StoredKey, account=ctx.account) if key.user == user.id]
+    """Those of sessions are none."""
+    return [key for key in ctx.tx.list(StoredKey, account=ctx.account) if key.user == user.id and not key.token]
 
 
 def memberships(ctx: Context, user: User) -> list[Membership]:

@@ -23,6 +23,8 @@ from kowloon.services.ram.resourcemanager.resources import Member, MemberDeletio
 from kowloon.store.resources import Resource
 
 _ACCOUNT: Final = "acs:resourcemanager:*:{account}:account/{AccountPath}"
+# Deletions that can still be asked for.
+MOST_KEPT: Final = 100
 # What is an account's without being anything: identities, groups of resources, tags, sessions.
 _IDENTITY: Final = frozenset({"ram", "sts", "resourcemanager", "tag"})
 
@@ -120,6 +122,9 @@ def delete_account(ctx: Context, req: DeleteAccountRequest) -> DeleteAccountResp
     for kind in _kinds(ctx, identity=True):
         for item in ctx.tx.list(kind, account=member.id):
             ctx.tx.delete(item)
+    earlier = sorted(ctx.tx.list(MemberDeletion, account=ctx.account), key=lambda deletion: deletion.created_at)
+    for forgotten in earlier[: 1 - MOST_KEPT]:
+        ctx.tx.delete(forgotten)
     ctx.tx.put(MemberDeletion(id=member.id, account=ctx.account, created_at=ctx.now))
     return DeleteAccountResponse(DeletionType="0")
 

@@ -154,6 +154,7 @@ TOO_MANY_CONTROL_ATTACHMENTS = ErrorSpec(
     409,
     "The number of policies that are attached to the target exceeds the limit.",
 )
+TOO_MANY_HANDSHAKES = ErrorSpec("LimitExceeded.Handshake", 409, "The number of invitations of a day exceeds the limit.")
 TOO_MANY_DELEGATIONS = ErrorSpec(
     "DelegatedAccountNumberExceeded",
     409,

@@ -21,12 +21,19 @@ from kowloon.services.ram.resourcemanager.errors import (
     IN_A_DIRECTORY,
     INVALID,
     INVITED_NOT_FOUND,
+    TOO_MANY_HANDSHAKES,
 )
 from kowloon.services.ram.resourcemanager.product import resourcemanager
 from kowloon.services.ram.resourcemanager.resources import Directory, Handshake, Member
 from kowloon.store.identity import Account
 
-LIFETIME_S: Final = 14 * 24 * 3600.0
+_DAY_S: Final = 24 * 3600.0
+LIFETIME_S: Final = 14 * _DAY_S
+# The vendor's: so many in a day that are not accepted, and how long one is shown when it is over.
+MOST_A_DAY: Final = 20
+SHOWN_S: Final = 30 * _DAY_S
+# Accepted ones do not count; nor are they without end.
+MOST_KEPT: Final = 1000
 _ALL: Final = "acs:resourcemanager:*:{account}:handshake/*"
 _ONE: Final = "acs:resourcemanager:*:{account}:handshake/{HandshakeId}"
 
@@ -114,6 +121,10 @@ def invite_account_to_resource_directory(
     earlier = ctx.tx.list(Handshake, account=ctx.account)
     if any(item.target_id == req.TargetEntity and item.status_at(ctx.now) == "Pending" for item in earlier):
         raise HANDSHAKE_EXISTS.error()
+    today = [item for item in earlier if item.created_at > ctx.now - _DAY_S and item.status != "Accepted"]
+    if len(today) >= MOST_A_DAY:
+        raise TOO_MANY_HANDSHAKES.error()
+    _drop_old(ctx, earlier)
     handshake = Handshake(
         id="h-" + ctx.ids.token(16),
         account=ctx.account,
@@ -127,6 +138,15 @@ def invite_account_to_resource_directory(
     )
     ctx.tx.put(handshake)
     return HandshakeResponse(Handshake=_shown(ctx, handshake))
+
+
+def _drop_old(ctx: Context, handshakes: list[Handshake]) -> None:
+    """What was over long ago, and of very many the first ones that are over."""
+    over = sorted((item.over_at, item.id, item) for item in handshakes if item.status_at(ctx.now) != "Pending")
+    surplus = len(handshakes) + 1 - MOST_KEPT
+    for place, (over_at, _, item) in enumerate(over):
+        if place < surplus or over_at + SHOWN_S <= ctx.now:
+            ctx.tx.delete(item)
 
 
 class GetHandshakeRequest(Request):

@@ -61,6 +61,11 @@ class Handshake(Resource, frozen=True, kw_only=True):
     def status_at(self, now: float) -> str:
         return "Expired" if self.status == "Pending" and now >= self.expires_at else self.status
 
+    @property
+    def over_at(self) -> float:
+        """When it was answered or taken back, or expires."""
+        return self.expires_at if self.status == "Pending" else self.updated_at
+
 
 class ControlPolicy(Resource, frozen=True, kw_only=True):
     """A custom one."""
