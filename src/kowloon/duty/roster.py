@@ -14,7 +14,6 @@ from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from kowloon.duty.organisation import Post
-from kowloon.duty.planning.problem import Span
 from kowloon.duty.resources import Absence, Capacity, Tenure, Turn
 
 # Why an acting holder counts although the one who is stood in for is there.
@@ -108,9 +107,10 @@ class PostRoster:
         )
         return _held(acting) if acting is not None else meant
 
-    def line(self, layer: str, moment: float) -> Turn | None:
-        """The turn of a layer as planned."""
-        return self._lines[layer].at(moment) if layer in self._lines else None
+    def serves(self, turn: Turn) -> str:
+        """Who has a turn after swaps and overrides of that very turn."""
+        moved = _latest(each for each in self._overrides if each.shift == turn.shift)
+        return moved.person if moved is not None else turn.person
 
     @functools.cached_property
     def edges(self) -> list[float]:

@@ -1,5 +1,5 @@
-"""What follows from a change, or from time going on: acting holders come and go, hand-overs are told. `settle` may run at
-any time, any number of times: what is as it should be stays."""
+"""What follows from a change, or from time going on: acting holders come and go, hand-overs are told. `settle` may run
+at any time, any number of times: what is as it should be stays."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ the messages it sends, so each is taken once."""
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -112,7 +112,7 @@ def advance(state: DutyState, page: Page) -> Page:
 def acknowledge(state: DutyState, page: Page, person: str, text: str = "") -> Page:
     entry = Entry(at=state.now, what="acknowledged", person=person, text=text)
     state.happened("acknowledged", post=page.post, person=person, text=page.title, page=page.id)
-    first = {} if page.acknowledged_at else {"acknowledged_at": state.now, "acknowledged_by": person}
+    first: dict[str, Any] = {} if page.acknowledged_at else {"acknowledged_at": state.now, "acknowledged_by": person}
     return _keep(state, page, entry, state="acknowledged", assigned_to=person, **first)
 
 
@@ -133,8 +133,7 @@ def silence(state: DutyState, page: Page, until: float, text: str = "") -> Page:
 
 def resolve(state: DutyState, page: Page, person: str, text: str = "") -> Page:
     state.happened("resolved", post=page.post, person=person, text=page.title, page=page.id)
-    page = _keep(state, page, Entry(at=state.now, what="resolved", person=person, text=text), state="resolved")
-    return page
+    return _keep(state, page, Entry(at=state.now, what="resolved", person=person, text=text), state="resolved")
 
 
 def due_at(page: Page) -> float | None:
@@ -219,7 +218,7 @@ def _page(state: DutyState, page: Page, person: Person) -> Page:
     )
 
 
-def _keep(state: DutyState, page: Page, entry: Entry | None = None, **changes: object) -> Page:
+def _keep(state: DutyState, page: Page, entry: Entry | None = None, /, **changes: Any) -> Page:
     story = (*page.story, entry)[-_MOST_ENTRIES:] if entry is not None else page.story
     page = msgspec.structs.replace(page, story=story, **changes)
     state.tx.put(page)

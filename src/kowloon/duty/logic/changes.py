@@ -1,0 +1,371 @@
+"""What people change by hand: absences, overrides, appointments, resignations, swaps and open requests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import msgspec
+
+from kowloon.core.clock import iso_minutes
+from kowloon.duty import errors
+from kowloon.duty.logic import succession
+from kowloon.duty.logic.hand_over import settle, settle_all
+from kowloon.duty.logic.state import DutyState
+from kowloon.duty.organisation import Person, Post
+from kowloon.duty.planning import checker, eligible
+from kowloon.duty.planning.problem import Problem, Shift, Span
+from kowloon.duty.resources import Absence, Asking, Rota, Tenure, Turn, Why
+
+_MINUTE_S = 60.0
+# How far around a change the rules are looked at.
+_AROUND_S = 35 * 86400.0
+
+
+class Planned(NamedTuple):
+    """A turn, and who has it after overrides."""
+
+    post: Post
+    turn: Turn
+    person: str
+
+    @property
+    def title(self) -> str:
+        return f"{self.post.title}, {iso_minutes(self.turn.start)} to {iso_minutes(self.turn.end)}"
+
+
+def find_shift(state: DutyState, id: str) -> Planned:
+    roster = state.rosters.get(id.partition("/")[0])
+    turn = next((turn for turn in roster.turns if turn.shift == id), None) if roster is not None else None
+    if roster is None or turn is None:
+        raise errors.SHIFT_NOT_FOUND.error(id=repr(id))
+    return Planned(roster.post, turn, roster.serves(turn))
+
+
+def coming_shift(state: DutyState, id: str) -> Planned:
+    found = find_shift(state, id)
+    if found.turn.end <= state.now:
+        raise errors.SHIFT_OVER.error(id=repr(id))
+    return found
+
+
+def add_absence(state: DutyState, person: Person, from_at: float, to_at: float | None, note: str) -> Absence:
+    """Who is missing from now on is stood in for at once."""
+    if to_at is not None and to_at <= max(from_at, state.now):
+        raise errors.TIME_ORDER.error(why="An absence ends after it begins, and not in the past.")
+    absence = Absence(
+        id=state.new_id("da"),
+        account=state.account,
+        created_at=state.now,
+        person=person.id,
+        from_at=from_at,
+        to_at=to_at,
+        note=note,
+        by=state.by,
+    )
+    state.tx.put(absence)
+    state.changed()
+    until = iso_minutes(to_at) if to_at is not None else "they say otherwise"
+    state.happened("absent", person=person.id, text=f"from {iso_minutes(from_at)} until {until} {note}".rstrip())
+    settle_all(state)
+    return absence
+
+
+def end_absence(state: DutyState, absence: Absence) -> None:
+    """One that has begun ends now; one to come is forgotten."""
+    if absence.from_at < state.now:
+        state.tx.put(msgspec.structs.replace(absence, to_at=state.now))
+    else:
+        state.tx.delete(absence)
+    state.changed()
+    state.happened("back", person=absence.person)
+    settle_all(state)
+
+
+def override(
+    state: DutyState,
+    post: Post,
+    person: Person,
+    span: Span,
+    *,
+    why: Why,
+    layer: str = "",
+    reason: str = "",
+) -> Tenure:
+    """For that time the person holds the post, or a layer of it, whatever the plan says."""
+    if span.end <= max(span.start, state.now):
+        raise errors.TIME_ORDER.error(why="An override ends after it begins, and not in the past.")
+    if layer and all(each.id != layer for each in post.layers):
+        raise errors.LAYER_NOT_FOUND.error(post=post.id, id=repr(layer))
+    _require_fit(state, post, person, (span,), layer)
+    tenure = _put(state, post, person.id, span.start, span.end, why=why, layer=layer, reason=reason)
+    _tell_change(state, post, {person.id}, f"{person.name} from {iso_minutes(span.start)} to {iso_minutes(span.end)}")
+    settle(state, post)
+    return tenure
+
+
+def give_shift(state: DutyState, planned: Planned, person: Person, why: Why, reason: str = "") -> Tenure:
+    """The rest of one turn goes to the person; `RuleBroken` when that would break a rule that holds now."""
+    _require_fit(state, planned.post, person, planned.turn.spans, planned.turn.layer)
+    broken = would_break(state, {planned.turn.shift: person.id})
+    if broken:
+        raise errors.RULE_BROKEN.error(why=broken)
+    return _give(state, planned, person, why, reason)
+
+
+def _give(state: DutyState, planned: Planned, person: Person, why: Why, reason: str) -> Tenure:
+    turn = planned.turn
+    tenure = _put(
+        state,
+        planned.post,
+        person.id,
+        max(turn.start, state.now),
+        turn.end,
+        why=why,
+        layer=turn.layer,
+        shift=turn.shift,
+        reason=reason,
+    )
+    _tell_change(state, planned.post, {planned.person, person.id}, f"{planned.title}: {person.name} ({why})")
+    settle(state, planned.post)
+    return tenure
+
+
+def swap(state: DutyState, one: Planned, other: Planned, reason: str) -> None:
+    """Two turns change hands."""
+    first, second = state.person(one.person), state.person(other.person)
+    _require_fit(state, one.post, second, one.turn.spans, one.turn.layer)
+    _require_fit(state, other.post, first, other.turn.spans, other.turn.layer)
+    broken = would_break(state, {one.turn.shift: second.id, other.turn.shift: first.id})
+    if broken:
+        raise errors.RULE_BROKEN.error(why=broken)
+    _give(state, one, second, "swap", reason)
+    _give(state, other, first, "swap", reason)
+
+
+def appoint_for_good(state: DutyState, post: Post, person: Person, from_at: float, to_at: float | None) -> Tenure:
+    """A substantive tenure; it ends the one before and whoever acts until a successor is named."""
+    missing = eligible.lacks(person.planned(()), post.eligible)
+    if missing:
+        raise errors.NOT_POSSIBLE.error(person=person.id, post=post.id, why=missing[0])
+    if to_at is not None and to_at <= from_at:
+        raise errors.TIME_ORDER.error(why="A tenure ends after it begins.")
+    for earlier in _appointments(state, post):
+        if earlier.to_at is None or earlier.to_at > from_at:
+            state.tx.put(msgspec.structs.replace(earlier, to_at=max(from_at, earlier.from_at)))
+    tenure = _put(state, post, person.id, from_at, to_at, why="appointed")
+    state.happened("appointed", post=post.id, person=person.id, text=f"from {iso_minutes(from_at)}")
+    _tell_change(state, post, {person.id}, f"{person.name} from {iso_minutes(from_at)}")
+    settle(state, post)
+    return tenure
+
+
+def resign(state: DutyState, post: Post, person: Person, at: float) -> None:
+    """The person leaves this post and keeps others: tenures end, turns from then on have nobody until the next plan."""
+    for tenure in state.tx.list(Tenure, account=state.account):
+        mine = tenure.post == post.id and tenure.person == person.id
+        if mine and (tenure.to_at is None or tenure.to_at > at):
+            state.tx.put(msgspec.structs.replace(tenure, to_at=max(at, tenure.from_at)))
+    rota = state.tx.get(Rota, f"{state.account}:{post.id}")
+    if rota is not None:
+        turns = [each for turn in rota.turns for each in _without(turn, person.id, at)]
+        state.tx.put(msgspec.structs.replace(rota, turns=tuple(turns)))
+    state.changed()
+    state.happened("resigned", post=post.id, person=person.id, text=f"at {iso_minutes(at)}")
+    manager = state.holder(post.manager) if post.manager else ""
+    state.tell(
+        [each for each in (manager,) if each], f"{post.title}: resignation", f"{person.name} leaves {post.title}."
+    )
+    settle(state, post)
+
+
+def _without(turn: Turn, person: str, at: float) -> list[Turn]:
+    if turn.person != person or turn.end <= at:
+        return [turn]
+    left = tuple([Span(span.start, min(span.end, at)) for span in turn.spans if span.start < at])
+    return [msgspec.structs.replace(turn, spans=left)] if left else []
+
+
+# --- asking others ---
+
+
+def ask(
+    state: DutyState,
+    mine: Planned,
+    candidates: list[str],
+    *,
+    wait_min: float,
+    expires_at: float,
+    other: Planned | None = None,
+    note: str = "",
+) -> Asking:
+    """Asks for somebody to take a turn, one after the other; or one person to swap."""
+    asking = Asking(
+        id=state.new_id("dq"),
+        account=state.account,
+        created_at=state.now,
+        post=mine.post.id,
+        shift=mine.turn.shift,
+        person=mine.person,
+        candidates=tuple(candidates),
+        next_at=state.now,
+        expires_at=min(expires_at, mine.turn.start),
+        wait_min=wait_min,
+        other_post=other.post.id if other is not None else "",
+        other_shift=other.turn.shift if other is not None else "",
+        note=note,
+    )
+    state.happened("asked", post=asking.post, person=asking.person, text=f"{asking.id}: {mine.title}")
+    return ask_next(state, asking)
+
+
+def volunteers(state: DutyState, mine: Planned) -> list[str]:
+    """Everyone who could take the turn, those with the fewest hours first."""
+    able = [
+        person.id
+        for person in state.whole.people
+        if person.id != mine.person
+        and not _unfit(state, mine.post, person, mine.turn.spans, mine.turn.layer)
+        and not would_break(state, {mine.turn.shift: person.id})
+    ]
+    return sorted(able, key=lambda person: (succession.served_h(state, person), person))
+
+
+def ask_next(state: DutyState, asking: Asking) -> Asking:
+    """Asks the next one when it is time; ends what has run out. Nothing else when nothing is due."""
+    if asking.state != "open":
+        return asking
+    left = asking.asked < len(asking.candidates)
+    if state.now >= asking.expires_at or (state.now >= asking.next_at and not left):
+        over = msgspec.structs.replace(asking, state="expired")
+        state.tx.put(over)
+        state.happened("request-expired", post=asking.post, person=asking.person, text=asking.id)
+        state.tell([asking.person], "Nobody took your turn", f"The request {asking.id} has ended without anybody.")
+        return over
+    if state.now < asking.next_at:
+        return asking
+    person = asking.candidates[asking.asked]
+    mine = find_shift(state, asking.shift)
+    text = f"{state.person(asking.person).name} asks whether you take {mine.title}"
+    if asking.other_shift:
+        text += f" for {find_shift(state, asking.other_shift).title}"
+    state.tell([person], "A turn is asked of you", f"{text}. {asking.note}\nRequest {asking.id}".strip())
+    asked = msgspec.structs.replace(asking, asked=asking.asked + 1, next_at=state.now + asking.wait_min * _MINUTE_S)
+    state.tx.put(asked)
+    return asked
+
+
+def answer(state: DutyState, asking: Asking, person: Person, agrees: bool) -> Asking:
+    """`NotAsked` before somebody's turn to be asked has come; `RuleBroken` when agreeing would break a rule by now."""
+    if asking.state != "open":
+        raise errors.ASKING_OVER.error(id=repr(asking.id), state=asking.state)
+    if person.id not in asking.candidates[: asking.asked]:
+        raise errors.NOT_ASKED.error(person=person.id, id=repr(asking.id))
+    if not agrees:
+        refused = msgspec.structs.replace(asking, declined=(*asking.declined, person.id), next_at=state.now)
+        state.happened("declined", post=asking.post, person=person.id, text=asking.id)
+        if set(refused.declined) >= set(asking.candidates):
+            refused = msgspec.structs.replace(refused, state="declined")
+            state.tell([asking.person], "Nobody takes your turn", f"Everybody has declined the request {asking.id}.")
+        state.tx.put(refused)
+        return ask_next(state, refused)
+    mine = coming_shift(state, asking.shift)
+    if mine.person != asking.person:
+        raise errors.NOT_YOURS.error(id=repr(asking.shift), person=mine.person)
+    if asking.other_shift:
+        swap(state, mine, coming_shift(state, asking.other_shift), asking.note)
+    else:
+        give_shift(state, mine, person, "swap", asking.note)
+    agreed = msgspec.structs.replace(asking, state="agreed", taken_by=person.id)
+    state.tx.put(agreed)
+    state.happened("agreed", post=asking.post, person=person.id, text=asking.id)
+    return agreed
+
+
+# --- the rules ---
+
+
+def would_break(state: DutyState, changes: Mapping[str, str]) -> str:
+    """What rule is broken after these turns have gone to these people that is not broken now; '' when none is."""
+    touched = [find_shift(state, shift) for shift in changes]
+    people = {each.person for each in touched} | set(changes.values())
+    for rule in state.whole.rules.separations:
+        if people & set(rule.people):
+            people |= set(rule.people)
+    covered = {post for rule in state.whole.rules.coverage for post in rule.posts}
+    start = min(each.turn.start for each in touched) - _AROUND_S
+    end = max(each.turn.end for each in touched) + _AROUND_S
+    near: dict[str, Shift] = {}
+    served: dict[str, str] = {}
+    for post, roster in state.rosters.items():
+        for turn in roster.turns:
+            person = roster.serves(turn)
+            if turn.end > start and turn.start < end and (person in people or post in covered or turn.shift in changes):
+                near[turn.shift] = Shift(id=turn.shift, post=post, layer=turn.layer, spans=turn.spans)
+                served[turn.shift] = person
+    around = Problem(
+        people=tuple([person.planned(state.away(person.id)) for person in state.whole.people]),
+        posts=tuple([post.planned() for post in state.whole.posts]),
+        shifts=tuple(sorted(near.values(), key=lambda shift: (shift.start, shift.id))),
+        separations=state.whole.rules.separations,
+        coverage=state.whole.rules.coverage,
+    )
+    known = {violation.text for violation in checker.check(around, served)}
+    fresh = [each for each in checker.check(around, {**served, **changes}) if each.text not in known]
+    return fresh[0].text if fresh else ""
+
+
+def _unfit(state: DutyState, post: Post, person: Person, spans: tuple[Span, ...], layer: str) -> str:
+    planned = post.planned()
+    chosen = next((each for each in planned.layers if each.id == layer), None)
+    left = tuple([span for span in spans if span.end > state.now])
+    reasons = eligible.why_not(person.planned(state.away(person.id)), planned, chosen, left)
+    return reasons[0].text if reasons else ""
+
+
+def _require_fit(state: DutyState, post: Post, person: Person, spans: tuple[Span, ...], layer: str) -> None:
+    reason = _unfit(state, post, person, spans, layer)
+    if reason:
+        raise errors.NOT_POSSIBLE.error(person=person.id, post=post.id, why=reason)
+
+
+def _appointments(state: DutyState, post: Post) -> list[Tenure]:
+    tenures = state.tx.list(Tenure, account=state.account)
+    return [each for each in tenures if each.post == post.id and each.why == "appointed"]
+
+
+def _put(
+    state: DutyState,
+    post: Post,
+    person: str,
+    from_at: float,
+    to_at: float | None,
+    *,
+    why: Why,
+    layer: str = "",
+    shift: str = "",
+    reason: str = "",
+) -> Tenure:
+    tenure = Tenure(
+        id=state.new_id("dt"),
+        account=state.account,
+        created_at=state.now,
+        post=post.id,
+        person=person,
+        from_at=from_at,
+        to_at=to_at,
+        why=why,
+        layer=layer,
+        shift=shift,
+        reason=reason,
+        by=state.by,
+    )
+    state.tx.put(tenure)
+    state.changed()
+    return tenure
+
+
+def _tell_change(state: DutyState, post: Post, people: set[str], text: str) -> None:
+    holder = state.holder(post.id)
+    state.happened("changed", post=post.id, person=min(people), text=text)
+    state.tell(sorted(people | ({holder} if holder else set())), f"{post.title} has changed", text)
