@@ -50,6 +50,7 @@ from kowloon.gateway.explanations import Explanations
 from kowloon.gateway.front import Front
 from kowloon.gateway.hosts import Hosts
 from kowloon.gateway.internal import InternalCalls
+from kowloon.gateway.json_calls import JsonCalls, Signer
 from kowloon.gateway.transport import Server
 from kowloon.services.actiontrail.actions import actiontrail
 from kowloon.services.actiontrail.audit import AuditTrail
@@ -82,6 +83,7 @@ from kowloon.services.ram.key_use import KeyUseLog
 from kowloon.services.ram.policies import AttachedPolicies
 from kowloon.services.ram.resourcemanager.actions import resourcemanager
 from kowloon.services.ram.resourcemanager.control import ControlPolicies
+from kowloon.services.ram.sign_in import SignIn
 from kowloon.services.rds.actions import rds
 from kowloon.services.rds.contents import DatabaseContents
 from kowloon.services.rds.failover import DatabaseHa
@@ -262,6 +264,7 @@ class Cloud:
         RamRoutes(self.store, self.registry, self.clock, self.authorizer).register(self.routes)
 
     def _wire_calls(self) -> None:
+        credentials = StoredCredentials(self.store)
         self.chain = Chain(
             registry=self.registry,
             store=self.store,
@@ -269,7 +272,7 @@ class Cloud:
             clock=self.clock,
             ids=self.ids,
             bus=self.bus,
-            credentials=StoredCredentials(self.store),
+            credentials=credentials,
             authorizer=self.authorizer,
             default_region=self.settings.region,
             ports={
@@ -280,6 +283,13 @@ class Cloud:
                 Federation: Federation(self.store, self.clock, self._new_dialler()),
             },
         )
+        SignIn(self.store, self.board, self.clock, self.ids, self.bus, credentials).register(self.routes)
+        JsonCalls(self.chain, self.registry, credentials, self.clock, self.ids, self._administrator).register(
+            self.routes
+        )
+
+    def _administrator(self) -> Signer:
+        return Signer(self.identity.access_key_id, self.identity.access_key_secret)
 
     def _wire_objects(self) -> None:
         self.callbacks = CallbackSender(self.store, self.clock, self._new_dialler())

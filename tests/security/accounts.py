@@ -107,7 +107,7 @@ def _named_by(name: str, vocabulary: Vocabulary) -> Iterator[str]:
 
 
 def _is_json(action: Action, name: str) -> bool:
-    return action.decoder._styles.get(name) == "json"
+    return action.decoder.styles.get(name) == "json"
 
 
 def _needed(action: Action, name: str) -> bool:

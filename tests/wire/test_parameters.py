@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from kowloon.core import limits
 from kowloon.core.errors import ApiError
 from kowloon.wire.http import HttpRequest
-from kowloon.wire.parameters import decode_pairs, request_parameters, unflatten
+from kowloon.wire.parameters import decode_pairs, flatten, request_parameters, unflatten
 
 FORM = ("content-type", "Application/x-www-form-urlencoded; charset=UTF-8")
 
@@ -157,3 +157,36 @@ def leaves(node: object) -> int:
 def test_decode_never_raises_anything_else(raw: str) -> None:
     with contextlib.suppress(ApiError):
         decode_pairs(raw)
+
+
+_KEYS = st.text(st.characters(exclude_categories=("Cs",)), max_size=6) | st.sampled_from(["1", "#1#a", "a.b", "#", "."])
+_PLAIN = st.recursive(
+    st.text(st.characters(exclude_categories=("Cs",)), max_size=6),
+    lambda inner: st.lists(inner, min_size=1, max_size=3) | st.dictionaries(_KEYS, inner, min_size=1, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(_PLAIN)
+def test_what_is_flattened_comes_back(value: object) -> None:
+    if _depth(value) > limits.MAX_NESTING:
+        with pytest.raises(ApiError):
+            list(flatten("Name", value))
+    else:
+        assert unflatten(dict(flatten("Name", value))) == {"Name": value}
+
+
+def _depth(value: object) -> int:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else []
+    return 1 + max([_depth(each) for each in inner], default=0)
+
+
+def test_values_are_flattened_as_clients_write_them() -> None:
+    value = {"Tag": [{"Key": "a"}, {"Key": None}], "On": True, "Off": False, "Size": 10, "Share": 0.5, "Nothing": []}
+    assert list(flatten("R", value)) == [
+        ("R.Tag.1.Key", "a"),
+        ("R.On", "true"),
+        ("R.Off", "false"),
+        ("R.Size", "10"),
+        ("R.Share", "0.5"),
+    ]

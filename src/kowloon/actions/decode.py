@@ -33,11 +33,12 @@ class Request(msgspec.Struct, kw_only=True):
 
 
 class Decoder:
-    """Decodes one request type. Unknown parameters are ignored, as the vendor's gateway does."""
+    """Decodes one request type. Unknown parameters are ignored, as the vendor's gateway does. `styles`: fields that
+    travel in one parameter, `json` or `simple` (with commas)."""
 
     def __init__(self, request: type[Request]) -> None:
         self._request = request
-        self._styles: dict[str, str] = {}
+        self.styles: dict[str, str] = {}
         self._texts: set[str] = set()
         self._lists: set[str] = set()
         hints = typing.get_type_hints(request, include_extras=True)
@@ -45,7 +46,7 @@ class Decoder:
             bare = _without_none(hint)
             style = _style(bare)
             if style:
-                self._styles[name] = style
+                self.styles[name] = style
             elif bare is str:
                 self._texts.add(name)
             elif typing.get_origin(bare) in (list, tuple):
@@ -58,7 +59,7 @@ class Decoder:
             if value == "" and name not in self._texts:
                 # An empty value of a number, a switch or a list is as good as none: several clients send it.
                 del plain[name]
-            elif name in self._styles:
+            elif name in self.styles:
                 plain[name] = self._parse(name, value)
             elif name in self._lists and isinstance(value, str):
                 # `SecurityGroupIds=sg-1` instead of `SecurityGroupIds.1=sg-1`.
@@ -76,7 +77,7 @@ class Decoder:
     def _parse(self, name: str, value: object) -> object:
         if not isinstance(value, str):
             return value
-        if self._styles[name] == "simple":
+        if self.styles[name] == "simple":
             return [part.strip() for part in value.split(",") if part.strip()]
         try:
             return msgspec.json.decode(value)

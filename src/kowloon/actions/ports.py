@@ -13,7 +13,7 @@ from kowloon.wire.http import BodyReceiver, HttpRequest, HttpResponse
 class Principal(msgspec.Struct, frozen=True, kw_only=True):
     """Who calls. `type` is the vendor's IdentityType: Account, RAMUser or AssumedRoleUser; `arn` as RAM writes it. What
     only a session has: its role, policy and SourceIdentity, when it began (cloud time), and of one that came by an
-    identity provider, the provider's ARN and whom it knows."""
+    identity provider, the provider's ARN and whom it knows; of a user's, whether an MFA device vouched."""
 
     account: str
     type: str
@@ -26,6 +26,7 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     source_identity: str = ""
     provider: str = ""
     subject: str = ""
+    mfa: bool = False
 
     @property
     def is_root(self) -> bool:
@@ -43,6 +44,7 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
             "source_identity": self.source_identity,
             "provider": self.provider,
             "subject": self.subject,
+            "mfa": self.mfa,
         }
 
 

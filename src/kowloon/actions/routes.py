@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Literal
+from typing import Literal, TypeVar
 
 import msgspec
 
+from kowloon.core.errors import ErrorSpec
 from kowloon.wire.http import HttpRequest, HttpResponse
 
+B = TypeVar("B")
 Handler = Callable[[HttpRequest], HttpResponse | Awaitable[HttpResponse]]
 # open: anyone who reaches the port. admin: the token of KOWLOON_HOME. own: the handler checks its callers itself.
 Access = Literal["open", "admin", "own"]
+
+
+_INVALID_BODY = ErrorSpec("InvalidBody", 400, "The body is not as expected: {problem}.")
 
 
 class Route(msgspec.Struct, frozen=True):
@@ -44,3 +49,11 @@ class Routes:
             return exact
         longest = next((prefix.path for prefix in self._prefixes if path.startswith(prefix.path)), None)
         return [prefix for prefix in self._prefixes if prefix.path == longest] if longest else []
+
+
+def json_body(request: HttpRequest, kind: type[B]) -> B:
+    """The body as that type; nothing at all counts as an empty object. ApiError for what is none, whatever it is."""
+    try:
+        return msgspec.json.decode(request.body or b"{}", type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
+        raise _INVALID_BODY.error(problem=problem) from None

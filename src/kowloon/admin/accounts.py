@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import TypeVar
 from urllib.parse import unquote
 
 import msgspec
 
 from kowloon.actions.accounts import ADMINISTRATOR, Opened, new_account_id, new_key, open_account
-from kowloon.actions.routes import Routes
+from kowloon.actions.routes import Routes, json_body
 from kowloon.core.clock import Clock, iso_seconds
 from kowloon.core.errors import ApiError
 from kowloon.core.ids import Ids
@@ -19,7 +18,6 @@ from kowloon.store.identity import Account, StoredKey, User
 from kowloon.store.store import Store, Transaction
 from kowloon.wire.http import HttpRequest, HttpResponse
 
-B = TypeVar("B", bound=msgspec.Struct)
 _NAME = re.compile(r"[\w .@-]{1,64}")
 
 
@@ -62,7 +60,7 @@ class AccountRoutes:
         return answer_json({"accounts": rows})
 
     async def create(self, request: HttpRequest) -> HttpResponse:
-        name = _body(request, CreateBody).name.strip()
+        name = json_body(request, CreateBody).name.strip()
         if not _NAME.fullmatch(name):
             raise ApiError("InvalidAccountName", 400, "A name has 1 to 64 letters, digits, spaces or any of . @ - _.")
 
@@ -79,7 +77,7 @@ class AccountRoutes:
         wanted, _, verb = unquote(request.path.removeprefix("/_kowloon/accounts/")).rpartition("/")
         if verb != "keys":
             raise ApiError("NotFound", 404, "Use POST /accounts/ACCOUNT/keys.")
-        asked = _body(request, KeysBody)
+        asked = json_body(request, KeysBody)
         key = await self._store.run(lambda tx: self._key(tx, wanted, asked))
         return answer_json({"account": key.account, "user": "" if asked.root else ADMINISTRATOR, **_shown(key)})
 
@@ -96,7 +94,7 @@ class AccountRoutes:
             )
         if not asked.fresh:
             for key in tx.list(StoredKey, account=account.id):
-                if key.user == user and not key.role and key.active:
+                if key.user == user and not key.role and not key.token and key.active:
                     return key
         key = new_key(self._ids, self._clock.now(), account=account.id, user=user)
         tx.put(key)
@@ -105,10 +103,3 @@ class AccountRoutes:
 
 def _shown(key: StoredKey) -> dict[str, str]:
     return {"access_key_id": key.id, "access_key_secret": key.secret}
-
-
-def _body(request: HttpRequest, kind: type[B]) -> B:
-    try:
-        return msgspec.json.decode(request.body or b"{}", type=kind)
-    except (msgspec.DecodeError, RecursionError) as problem:
-        raise ApiError("InvalidBody", 400, f"The body is not as expected: {problem}.") from None

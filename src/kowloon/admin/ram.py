@@ -10,7 +10,7 @@ import msgspec
 from kowloon.actions import arns
 from kowloon.actions.declare import Registry
 from kowloon.actions.ports import AccessRequest
-from kowloon.actions.routes import Routes
+from kowloon.actions.routes import Routes, json_body
 from kowloon.core.clock import Clock, iso_seconds
 from kowloon.core.errors import ApiError
 from kowloon.gateway.front import answer_json
@@ -56,10 +56,7 @@ class RamRoutes:
 
     def simulate(self, request: HttpRequest) -> HttpResponse:
         """What would be decided, without a call. The resource counts as being in the group that it is in."""
-        try:
-            body = msgspec.json.decode(request.body, type=SimulateBody)
-        except (msgspec.DecodeError, RecursionError) as problem:
-            raise ApiError("InvalidBody", 400, f"The body is not as expected: {problem}.") from None
+        body = json_body(request, SimulateBody)
         principal = principal_of(self._store, body.principal)
         if principal is None:
             raise ApiError("NotFound", 404, f"There is no user, role or account {body.principal!r}.")

@@ -10,7 +10,7 @@ import msgspec
 
 from kowloon import __version__
 from kowloon.actions.declare import Registry
-from kowloon.actions.routes import Routes
+from kowloon.actions.routes import Routes, json_body
 from kowloon.admin.live import LiveEvents
 from kowloon.core.clock import Clock
 from kowloon.core.errors import ApiError
@@ -179,7 +179,7 @@ class AdminRoutes:
         return answer_json({"kinds": rows})
 
     async def inject_fault(self, request: HttpRequest) -> HttpResponse:
-        body = _body(request, InjectBody)
+        body = json_body(request, InjectBody)
         fault = await self._faults.inject(body.kind, body.scope, body.parameters, label=body.label)
         return answer_json(_fault(fault), 201)
 
@@ -191,7 +191,7 @@ class AdminRoutes:
         if request.method == "POST" and verb == "recover":
             return answer_json(_fault(await self._faults.recover(id)))
         if request.method == "POST" and verb == "change":
-            return answer_json(_fault(await self._faults.change(id, _body(request, ChangeBody).values)))
+            return answer_json(_fault(await self._faults.change(id, json_body(request, ChangeBody).values)))
         raise ApiError("NotFound", 404, "Use GET /faults/ID, POST /faults/ID/recover or POST /faults/ID/change.")
 
     async def recover_all(self, request: HttpRequest) -> HttpResponse:
@@ -200,7 +200,7 @@ class AdminRoutes:
 
     async def skip(self, request: HttpRequest) -> HttpResponse:
         """Move cloud time forward through its due timers."""
-        seconds = _body(request, SkipBody).seconds
+        seconds = json_body(request, SkipBody).seconds
         if not 0 <= seconds <= 366 * 24 * 3600:
             raise ApiError("InvalidParameter.seconds", 400, "seconds must be from 0 to a year; time never goes back.")
         await self._clock.skip(seconds)
@@ -213,13 +213,6 @@ class AdminRoutes:
 
 def _query(request: HttpRequest) -> dict[str, str]:
     return {name: values[-1] for name, values in parse_qs(request.query).items()}
-
-
-def _body(request: HttpRequest, kind: type[Any]) -> Any:
-    try:
-        return msgspec.json.decode(request.body, type=kind)
-    except (msgspec.DecodeError, RecursionError) as problem:
-        raise ApiError("InvalidBody", 400, f"The body is not as expected: {problem}.") from None
 
 
 def _masked(item: Resource) -> dict[str, Any]:

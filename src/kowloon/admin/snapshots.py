@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple, Protocol
 import msgspec
 
 from kowloon import __version__
-from kowloon.actions.routes import Routes
+from kowloon.actions.routes import Routes, json_body
 from kowloon.core.clock import Clock, iso_seconds
 from kowloon.core.config import HomeCredentials
 from kowloon.core.errors import ApiError, ConfigurationError
@@ -259,10 +259,7 @@ class Snapshots:
         return answer_json({"snapshots": self.rows()})
 
     async def answer_save(self, request: HttpRequest) -> HttpResponse:
-        try:
-            body = msgspec.json.decode(request.body, type=SaveBody)
-        except msgspec.DecodeError as problem:
-            raise ApiError("InvalidBody", 400, f"The body is not as expected: {problem}.") from None
+        body = json_body(request, SaveBody)
         await self.save(body.name, without_real_data=body.without_real_data)
         return answer_json(_row(self._named(body.name)), 201)
 

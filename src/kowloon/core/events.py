@@ -18,10 +18,11 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag=st
 
 
 class RequestEvent(Event, frozen=True, kw_only=True):
-    """One call, allowed or not; or, by its `event_type`, somebody signing in. `wall` is wall time; `latency_ms` covers the whole chain. `principal` is an ARN;
-    `resources` are ARNs; `data`: a call for what a resource holds, not for the resource. `parameters` and `response`
-    have their secrets masked; `response` is kept of calls that change something. Of the session of a role: when it
-    began (cloud time), its SourceIdentity, and the identity provider that it came by and whom that knows."""
+    """One call, allowed or not; or, by its `event_type`, somebody who signs in. `wall` is wall time; `latency_ms` covers
+    the whole chain. `principal` is an ARN; `resources` are ARNs; `data`: a call for what a resource holds, not for the
+    resource. `parameters` and `response` have their secrets masked; `response` is kept of calls that change something.
+    Of a session: when it began (cloud time); of a role's its SourceIdentity, and the identity provider that it came by
+    and whom that knows; of a user's whether an MFA device vouched."""
 
     wall: float
     request_id: str

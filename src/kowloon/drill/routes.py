@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
 from urllib.parse import parse_qs
 
 import msgspec
 
-from kowloon.actions.routes import Routes
+from kowloon.actions.routes import Routes, json_body
 from kowloon.core.errors import ApiError
 from kowloon.drill.service import Drills
 from kowloon.faults.scenario import Provider
 from kowloon.gateway.front import answer_json
 from kowloon.wire.http import HttpRequest, HttpResponse
 
-T = TypeVar("T")
 _PREFIX = "/_kowloon/drills/"
 
 
@@ -43,7 +41,7 @@ class DrillRoutes:
         return answer_json({"drills": self._drills.all()})
 
     async def create(self, request: HttpRequest) -> HttpResponse:
-        body = _body(request, CreateBody)
+        body = json_body(request, CreateBody)
         if not body.scenario and not body.text:
             raise ApiError("MissingParameter.scenario", 400, "Give the name of a scenario, or one as `text`.")
         return answer_json(await self._drills.create(body.scenario, body.provider, text=body.text), 201)
@@ -59,7 +57,7 @@ class DrillRoutes:
             case "GET", "record":
                 return answer_json(self._drills.record(id))
             case "POST", "advance":
-                return answer_json(await self._drills.advance(id, _body(request, AdvanceBody).to_minute))
+                return answer_json(await self._drills.advance(id, json_body(request, AdvanceBody).to_minute))
             case "POST", "heartbeat":
                 return answer_json(await self._drills.heartbeat(id))
             case "POST", "finish":
@@ -69,10 +67,3 @@ class DrillRoutes:
         raise ApiError(
             "NotFound", 404, "Use GET ID, GET ID/record, or POST ID/advance, ID/heartbeat, ID/finish, ID/abort."
         )
-
-
-def _body(request: HttpRequest, kind: type[T]) -> T:
-    try:
-        return msgspec.json.decode(request.body or b"{}", type=kind)
-    except msgspec.DecodeError as problem:
-        raise ApiError("InvalidBody", 400, f"The body is not as expected: {problem}") from problem

@@ -109,8 +109,7 @@ class ConditionValues:
             case "acs:currenttime":
                 return iso_seconds(exchange.now)
             case "acs:mfapresent":
-                # Nobody logs on to a console here: all calls are signed by a key.
-                return "false"
+                return "true" if exchange.caller.mfa else "false"
             case "acs:service":
                 return self._service
         parameter = exchange.declared.product.condition_keys.get(key)

@@ -6,10 +6,10 @@ import hmac
 import inspect
 import logging
 from collections.abc import Awaitable
-from urllib.parse import urlsplit
 
 import msgspec
 
+from kowloon.actions.browser import is_foreign
 from kowloon.actions.ports import OwnProtocol
 from kowloon.actions.routes import Handler, Route, Routes
 from kowloon.core.errors import ApiError
@@ -18,7 +18,7 @@ from kowloon.gateway.explanations import Explanations, why_host_refused
 from kowloon.gateway.hosts import Hosts, is_local
 from kowloon.wire.encode import JSON_TYPE, encode_error
 from kowloon.wire.http import BodyReceiver, HttpRequest, HttpResponse
-from kowloon.wire.identify import METADATA_HOST, Format, is_object_call
+from kowloon.wire.identify import METADATA_HOST, Format, is_object_call, is_presigned_object_call
 from kowloon.wire.oss.addressing import names_bucket
 
 log = logging.getLogger("kowloon.gateway")
@@ -77,7 +77,7 @@ class Front:
         if request.fields.get("authorization", "").startswith("OSS"):
             return True
         # Our own routes come before what anonymous callers may mean by the same path, but a bucket's own host has none.
-        if self._routes.candidates(request.path):
+        if self._routes.candidates(request.path) and not is_presigned_object_call(request):
             return names_bucket(request.host) or self._objects.serves(request.host)
         return is_object_call(request) or self._objects.serves(request.host)
 
@@ -100,8 +100,7 @@ class Front:
         somebody else's DNS."""
         if not is_local(request.host):
             raise ApiError("HostNotLocal", 403, "Admin routes answer to localhost and loopback addresses only.")
-        origin = request.header("origin")
-        if origin is not None and (urlsplit(origin).netloc or "null") != request.host_header:
+        if is_foreign(request):
             raise ApiError("OriginRefused", 403, "Admin routes refuse requests of other origins.")
         scheme, _, given = (request.header("authorization") or "").partition(" ")
         if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), self._token):

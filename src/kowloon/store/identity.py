@@ -127,7 +127,8 @@ class StoredKey(Resource, frozen=True, kw_only=True):
     """An access key; id is the AccessKeyId. A temporary one (of STS) has token, role and the end of its life, in
     wall time because clients refresh by their own clocks. `role_id`: another role of the same name is not its role.
     `provider`: the ARN of the identity provider that the session came by, and `subject` whom that knows. `service`: the
-    product that began the session by itself (`ecs.aliyuncs.com`); nobody else can have such a one."""
+    product that began the session by itself (`ecs.aliyuncs.com`); nobody else can have such a one. One of a user is
+    that of somebody who signed in: by the password that was set at `password_at`, and `mfa` if by a device, too."""
 
     kind: ClassVar[str] = "access-key"
     secret: str
@@ -143,6 +144,8 @@ class StoredKey(Resource, frozen=True, kw_only=True):
     service: str = ""
     token: str = ""
     expires_at: float | None = None
+    mfa: bool = False
+    password_at: float = 0.0
     updated_at: float = 0.0
 
 
@@ -170,13 +173,25 @@ class LoginProfile(Resource, frozen=True, kw_only=True):
     updated_at: float = 0.0
 
 
+class SignInAttempts(Resource, frozen=True, kw_only=True):
+    """How often signing in under a name failed within the last hour; id is `<account>:<name>`, whether there is such a
+    user or not. Cloud time."""
+
+    kind: ClassVar[str] = "ram-sign-in-attempts"
+    passwords: tuple[float, ...] = ()
+    codes: tuple[float, ...] = ()
+    locked_until: float = 0.0
+
+
 class MfaDevice(Resource, frozen=True, kw_only=True):
-    """A virtual MFA device; id is its serial number, `seed` is in base32, `user_id` whose it is once bound."""
+    """A virtual MFA device; id is its serial number, `seed` is in base32, `user_id` whose it is once bound. Codes up to
+    that of `used_step` count no more."""
 
     kind: ClassVar[str] = "ram-mfa-device"
     seed: str
     user_id: str = ""
     bound_at: float | None = None
+    used_step: int = 0
 
 
 class PasswordPolicy(Resource, frozen=True, kw_only=True):

@@ -77,7 +77,7 @@ def is_object_call(request: HttpRequest) -> bool:
     if authorization is not None:
         return authorization.startswith("OSS")
     query = request.query
-    if "OSSAccessKeyId=" in query or any(f"{name}=" in query for name in _OSS_QUERY_MARKERS):
+    if is_presigned_object_call(request):
         return True
     if "Action=" in query or request.host == METADATA_HOST or any(name in headers for name in _OPENAPI_HEADERS):
         return False
@@ -88,6 +88,12 @@ def is_object_call(request: HttpRequest) -> bool:
         names_bucket = request.path not in ("", "/") and not request.path.startswith("/_")
         return on_bucket_host or (names_bucket and not request.host.endswith(_VENDOR_HOSTS))
     return by_host is Style.OSS
+
+
+def is_presigned_object_call(request: HttpRequest) -> bool:
+    """Whether the query says who signed, as the object store's URLs do."""
+    query = request.query
+    return "OSSAccessKeyId=" in query or any(f"{name}=" in query for name in _OSS_QUERY_MARKERS)
 
 
 def answer_format(params: Mapping[str, str], headers: Mapping[str, str]) -> Format:

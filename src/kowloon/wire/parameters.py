@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from kowloon.core import limits
@@ -123,6 +123,29 @@ def unflatten(params: Mapping[str, str]) -> dict[str, object]:
             raise invalid(top)
         plain[top] = _collect(branch, top)
     return plain
+
+
+def flatten(name: str, value: object, depth: int = 1) -> Iterator[tuple[str, str]]:
+    """Plain data under a name as the parameters that `unflatten` makes it of. Nothing, and what is empty, is left out.
+    ApiError when it nests deeper than MAX_NESTING."""
+    if depth > limits.MAX_NESTING:
+        raise invalid(name)
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from flatten(f"{name}.{_quoted(str(key))}", inner, depth + 1)
+    elif isinstance(value, list | tuple):
+        for number, inner in enumerate(value, 1):
+            yield from flatten(f"{name}.{number}", inner, depth + 1)
+    elif isinstance(value, bool):
+        yield name, "true" if value else "false"
+    elif value is not None:
+        yield name, str(value)
+
+
+def _quoted(key: str) -> str:
+    """A key that would be taken for something else is quoted."""
+    plain = key and "." not in key and not key.startswith("#") and not isinstance(_segment(key), int)
+    return key if plain else f"#{len(key)}#{key}"
 
 
 def _insert(root: Branch, name: str, value: str) -> None:

@@ -298,6 +298,23 @@ def _verify_acs3(credentials: Credentials, request: HttpRequest, secret: str) ->
     return Verdict(False, shown)
 
 
+def sign_acs3(
+    key_id: str, secret: str, headers: Mapping[str, str], body: bytes, token: str = ""
+) -> list[tuple[str, str]]:
+    """The headers of a `POST /` of that body, signed; to `headers` (in lower case, host and the x-acs- ones that say
+    what is called, when, and with which nonce) come the token, the body's hash and the authorization."""
+    body_hash = hashlib.sha256(body).hexdigest()
+    sent = {**headers, "x-acs-content-sha256": body_hash}
+    if token:
+        sent["x-acs-security-token"] = token
+    names = tuple(sorted(name for name in sent if name == "host" or name.startswith("x-acs-")))
+    canonical = f"POST\n/\n\n{_acs3_tail(names, sent, body_hash)}"
+    string_to_sign = f"ACS3-HMAC-SHA256\n{hashlib.sha256(canonical.encode()).hexdigest()}"
+    mac = hmac.digest(secret.encode(), string_to_sign.encode(), "sha256").hex()
+    authorization = f"ACS3-HMAC-SHA256 Credential={key_id},SignedHeaders={';'.join(names)},Signature={mac}"
+    return [*sent.items(), ("authorization", authorization)]
+
+
 def _acs3_tail(signed_headers: tuple[str, ...], headers: Mapping[str, str], body_hash: str) -> str:
     lines = [f"{name}:{headers.get(name, '').strip()}\n" for name in signed_headers]
     return f"{''.join(lines)}\n{';'.join(signed_headers)}\n{body_hash}"

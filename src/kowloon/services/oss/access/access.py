@@ -275,7 +275,6 @@ def _plain_value(call: Call, key: str) -> str | None:
         case "oss:accesspointnetworkorigin":
             return call.access_point.origin if call.access_point is not None else None
         case "acs:mfapresent":
-            # Nobody logs on to a console here: all calls are signed by a key.
-            return "false"
+            return "true" if call.principal is not None and call.principal.mfa else "false"
     # Nobody here calls from a VPC.
     return None
