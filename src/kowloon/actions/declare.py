@@ -155,7 +155,8 @@ class Product:
         several, of which all but the first count only where the request has their fields. `also`: actions of other
         products that the caller must be allowed as well, and their resource, where the request has its fields.
         `prepare` makes what costs too much for the loop (a key), or waits for what must be there: it is given the
-        cloud's ports and the request and runs before the transaction, and what it made is `ctx.prepared`."""
+        request and the cloud's ports, besides its Store, its Ids and the Principal who calls; it runs before the
+        transaction, and what it made is `ctx.prepared`."""
 
         def declare(handler: Callable[[Context, Req], Res]) -> Callable[[Context, Req], Res]:
             request = typing.get_type_hints(handler)["req"]

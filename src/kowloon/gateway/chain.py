@@ -13,7 +13,7 @@ from kowloon.actions import errors
 from kowloon.actions.context import Context
 from kowloon.actions.declare import Registry, Response
 from kowloon.actions.idempotency import ClientToken
-from kowloon.actions.ports import ANONYMOUS, AccessRequest, Authorizer, CredentialSource
+from kowloon.actions.ports import ANONYMOUS, AccessRequest, Authorizer, CredentialSource, Principal
 from kowloon.core import limits
 from kowloon.core.clock import Clock
 from kowloon.core.errors import ApiError
@@ -243,7 +243,10 @@ class Chain:
         if action.takes_client_token:
             token = getattr(request, "ClientToken", "") or ""
         contexts: list[Context] = []
-        prepared = await action.prepare(self._ports, request) if action.prepare is not None else None
+        prepared = None
+        if action.prepare is not None:
+            ports = {**self._ports, Store: self._store, Ids: self._ids, Principal: exchange.caller}
+            prepared = await action.prepare(ports, request)
 
         def body(transaction: Transaction) -> object:
             ctx = self._context(exchange, transaction, prepared)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
 
+from kowloon.services.ram.logic import passwords
 from kowloon.store.identity import LoginProfile
 from tests.helpers import refused
 from tests.services.parts import Customer
@@ -188,3 +190,30 @@ def test_an_initial_password_ages(alone: Customer) -> None:
     refused(lambda: alone.call("ims", "UpdateLoginProfile", status="Odd", **which), "InvalidParameter.Status")
     alone.call("ims", "DeleteLoginProfile", **which)
     refused(lambda: alone.call("ims", "DeleteLoginProfile", **which), "EntityNotExist.User.LoginProfile")
+
+
+def test_no_password_is_hashed_on_the_clouds_own_thread(customer: Customer, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[str] = []
+    original = passwords.hash_of
+
+    def noting(password: str, salt: str) -> str:
+        threads.append(threading.current_thread().name)
+        return original(password, salt)
+
+    monkeypatch.setattr(passwords, "hash_of", noting)
+    them = person(customer, "hashed")
+    customer.call("ram", "CreateLoginProfile", user_name="hashed", password=PASSWORD)
+    customer.call("ram", "UpdateLoginProfile", user_name="hashed", password=f"{PASSWORD}1")
+    name = login_name(customer, "hashed")
+    customer.call("ims", "UpdateLoginProfile", user_principal_name=name, password=f"{PASSWORD}2")
+    them.call("ram", "ChangePassword", old_password=f"{PASSWORD}2", new_password=f"{PASSWORD}3")
+    them.call("ims", "ChangePassword", old_password=f"{PASSWORD}3", new_password=f"{PASSWORD}4")
+    assert len(threads) == 7
+    assert "kowloon" not in threads
+
+
+def test_a_password_that_was_set_meanwhile_is_another_one() -> None:
+    """The profile has got another salt between the hashing and the transaction."""
+    hashes = passwords.Hashes("before", {PASSWORD: passwords.hash_of(PASSWORD, "before")})
+    assert hashes.of(PASSWORD, "before") == hashes.made[PASSWORD]
+    assert hashes.of(PASSWORD, "after") == passwords.hash_of(PASSWORD, "after") != hashes.made[PASSWORD]

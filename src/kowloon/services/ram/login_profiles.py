@@ -13,6 +13,8 @@ from kowloon.services.ram.logic import passwords, users
 from kowloon.services.ram.product import ram
 from kowloon.store.identity import LoginProfile, User
 
+_SET = passwords.hashing("Password", user=lambda req, caller: str(req.UserName))
+
 
 class ProfileItem(msgspec.Struct, kw_only=True):
     UserName: str
@@ -43,7 +45,7 @@ class CreateLoginProfileRequest(Request):
     MFABindRequired: bool = False
 
 
-@ram.action(resource="acs:ram:*:{account}:user/{User}")
+@ram.action(resource="acs:ram:*:{account}:user/{User}", prepare=_SET)
 def create_login_profile(ctx: Context, req: CreateLoginProfileRequest) -> ProfileResponse:
     user = users.find(ctx, req.UserName)
     profile = passwords.create(
@@ -69,7 +71,7 @@ class UpdateLoginProfileRequest(Request):
     MFABindRequired: bool | None = None
 
 
-@ram.action(resource="acs:ram:*:{account}:user/{User}")
+@ram.action(resource="acs:ram:*:{account}:user/{User}", prepare=_SET)
 def update_login_profile(ctx: Context, req: UpdateLoginProfileRequest) -> Response:
     passwords.update(
         ctx,
@@ -96,7 +98,7 @@ class ChangePasswordRequest(Request):
     NewPassword: str
 
 
-@ram.action(resource="acs:ram:*:{account}:user/{User}")
+@ram.action(resource="acs:ram:*:{account}:user/{User}", prepare=passwords.CHANGE)
 def change_password(ctx: Context, req: ChangePasswordRequest) -> Response:
     caller = users.caller(ctx)
     if caller is None:

@@ -5,7 +5,13 @@ from __future__ import annotations
 import base64
 import csv
 import io
+from typing import Any
 
+import pytest
+
+from kowloon.store.identity import MfaDevice, StoredKey
+from kowloon.store.resources import Resource
+from kowloon.store.store import Transaction
 from tests.helpers import refused
 from tests.services.parts import Customer
 from tests.services.ram.parts import PASSWORD, login_name, person
@@ -44,6 +50,23 @@ def test_a_report_has_a_line_of_everyone(alone: Customer) -> None:
     )
     assert reported["access_key_1_last_used"] >= reported["access_key_1_last_rotated"]
     assert (admin["password_exist"], admin["password_next_rotation"]) == ("FALSE", "N/A")
+
+
+def test_keys_are_looked_through_once(alone: Customer, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(5):
+        alone.call("ram", "CreateUser", user_name=f"user-{number}")
+        alone.call("ram", "CreateAccessKey", user_name=f"user-{number}")
+    listed: list[str] = []
+    original = Transaction.list
+
+    def counting(tx: Transaction, kind: type[Resource], **scope: Any) -> list[Any]:
+        listed.append(kind.kind)
+        return original(tx, kind, **scope)
+
+    monkeypatch.setattr(Transaction, "list", counting)
+    alone.call("ims", "GenerateCredentialReport")
+    assert (listed.count(StoredKey.kind), listed.count(MfaDevice.kind)) == (1, 1)
+    assert [line["access_key_1_exist"] for line in _report(alone)] == ["FALSE", "TRUE", *["TRUE"] * 5]
 
 
 def test_a_report_stays_for_four_hours(alone: Customer) -> None:

@@ -16,8 +16,8 @@ from kowloon.services.ram import quotas
 from kowloon.services.ram.errors import REPORT_NOT_FOUND
 from kowloon.services.ram.ims.product import ims
 from kowloon.services.ram.ims.resources import CredentialReport
-from kowloon.services.ram.logic import keys, login_names, passwords, settings, users
-from kowloon.store.identity import LoginProfile, StoredKey, User
+from kowloon.services.ram.logic import keys, login_names, passwords, settings
+from kowloon.store.identity import LoginProfile, MfaDevice, StoredKey, User
 
 # Within this time the report that is there is good enough.
 _FRESH_S: Final = 4 * 3600
@@ -74,13 +74,14 @@ def _password(ctx: Context, user: User) -> list[str]:
 
 
 def _lines(ctx: Context) -> list[list[str]]:
-    account = settings.account(ctx)
+    account, by_user = settings.account(ctx), keys.by_user(ctx)
+    bound = {device.user_id for device in ctx.tx.list(MfaDevice, account=ctx.account)}
     # No console, so nobody has logged on, and the root has no password of ours.
     root = ["<root>", iso_seconds(account.created_at), "-", "TRUE", _NONE, _NONE, _NONE, "FALSE"]
-    lines = [list(_COLUMNS), [*root, *_keys(ctx, keys.keys_of(ctx, None))]]
+    lines = [list(_COLUMNS), [*root, *_keys(ctx, by_user.get("", []))]]
     for user in ctx.tx.list(User, account=ctx.account):
         start = [login_names.of(ctx, user), iso_seconds(user.created_at), "-", *_password(ctx, user)]
-        lines.append([*start, _flag(users.device(ctx, user) is not None), *_keys(ctx, keys.keys_of(ctx, user))])
+        lines.append([*start, _flag(user.user_id in bound), *_keys(ctx, by_user.get(user.id, []))])
     return lines
 
 

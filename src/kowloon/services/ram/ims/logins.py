@@ -19,6 +19,9 @@ from kowloon.store.identity import LoginProfile, MfaDevice, User
 # --- passwords ---
 
 
+_SET = passwords.hashing("Password", user=lambda req, caller: login_names.user_name(req.UserPrincipalName))
+
+
 class ProfileItem(msgspec.Struct, kw_only=True):
     UserPrincipalName: str
     PasswordResetRequired: bool
@@ -59,7 +62,7 @@ class CreateLoginProfileRequest(Request):
     Status: str = "Active"
 
 
-@ims.action(resource="acs:ram:*:{account}:user/{User}")
+@ims.action(resource="acs:ram:*:{account}:user/{User}", prepare=_SET)
 def create_login_profile(ctx: Context, req: CreateLoginProfileRequest) -> ProfileResponse:
     user = login_names.find(ctx, req.UserPrincipalName)
     profile = passwords.create(
@@ -100,7 +103,7 @@ class UpdateLoginProfileRequest(Request):
     Status: str | None = None
 
 
-@ims.action(resource="acs:ram:*:{account}:user/{User}")
+@ims.action(resource="acs:ram:*:{account}:user/{User}", prepare=_SET)
 def update_login_profile(ctx: Context, req: UpdateLoginProfileRequest) -> ProfileResponse:
     user = login_names.find(ctx, req.UserPrincipalName)
     profile = passwords.update(
@@ -129,7 +132,7 @@ class ChangePasswordRequest(Request):
     NewPassword: str
 
 
-@ims.action(resource="acs:ram:*:{account}:user/{User}")
+@ims.action(resource="acs:ram:*:{account}:user/{User}", prepare=passwords.CHANGE)
 def change_password(ctx: Context, req: ChangePasswordRequest) -> Response:
     caller = users.caller(ctx)
     if caller is None:

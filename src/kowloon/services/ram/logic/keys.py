@@ -20,6 +20,15 @@ def keys_of(ctx: Context, user: User | None) -> list[StoredKey]:
     return [key for key in ctx.tx.list(StoredKey, account=ctx.account) if not key.user and not key.role]
 
 
+def by_user(ctx: Context) -> dict[str, list[StoredKey]]:
+    """Those of everybody, by the id of the user; the root's have none."""
+    found: dict[str, list[StoredKey]] = {}
+    for key in ctx.tx.list(StoredKey, account=ctx.account):
+        if not key.token and not key.role:
+            found.setdefault(key.user, []).append(key)
+    return found
+
+
 def status_of(key: StoredKey) -> str:
     return "Active" if key.active else "Inactive"
 

@@ -13,6 +13,10 @@ def of(ctx: Context, user: User) -> str:
     return f"{user.name}@{settings.account(ctx).domain}"
 
 
+def user_name(login_name: str) -> str:
+    return login_name.partition("@")[0]
+
+
 def is_domain(ctx: Context, domain: str) -> bool:
     """Under its id an account is known whatever its alias."""
     return domain in (settings.account(ctx).domain, f"{ctx.account}.onaliyun.com")

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
-from typing import Final
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from kowloon.actions.context import Context
+from kowloon.actions.declare import Prepare
+from kowloon.actions.ports import Principal
+from kowloon.core.ids import Ids
 from kowloon.services.ram.errors import PROFILE_EXISTS, PROFILE_NOT_FOUND, WEAK_PASSWORD, WRONG_PASSWORD
 from kowloon.services.ram.logic import settings
 from kowloon.store.identity import LoginProfile, PasswordPolicy, User
+from kowloon.store.store import Store
 
 DAY_S: Final = 24 * 3600
 _MOST_CHARACTERS: Final = 128
 # As many as the policy can look back on, and the one in use.
 _HASHES_KEPT: Final = 24
-# About 5 ms: a password is set seldom, and on the loop.
+# About 5 ms, in a thread.
 _SCRYPT_N: Final = 2**11
 
 
@@ -27,6 +33,49 @@ def hash_of(password: str, salt: str) -> str:
 
 def matches(hashed: str, other: str) -> bool:
     return hmac.compare_digest(hashed, other)
+
+
+class Hashes(NamedTuple):
+    """Of the passwords of a call, made before its transaction with the salt that its user had, or a new one."""
+
+    salt: str
+    made: Mapping[str, str]
+
+    def of(self, password: str, salt: str) -> str:
+        # Seldom another: the user's password was set, or taken away, meanwhile.
+        return self.made[password] if salt == self.salt else hash_of(password, salt)
+
+
+async def hashes_of(passwords: Collection[str], salt: str) -> Hashes:
+    made = await asyncio.to_thread(lambda: {password: hash_of(password, salt) for password in passwords})
+    return Hashes(salt, made)
+
+
+# Whoever has none makes them on the loop.
+NO_HASHES: Final = Hashes("", {})
+
+
+def profile_of(store: Store, account: str, user: str) -> LoginProfile | None:
+    found = store.get(User, f"{account}:{user}")
+    return store.get(LoginProfile, found.user_id) if found is not None else None
+
+
+def hashing(*fields: str, user: Callable[[Any, Principal], str]) -> Prepare:
+    """Prepares the Hashes of these fields of a request; `user` names whose they are, of the caller's account."""
+
+    async def prepare(ports: Mapping[type, object], req: Any) -> Hashes:
+        store, ids, caller = ports[Store], ports[Ids], ports[Principal]
+        assert isinstance(store, Store)
+        assert isinstance(ids, Ids)
+        assert isinstance(caller, Principal)
+        profile = profile_of(store, caller.account, user(req, caller))
+        given = [password for name in fields if (password := getattr(req, name)) is not None]
+        return await hashes_of(given, profile.salt if profile is not None else ids.secret(22))
+
+    return prepare
+
+
+CHANGE: Final = hashing("OldPassword", "NewPassword", user=lambda req, caller: caller.name)
 
 
 def find(ctx: Context, user: User) -> LoginProfile:
@@ -48,13 +97,13 @@ def create(
     if ctx.tx.get(LoginProfile, user.user_id) is not None:
         raise PROFILE_EXISTS.error(name=user.name)
     _check(password, "Password", settings.password_policy(ctx), user)
-    salt = ctx.ids.secret(22)
+    hashes: Hashes = ctx.prepared
     profile = LoginProfile(
         id=user.user_id,
         account=ctx.account,
         created_at=ctx.now,
-        salt=salt,
-        hashes=(hash_of(password, salt),),
+        salt=hashes.salt,
+        hashes=(hashes.made[password],),
         reset_required=reset_required,
         mfa_required=mfa_required,
         active=active,
@@ -77,7 +126,7 @@ def update(
     """By an administrator; None leaves a part as it is. Enabled again, its password counts as an initial one."""
     profile = find(ctx, user)
     if password is not None:
-        profile = _with_password(ctx, profile, user, password, "Password")
+        profile = _with_password(ctx, profile, user, password, ctx.prepared, "Password")
     enabled_again = bool(active) and not profile.active
     changed = msgspec.structs.replace(
         profile,
@@ -94,24 +143,26 @@ def update(
 
 def change(ctx: Context, user: User, old: str, new: str) -> None:
     """By the user."""
-    profile = find(ctx, user)
-    if not matches(profile.hashes[0], hash_of(old, profile.salt)):
+    profile, hashes = find(ctx, user), ctx.prepared
+    if not matches(profile.hashes[0], hashes.of(old, profile.salt)):
         raise WRONG_PASSWORD.error()
-    renew(ctx, user, new)
+    renew(ctx, user, new, hashes)
 
 
-def renew(ctx: Context, user: User, new: str) -> LoginProfile:
+def renew(ctx: Context, user: User, new: str, hashes: Hashes = NO_HASHES) -> LoginProfile:
     """By the user, whose old password was right."""
-    changed = _with_password(ctx, find(ctx, user), user, new, "NewPassword")
+    changed = _with_password(ctx, find(ctx, user), user, new, hashes, "NewPassword")
     changed = msgspec.structs.replace(changed, initial=False, reset_required=False, updated_at=ctx.now)
     ctx.tx.put(changed)
     return changed
 
 
-def _with_password(ctx: Context, profile: LoginProfile, user: User, password: str, parameter: str) -> LoginProfile:
+def _with_password(
+    ctx: Context, profile: LoginProfile, user: User, password: str, hashes: Hashes, parameter: str
+) -> LoginProfile:
     policy = settings.password_policy(ctx)
     _check(password, parameter, policy, user)
-    hashed = hash_of(password, profile.salt)
+    hashed = hashes.of(password, profile.salt)
     if any(matches(hashed, used) for used in profile.hashes[: policy.reuse_prevention]):
         raise WEAK_PASSWORD.error(name=parameter, why=f"It was one of the last {policy.reuse_prevention}.")
     return msgspec.structs.replace(
