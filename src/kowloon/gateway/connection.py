@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from kowloon.gateway.channel import Channel
 from kowloon.gateway.explanations import why_host_refused
-from kowloon.gateway.receiving import Gatherer, Incoming
+from kowloon.gateway.receiving import Gatherer, Incoming, handler_failed
 from kowloon.gateway.sending import SMALL_BYTES, ShortFile, close_files, pieces_of, send_files, send_stream
 from kowloon.wire.framing import ArrivingBody, Framed, Phase, Refusal, RequestParser, body_too_large
 from kowloon.wire.http import BodyReceiver, FileSlice, FileSource, HttpResponse, routing_host
@@ -240,7 +240,7 @@ class Connection(asyncio.Protocol):
         try:
             return self._server.receive(item.request)
         except Exception:
-            return _handler_failed(item)
+            return handler_failed(item)
 
     def _pass_on(self, parser: RequestParser, incoming: Incoming) -> bool:
         """Hand on what has arrived of a body, and its end. False when nothing can be done before more is fed."""
@@ -250,7 +250,7 @@ class Connection(asyncio.Protocol):
             self._refuse(refusal)
             return True
         except Exception:
-            failure = _handler_failed(incoming.item)
+            failure = handler_failed(incoming.item)
             incoming.abort()
             self._respond(incoming.item, failure)
             return True
@@ -275,7 +275,7 @@ class Connection(asyncio.Protocol):
             return
         incoming.waits = False
         if failed:
-            failure = _handler_failed(incoming.item, None if room.cancelled() else room.exception())
+            failure = handler_failed(incoming.item, None if room.cancelled() else room.exception())
             incoming.abort()
             self._respond(incoming.item, failure)
         self._advance()
@@ -289,7 +289,7 @@ class Connection(asyncio.Protocol):
         try:
             answer = receiver.finish()
         except Exception:
-            answer = _handler_failed(item)
+            answer = handler_failed(item)
         self._answer(item, answer)
 
     def _break_off(self, incoming: Incoming, refusal: Framed | Refusal) -> None:
@@ -317,7 +317,7 @@ class Connection(asyncio.Protocol):
             try:
                 answer = self._server.handler(item.request)
             except Exception:
-                answer = _handler_failed(item)
+                answer = handler_failed(item)
             self._answer(item, answer)
 
     def _answer(self, item: Framed, answer: HttpResponse | Awaitable[HttpResponse]) -> None:
@@ -331,10 +331,10 @@ class Connection(asyncio.Protocol):
     def _answered(self, answer: asyncio.Future[HttpResponse]) -> None:
         item = cast(Framed, self._answering)
         if answer.cancelled():
-            response = _handler_failed(item)
+            response = handler_failed(item)
         else:
             failure = answer.exception()
-            response = answer.result() if failure is None else _handler_failed(item, failure)
+            response = answer.result() if failure is None else handler_failed(item, failure)
         self._respond(item, response)
         self._advance()
 
@@ -492,11 +492,3 @@ class Connection(asyncio.Protocol):
         if (waiting_for, begun) != self._deadline_of:
             self._deadline_of = (waiting_for, begun)
             self._deadline = self._loop.time() + timeout_s
-
-
-def _handler_failed(item: Framed, failure: BaseException | None = None) -> HttpResponse:
-    """The answer to a request whose handler raised `failure`, or what is being handled now."""
-    _LOG.error("the handler of %s %s failed", item.request.method, item.request.path, exc_info=failure or True)
-    response = small_error(500, "InternalError", "The request failed because of an internal error.")
-    response.close = False
-    return response

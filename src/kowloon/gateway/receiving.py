@@ -1,4 +1,4 @@
-"""Request bodies on their way to whoever takes them."""
+"""Request bodies on their way to whoever takes them, and what is said when that fails."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Final
 
 from kowloon.wire.framing import ArrivingBody, Framed, body_too_large
 from kowloon.wire.http import BodyReceiver, HttpRequest, HttpResponse
+from kowloon.wire.responses import small_error
 
 Handler = Callable[[HttpRequest], HttpResponse | Awaitable[HttpResponse]]
 # Who takes the body of this request, which is still empty: a receiver, nobody because this is the answer already,
@@ -89,3 +90,11 @@ class Gatherer:
 
     def abort(self) -> None:
         self._pieces.clear()
+
+
+def handler_failed(item: Framed, failure: BaseException | None = None) -> HttpResponse:
+    """The answer to a request whose handler raised `failure`, or what is being handled now."""
+    _LOG.error("the handler of %s %s failed", item.request.method, item.request.path, exc_info=failure or True)
+    response = small_error(500, "InternalError", "The request failed because of an internal error.")
+    response.close = False
+    return response
