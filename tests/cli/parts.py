@@ -27,10 +27,13 @@ def environment(home: Path, **more: str) -> dict[str, str]:
     return {**mine, "KOWLOON_HOME": str(home), "PYTHONPATH": str(ROOT / "src"), "NO_COLOR": "1", **more}
 
 
-def kowloon(home: Path, *arguments: str, stdin: str = "", timeout_s: float = 60.0) -> subprocess.CompletedProcess[str]:
+def kowloon(
+    home: Path, *arguments: str, stdin: str = "", timeout_s: float = 60.0, **more: str
+) -> subprocess.CompletedProcess[str]:
+    """`more`: of its environment."""
     return subprocess.run(
         [sys.executable, "-m", "kowloon.cli.main", *arguments],
-        env=environment(home),
+        env=environment(home, **more),
         input=stdin,
         capture_output=True,
         text=True,

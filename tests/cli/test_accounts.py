@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -77,3 +78,19 @@ def test_mistakes_are_told(served: Served) -> None:
         1,
         "InvalidAccountName: A name has 1 to 64 letters, digits, spaces or any of . @ - _.",
     )
+
+
+def test_a_password_is_set_and_set_again(served: Served) -> None:
+    for password in ("Correct-Horse-7", "Battery-Staple-8"):
+        ran = kowloon(served.home, "account", "password", KOWLOON_PASSWORD=password)
+        assert (ran.returncode, ran.stdout) == (0, f"sign in as admin@{served.keys['account_id']}\n"), ran.stderr
+        body = json.dumps({"name": f"admin@{served.keys['account_id']}", "password": password})
+        connection = http.client.HTTPConnection(served.endpoint, timeout=30.0)
+        connection.request("POST", "/sign-in", body, {"Content-Type": "application/json"})
+        assert connection.getresponse().status == 200
+        connection.close()
+    weak = kowloon(served.home, "account", "password", KOWLOON_PASSWORD="short")
+    assert (weak.returncode, weak.stdout) == (1, "")
+    assert "InvalidParameter.Password.TooWeak" in weak.stderr
+    nobody = kowloon(served.home, "account", "password", "nobody", KOWLOON_PASSWORD="Correct-Horse-7")
+    assert "EntityNotExist.User: The user does not exist: nobody." in nobody.stderr

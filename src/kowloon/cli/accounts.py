@@ -57,6 +57,22 @@ def keys(
     _show_key(answer)
 
 
+@app.command("password")
+def password(
+    user: str = typer.Argument("admin", help="A RAM user of the home account."),
+    password: str = typer.Option(
+        ..., prompt=True, hide_input=True, confirmation_prompt=True, envvar="KOWLOON_PASSWORD", help="Asked for."
+    ),
+) -> None:
+    """Set the password that a user signs in with, on the page of duty for one."""
+    cloud = RunningCloud()
+    profile = {"UserName": user, "Password": password}
+    missing = "EntityNotExist.User.LoginProfile"
+    if cloud.call("POST", "call/Ram/UpdateLoginProfile", profile, unless=missing).get("Code") == missing:
+        cloud.call("POST", "call/Ram/CreateLoginProfile", profile)
+    typer.echo(f"sign in as {user}@{cloud.identity.account_id}")
+
+
 def _show_key(answer: dict[str, str]) -> None:
     for name in ("access_key_id", "access_key_secret"):
         typer.echo(f"export ALIBABA_CLOUD_{name.upper()}={shlex.quote(answer[name])}")

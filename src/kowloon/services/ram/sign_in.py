@@ -17,7 +17,7 @@ from kowloon.core.errors import ApiError
 from kowloon.core.events import EventBus, RequestEvent
 from kowloon.core.ids import Ids
 from kowloon.services.ram.logic import passwords
-from kowloon.services.ram.logic.sign_in import Asked, account_of, profile_of, sign_in, split
+from kowloon.services.ram.logic.sign_in import Asked, account_of, sign_in, split
 from kowloon.store.identity import Account, StoredKey
 from kowloon.store.store import Store, Transaction
 from kowloon.topology.health import HealthBoard
@@ -90,11 +90,12 @@ class SignIn:
         self, request: HttpRequest, request_id: str, account: Account | None, user: str, body: SignInBody
     ) -> StoredKey | ApiError:
         # No account, no user, no password to sign in with: all take the same way, and the same time.
-        profile = profile_of(self._store, account, user) if account is not None else None
-        salt = profile.salt if profile is not None else self._salt
+        profile = passwords.profile_of(self._store, account.id if account is not None else "", user)
         async with self._hashing:
-            hashed = await asyncio.to_thread(passwords.hash_of, body.password, salt)
-        asked = Asked(user, body.password, body.code.strip(), body.new_password, request.peer, salt, hashed)
+            hashes = await passwords.hashes_of(
+                [body.password, body.new_password], profile.salt if profile is not None else self._salt
+            )
+        asked = Asked(user, body.password, body.code.strip(), body.new_password, request.peer, hashes)
         whose = _unproven(account, user)
         try:
             return await self._store.run(lambda tx: sign_in(self._context(tx, request, request_id, whose), asked))

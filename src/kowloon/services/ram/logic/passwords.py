@@ -51,10 +51,6 @@ async def hashes_of(passwords: Collection[str], salt: str) -> Hashes:
     return Hashes(salt, made)
 
 
-# Whoever has none makes them on the loop.
-NO_HASHES: Final = Hashes("", {})
-
-
 def profile_of(store: Store, account: str, user: str) -> LoginProfile | None:
     found = store.get(User, f"{account}:{user}")
     return store.get(LoginProfile, found.user_id) if found is not None else None
@@ -149,7 +145,7 @@ def change(ctx: Context, user: User, old: str, new: str) -> None:
     renew(ctx, user, new, hashes)
 
 
-def renew(ctx: Context, user: User, new: str, hashes: Hashes = NO_HASHES) -> LoginProfile:
+def renew(ctx: Context, user: User, new: str, hashes: Hashes) -> LoginProfile:
     """By the user, whose old password was right."""
     changed = _with_password(ctx, find(ctx, user), user, new, hashes, "NewPassword")
     changed = msgspec.structs.replace(changed, initial=False, reset_required=False, updated_at=ctx.now)

@@ -40,15 +40,14 @@ _MOST_SESSIONS: Final = 32
 
 
 class Asked(NamedTuple):
-    """`salt` and `hashed`: what the password was hashed with before the transaction, and what came out."""
+    """`hashes`: of both passwords, made before the transaction."""
 
     user: str
     password: str
     code: str
     new_password: str
     peer: str
-    salt: str
-    hashed: str
+    hashes: passwords.Hashes
 
 
 def split(logon_name: str) -> tuple[str, str]:
@@ -62,11 +61,6 @@ def split(logon_name: str) -> tuple[str, str]:
 
 def account_of(store: Store, label: str) -> Account | None:
     return next((each for each in store.list(Account) if label in (each.id, each.alias)), None)
-
-
-def profile_of(store: Store, account: Account, user: str) -> LoginProfile | None:
-    found = store.get(User, f"{account.id}:{user}")
-    return store.get(LoginProfile, found.user_id) if found is not None else None
 
 
 def sign_in(ctx: Context, asked: Asked) -> StoredKey | ApiError:
@@ -99,7 +93,7 @@ def sign_in(ctx: Context, asked: Asked) -> StoredKey | ApiError:
     if refused is not None:
         return refused
     if asked.new_password:
-        profile = passwords.renew(ctx, user, asked.new_password)
+        profile = passwords.renew(ctx, user, asked.new_password, asked.hashes)
     if device is not None and step is not None:
         mfa.use(ctx, device, step)
     if ctx.tx.find(attempts.key) is not None:
@@ -108,8 +102,7 @@ def sign_in(ctx: Context, asked: Asked) -> StoredKey | ApiError:
 
 
 def _is_right(profile: LoginProfile, asked: Asked) -> bool:
-    # A password that was set meanwhile is another one.
-    same = passwords.matches(profile.hashes[0], asked.hashed) and profile.salt == asked.salt
+    same = passwords.matches(profile.hashes[0], asked.hashes.of(asked.password, profile.salt))
     return same and profile.active
 
 
