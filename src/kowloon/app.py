@@ -11,6 +11,8 @@ import msgspec
 
 from kowloon.actions.declare import Product, Registry
 from kowloon.actions.idempotency import ClientTokenRecord
+from kowloon.actions.paging import Pager
+from kowloon.actions.ports import Standing
 from kowloon.actions.routes import Routes
 from kowloon.actions.sessions import TrustLog
 from kowloon.addresses import ClaimedAddresses
@@ -22,18 +24,23 @@ from kowloon.changeover import Changeover
 from kowloon.controllers.runtime import ControllerRuntime
 from kowloon.controllers.units import UnitKeeper
 from kowloon.core.clock import Clock
-from kowloon.core.config import HomeCredentials, HomeFiles, Settings
+from kowloon.core.config import HomeCredentials, HomeFiles, MailServer, Settings
 from kowloon.core.errors import ConfigurationError
 from kowloon.core.events import EventBus, RequestEvent
 from kowloon.core.ids import Ids
 from kowloon.core.transitions import Transitions
 from kowloon.dingtalk.admin import DingTalkAdmin
 from kowloon.dingtalk.commentary import Commentary
+from kowloon.dingtalk.pager import RobotPager
 from kowloon.dingtalk.resources import Message, MessageId, Robot
 from kowloon.dingtalk.robot import RobotWebhook
 from kowloon.drill.resources import Drill
 from kowloon.drill.routes import DrillRoutes
 from kowloon.drill.service import Drills
+from kowloon.duty.actions import duty
+from kowloon.duty.channels import MailPager, WebhookPager
+from kowloon.duty.rosters import Rosters
+from kowloon.duty.service import DutyService
 from kowloon.engines.audit.index import AuditIndex
 from kowloon.engines.audit.journal import Journal
 from kowloon.engines.base import EngineError, UnitEngine
@@ -104,7 +111,21 @@ from kowloon.topology.health import HealthBoard
 from kowloon.topology.map import Topology
 
 _OFFSET = "clock-offset"
-PRODUCTS: tuple[Product, ...] = (ecs, vpc, slb, rds, oss, ram, ims, resourcemanager, sts, tag, actiontrail, location)
+PRODUCTS: tuple[Product, ...] = (
+    ecs,
+    vpc,
+    slb,
+    rds,
+    oss,
+    ram,
+    ims,
+    resourcemanager,
+    sts,
+    tag,
+    actiontrail,
+    location,
+    duty,
+)
 
 
 class Cloud:
@@ -224,6 +245,7 @@ class Cloud:
         self._wire_states()
 
     def _wire_loops(self) -> None:
+        self.rosters = Rosters(self.store, self.clock)
         self.runtime.add(UnitKeeper(self.store, self.board, self.clock, self.bus, self.parts.engines, self.runtime))
         self.runtime.add(InstanceStatus(self.store, self.board, self.clock, self.bus, self.transitions))
         self.runtime.add(ImageData(self.store, self.board, self.clock, self.bus, self.transitions, self.parts.compute))
@@ -244,6 +266,21 @@ class Cloud:
         self.bus.subscribe(self.audit.take, RequestEvent)
         self.runtime.add(self.audit)
         self.commentary = Commentary(self.bus, self.store, self.clock, self.webhook)
+        self._wire_duty()
+
+    def _wire_duty(self) -> None:
+        try:
+            mail = MailServer.parse(self.settings.mail_server, self.settings.mail_sender)
+        except ValueError as problem:
+            raise ConfigurationError(str(problem)) from None
+        pagers: dict[str, Pager] = {
+            "dingtalk": RobotPager(self.store, self.webhook),
+            "email": MailPager(self._new_dialler(), mail),
+            "webhook": WebhookPager(self._new_dialler()),
+        }
+        self.duty = DutyService(self.store, self.clock, self.ids, self.bus, self.rosters, pagers, self.runtime.poke)
+        for loop in self.duty.loops:
+            self.runtime.add(loop)
 
     def _wire_admin(self) -> None:
         AdminRoutes(
@@ -264,7 +301,7 @@ class Cloud:
         RamRoutes(self.store, self.registry, self.clock, self.authorizer).register(self.routes)
 
     def _wire_calls(self) -> None:
-        credentials = StoredCredentials(self.store)
+        credentials = StoredCredentials(self.store, self.rosters)
         self.chain = Chain(
             registry=self.registry,
             store=self.store,
@@ -278,6 +315,7 @@ class Cloud:
             ports={
                 AuditTrail: self.audit,
                 Registry: self.registry,
+                Standing: self.rosters,
                 TrustLog: self.authorizer.log,
                 DiagnosticSeal: self.seal,
                 Federation: Federation(self.store, self.clock, self._new_dialler()),
@@ -303,7 +341,7 @@ class Cloud:
             clock=self.clock,
             ids=self.ids,
             bus=self.bus,
-            credentials=StoredCredentials(self.store),
+            credentials=StoredCredentials(self.store, self.rosters),
             authorizer=self.authorizer,
             versions=Versions(self.clock, self.ids),
             leftovers=Leftovers(lambda bucket: self.runtime.poke(LeftoverRuns.name, bucket)),
@@ -455,6 +493,7 @@ class Cloud:
         self.key_use.close()
         self.faults.close()
         await self.storage_zones.close()
+        await self.duty.close()
         await self.image_jobs.close()
         await self.select_jobs.close()
         await self.storage.close()

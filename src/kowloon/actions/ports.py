@@ -13,7 +13,8 @@ from kowloon.wire.http import BodyReceiver, HttpRequest, HttpResponse
 class Principal(msgspec.Struct, frozen=True, kw_only=True):
     """Who calls. `type` is the vendor's IdentityType: Account, RAMUser or AssumedRoleUser; `arn` as RAM writes it. What
     only a session has: its role, policy and SourceIdentity, when it began (cloud time), and of one that came by an
-    identity provider, the provider's ARN and whom it knows; of a user's, whether an MFA device vouched."""
+    identity provider, the provider's ARN and whom it knows; of a user's, whether an MFA device vouched. One of a role
+    that `post_user` has by a post (`post_role`) lasts no longer than that."""
 
     account: str
     type: str
@@ -27,6 +28,8 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     provider: str = ""
     subject: str = ""
     mfa: bool = False
+    post_user: str = ""
+    post_role: str = ""
 
     @property
     def is_root(self) -> bool:
@@ -84,6 +87,15 @@ class AccessRequest(NamedTuple):
     value_of: Callable[[str], str | None]
     request_id: str = ""
     group_of: Callable[[], str] = no_group
+
+
+class Standing(Protocol):
+    """Who holds which post of an organisation now; posts give roles."""
+
+    def post_of(self, user: str, role: str) -> str:
+        """The post by which the RAM user (`<account>:<name>`) has the role (`<account>:<name in lower case>`) at this
+        moment; '' when there is none."""
+        ...
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):

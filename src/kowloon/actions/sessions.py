@@ -14,6 +14,8 @@ from kowloon.wire.policy.conditions import ValueOf
 from kowloon.wire.policy.document import Trust, TrustVerdict, parse_trust
 
 ASSUME = "sts:AssumeRole"
+# A role that trusts this service is given to whoever holds a post that has it.
+DUTY = "duty.aliyuncs.com"
 
 
 class TrustDecision(NamedTuple):
@@ -50,6 +52,8 @@ def open_session(
     provider: str = "",
     subject: str = "",
     service: str = "",
+    post_user: str = "",
+    post_role: str = "",
 ) -> StoredKey:
     """A key that is not kept yet. Its life ends by the wall clock, because clients refresh by theirs."""
     return StoredKey(
@@ -65,6 +69,8 @@ def open_session(
         provider=provider,
         subject=subject,
         service=service,
+        post_user=post_user,
+        post_role=post_role,
         token="CAIS" + ids.secret(200),
         expires_at=float(int(wall)) + duration_s,
     )

@@ -15,7 +15,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """`home` keeps everything that outlives the process; None keeps nothing. `port` 0 takes a free one. `seed` makes
     ids and choices repeat. `durable`: objects survive the loss of power, not only of the process.
     `reach`: private networks (CIDR) that callbacks may go to, besides loopback and the Internet.
-    `transitions`: instant, realistic or reads:N (core/transitions.py)."""
+    `transitions`: instant, realistic or reads:N (core/transitions.py).
+    `mail_server`: HOST:PORT of the SMTP server that mail goes out by, as `mail_sender`; none when empty."""
 
     home: Path | None = None
     host: str = "127.0.0.1"
@@ -29,6 +30,24 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     durable: bool = False
     reach: tuple[str, ...] = ()
     transitions: str = "instant"
+    mail_server: str = ""
+    mail_sender: str = "duty@kowloon.invalid"
+
+
+class MailServer(msgspec.Struct, frozen=True, kw_only=True):
+    host: str
+    port: int
+    sender: str
+
+    @staticmethod
+    def parse(address: str, sender: str) -> MailServer | None:
+        """None for an empty address. ValueError when it is not HOST:PORT."""
+        if not address:
+            return None
+        host, _, port = address.rpartition(":")
+        if not host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
+            raise ValueError(f"{address!r} is no mail server; give HOST:PORT")
+        return MailServer(host=host.strip("[]"), port=int(port), sender=sender)
 
 
 class HomeFiles(msgspec.Struct, frozen=True):

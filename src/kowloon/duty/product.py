@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from kowloon.actions.declare import Product
 from kowloon.actions.errors import NO_PERMISSION
+from kowloon.duty.callers import names
 from kowloon.duty.resources import (
     Absence,
     Asking,
@@ -40,4 +41,5 @@ duty = Product(
         Happening,
     ),
     denied=NO_PERMISSION,
+    names=names,
 )

@@ -128,7 +128,8 @@ class StoredKey(Resource, frozen=True, kw_only=True):
     wall time because clients refresh by their own clocks. `role_id`: another role of the same name is not its role.
     `provider`: the ARN of the identity provider that the session came by, and `subject` whom that knows. `service`: the
     product that began the session by itself (`ecs.aliyuncs.com`); nobody else can have such a one. One of a user is
-    that of somebody who signed in: by the password that was set at `password_at`, and `mfa` if by a device, too."""
+    that of somebody who signed in: by the password that was set at `password_at`, and `mfa` if by a device, too.
+    `post_user` (`<account>:<name>`) has the role `post_role` by a post, and the session no longer than that."""
 
     kind: ClassVar[str] = "access-key"
     secret: str
@@ -142,6 +143,8 @@ class StoredKey(Resource, frozen=True, kw_only=True):
     provider: str = ""
     subject: str = ""
     service: str = ""
+    post_user: str = ""
+    post_role: str = ""
     token: str = ""
     expires_at: float | None = None
     mfa: bool = False

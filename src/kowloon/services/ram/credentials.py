@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from kowloon.actions.ports import AccessKey, Principal
+import msgspec
+
+from kowloon.actions.ports import AccessKey, Principal, Standing
 from kowloon.store.identity import LoginProfile, Role, StoredKey, User
 from kowloon.store.store import Store
 
 
 class StoredCredentials:
-    """Keys that were found are kept while no identity changes: every call asks for one."""
+    """Keys that were found are kept while no identity changes: every call asks for one. `standing` says who holds which
+    post at that moment."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, standing: Standing) -> None:
         self._store = store
+        self._standing = standing
         self._found: dict[str, AccessKey] = {}
         self._watch = store.watch(StoredKey, Role, User, LoginProfile)
 
@@ -23,7 +27,13 @@ class StoredCredentials:
             found = self._look_up(access_key_id)
             if found is not None:
                 self._found[access_key_id] = found
+        if found is not None and found.principal.post_user and not self._stands(found.principal):
+            # To the second at which the post went to somebody else.
+            return msgspec.structs.replace(found, expires_at=0.0)
         return found
+
+    def _stands(self, principal: Principal) -> bool:
+        return bool(self._standing.post_of(principal.post_user, principal.post_role))
 
     def _look_up(self, access_key_id: str) -> AccessKey | None:
         key = self._store.get(StoredKey, access_key_id)
@@ -59,6 +69,8 @@ class StoredCredentials:
                 source_identity=key.source_identity,
                 provider=key.provider,
                 subject=key.subject,
+                post_user=key.post_user,
+                post_role=key.post_role,
             )
         if key.user:
             user = self._store.get(User, key.user)

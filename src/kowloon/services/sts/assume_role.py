@@ -8,10 +8,12 @@ from typing import Final
 from kowloon.actions.context import Context
 from kowloon.actions.declare import Response
 from kowloon.actions.decode import Request
-from kowloon.actions.sessions import trust_in_caller, with_values
+from kowloon.actions.ports import Standing
+from kowloon.actions.sessions import DUTY, trust_in_caller, trusts_service, with_values
 from kowloon.services.sts import sessions
 from kowloon.services.sts.errors import INVALID, NOT_TRUSTED, ROLE_NOT_FOUND, ROOT_REFUSED, SOURCE_IDENTITY_STAYS
 from kowloon.services.sts.product import sts
+from kowloon.store.identity import Role
 
 # The session of a role that another session took.
 _LONGEST_CHAINED_S: Final = 3600
@@ -49,8 +51,11 @@ def assume_role(ctx: Context, req: AssumeRoleRequest) -> AssumeRoleResponse:
         "sts:sourceidentity": source_identity or None,
     }
     decision = trust_in_caller(role, ctx.principal, with_values(known, ctx.value_of))
+    post_user, post_role = ctx.principal.post_user, ctx.principal.post_role
     if not decision.allowed:
-        raise sessions.refusal(NOT_TRUSTED.error(), ctx, decision)
+        if not _has_by_post(ctx, role):
+            raise sessions.refusal(NOT_TRUSTED.error(), ctx, decision)
+        post_user, post_role = f"{ctx.account}:{ctx.principal.name}", role.id
     chained = bool(ctx.principal.role_id)
     sessions.check_duration(
         req.DurationSeconds, min(role.max_session_s, _LONGEST_CHAINED_S) if chained else role.max_session_s
@@ -63,8 +68,19 @@ def assume_role(ctx: Context, req: AssumeRoleRequest) -> AssumeRoleResponse:
         req.DurationSeconds,
         policy=req.Policy,
         source_identity=source_identity,
+        post_user=post_user,
+        post_role=post_role,
     )
     return AssumeRoleResponse(AssumedRoleUser=user, Credentials=credentials, SourceIdentity=source_identity)
+
+
+def _has_by_post(ctx: Context, role: Role) -> bool:
+    """Whether the caller holds a post that gives the role, and the role is one that duty may give. The session ends
+    with the tenure, to the second."""
+    if ctx.principal.type != "RAMUser" or not trusts_service(role, DUTY):
+        return False
+    standing = ctx.port(Standing)  # type: ignore[type-abstract]
+    return bool(standing.post_of(f"{ctx.account}:{ctx.principal.name}", role.id))
 
 
 def _source_identity(ctx: Context, req: AssumeRoleRequest) -> str:

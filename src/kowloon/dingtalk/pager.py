@@ -1,0 +1,43 @@
+"""Pages as messages in a group of the messenger, by the robot that belongs there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from kowloon.actions.paging import NotDelivered, Outgoing
+from kowloon.dingtalk.commentary import KEYWORD
+from kowloon.dingtalk.resources import Refusal, Robot
+from kowloon.dingtalk.robot import RobotWebhook
+from kowloon.store.store import Store
+
+_NAME = "Duty"
+
+
+class RobotPager:
+    """The group's own duty robot posts; it is made when there is none yet. The same message is shown once."""
+
+    def __init__(self, store: Store, webhook: RobotWebhook) -> None:
+        self._store = store
+        self._webhook = webhook
+
+    async def send(self, address: str, message: Outgoing) -> None:
+        robot = await self._robot(address)
+        text = f"#### {message.title}\n@{message.person} {message.text}\n\n{KEYWORD}"
+        body: dict[str, Any] = {
+            "msgtype": "markdown",
+            "markdown": {"title": message.title, "text": text},
+            "at": {"atUserIds": [message.person]},
+            "msgUuid": message.id,
+        }
+        try:
+            await self._webhook.post(robot, body, size_bytes=len(msgspec.json.encode(body)))
+        except Refusal as refusal:
+            raise NotDelivered(f"{refusal.code}: {refusal.message}") from None
+
+    async def _robot(self, group: str) -> Robot:
+        for robot in self._store.list(Robot):
+            if robot.group == group and robot.name == _NAME:
+                return robot
+        return await self._webhook.create(name=_NAME, group=group, keywords=(KEYWORD,))

@@ -1,0 +1,130 @@
+"""Schedules as iCalendar (RFC 5545): out for people's own calendars, absences in from them."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time
+from typing import Any
+
+from kowloon.actions.context import Context
+from kowloon.actions.declare import Response
+from kowloon.actions.decode import Request
+from kowloon.duty import errors
+from kowloon.duty.actions.calls import ON_BEHALF, acting_person, horizon, state_of
+from kowloon.duty.logic import changes
+from kowloon.duty.logic.state import DutyState
+from kowloon.duty.organisation import Person, Post
+from kowloon.duty.planning import calendar
+from kowloon.duty.product import duty
+from kowloon.duty.roster import Segment
+
+_MOST_BYTES = 1 << 20
+_MOST_EVENTS = 500
+
+
+class ExportCalendarRequest(Request):
+    """90 days from now when no time is given; of one post, one person, or both."""
+
+    PostId: str = ""
+    PersonId: str = ""
+    From: str = ""
+    To: str = ""
+
+
+class ExportCalendarResponse(Response):
+    Calendar: str
+    Events: int
+
+
+@duty.action(resource="acs:duty:*:{account}:post/{PostId}", access="read")
+def export_calendar(ctx: Context, req: ExportCalendarRequest) -> ExportCalendarResponse:
+    """The final schedule; acting holders are marked. Events keep their ids, so that an import anew replaces them."""
+    import icalendar
+
+    state = state_of(ctx)
+    start, end = horizon(ctx, req.From, req.To, 90.0)
+    whole = icalendar.Calendar()
+    whole.add("prodid", "-//Kowloon//Duty//EN")
+    whole.add("version", "2.0")
+    whole.add("x-wr-calname", state.whole.title)
+    count = 0
+    for post in [state.post(req.PostId)] if req.PostId else state.whole.posts:
+        for segment in state.rosters[post.id].segments(start, end):
+            if segment.holder is not None and req.PersonId in ("", segment.holder.person):
+                whole.add_component(_event(state, post, segment))
+                count += 1
+    return ExportCalendarResponse(Calendar=whole.to_ical().decode(), Events=count)
+
+
+def _event(state: DutyState, post: Post, segment: Segment) -> Any:
+    import icalendar
+
+    holder = segment.holder
+    assert holder is not None
+    person = state.whole.person(holder.person)
+    name = person.name if person is not None else holder.person
+    event = icalendar.Event()
+    event.add("uid", f"{post.id}-{int(segment.start)}@duty.{state.account}")
+    event.add("dtstamp", datetime.fromtimestamp(state.now, UTC))
+    event.add("dtstart", datetime.fromtimestamp(segment.start, UTC))
+    event.add("dtend", datetime.fromtimestamp(segment.end, UTC))
+    event.add("summary", f"{post.title}: {name}" + (" (acting)" if holder.capacity == "acting" else ""))
+    return event
+
+
+class ImportCalendarRequest(Request):
+    """`Calendar`: the text of an .ics file whose events are times at which the person is away."""
+
+    Calendar: str
+    PersonId: str = ""
+
+
+class ImportCalendarResponse(Response):
+    Absences: int
+    Skipped: int
+
+
+@duty.action(resource="acs:duty:*:{account}:person/{PersonId}", also=ON_BEHALF)
+def import_calendar(ctx: Context, req: ImportCalendarRequest) -> ImportCalendarResponse:
+    """Each event to come is an absence; days without a time are whole days where the person is. Events that are over,
+    are free time or are known already are skipped."""
+    state = state_of(ctx)
+    person = acting_person(ctx, state, req.PersonId)
+    known = {(span.start, span.end) for span in state.away(person.id)}
+    taken = skipped = 0
+    for start, end, title in _events(req.Calendar, person):
+        if end <= ctx.now or any(since <= start and end <= until for since, until in known):
+            skipped += 1
+            continue
+        changes.add_absence(state, person, start, end, title)
+        taken += 1
+    return ImportCalendarResponse(Absences=taken, Skipped=skipped)
+
+
+def _events(text: str, person: Person) -> list[tuple[float, float, str]]:
+    import icalendar
+
+    if len(text.encode()) > _MOST_BYTES:
+        raise errors.NO_CALENDAR.error(why=f"it has more than {_MOST_BYTES} bytes")
+    try:
+        parts = icalendar.Calendar.from_ical(text).walk("VEVENT")
+        events = [part for part in parts if isinstance(part, icalendar.Event)]
+        found = [
+            (_moment(event.start, person), _moment(event.end, person), str(event.get("summary", "")))
+            for event in events
+            if str(event.get("transp", "OPAQUE")).upper() != "TRANSPARENT"
+        ]
+    except (ValueError, KeyError, TypeError, IndexError, icalendar.error.InvalidCalendar) as problem:
+        raise errors.NO_CALENDAR.error(why=str(problem) or type(problem).__name__) from None
+    if any("rrule" in event for event in events):
+        raise errors.NO_CALENDAR.error(why="it has repeating events; absences are given one by one")
+    if len(found) > _MOST_EVENTS:
+        raise errors.NO_CALENDAR.error(why=f"it has more than {_MOST_EVENTS} events")
+    return found
+
+
+def _moment(value: date | datetime, person: Person) -> float:
+    if not isinstance(value, datetime):
+        value = datetime.combine(value, time())
+    if value.tzinfo is None:
+        return calendar.moment(value, person.time_zone)
+    return value.timestamp()

@@ -1,0 +1,384 @@
+"""Who is on duty: now, on a day, over time; how the load is shared; what has happened."""
+
+from __future__ import annotations
+
+import msgspec
+
+from kowloon.actions import pages
+from kowloon.actions.context import Context
+from kowloon.actions.declare import Response
+from kowloon.actions.decode import Request
+from kowloon.actions.errors import invalid
+from kowloon.duty.actions.calls import ON_BEHALF, acting_person, horizon, moment, shown, state_of
+from kowloon.duty.logic.state import DutyState
+from kowloon.duty.organisation import Post
+from kowloon.duty.planning import calendar
+from kowloon.duty.planning.problem import Shift
+from kowloon.duty.product import duty
+from kowloon.duty.resources import Happening, Note, Tenure
+from kowloon.duty.roster import Holder
+
+_POSTS = "acs:duty:*:{account}:post/{PostId}"
+# How many changes of the schedule are looked through for the next holder.
+_MOST_EDGES = 64
+_MOST_CHARACTERS = 4000
+
+
+class HolderItem(msgspec.Struct, kw_only=True):
+    """`PersonId` is empty for nobody. `AgeDays`: how long an acting tenure has lasted; `Until`: when it ends at the
+    latest; `InsteadOf`: who is stood in for."""
+
+    PostId: str
+    Title: str
+    TitleZh: str
+    PersonId: str = ""
+    Name: str = ""
+    Capacity: str = ""
+    Since: str = ""
+    Until: str = ""
+    AgeDays: float = 0.0
+    InsteadOf: str = ""
+    Reason: str = ""
+    ShiftId: str = ""
+    TenureId: str = ""
+    NextPersonId: str = ""
+    NextAt: str = ""
+
+
+def _item(state: DutyState, post: Post, at: float) -> HolderItem:
+    roster = state.rosters[post.id]
+    holder = roster.at(at)
+    item = HolderItem(PostId=post.id, Title=post.title, TitleZh=post.title_zh)
+    _fill(state, item, holder, at)
+    edge = roster.next_edge(at)
+    for _ in range(_MOST_EDGES):
+        following = roster.at(edge) if edge is not None else None
+        if edge is None or (following is not None and (holder is None or following.person != holder.person)):
+            break
+        edge = roster.next_edge(edge)
+    if edge is not None and following is not None:
+        item.NextPersonId, item.NextAt = following.person, shown(edge)
+    return item
+
+
+def _fill(state: DutyState, item: HolderItem, holder: Holder | None, at: float) -> None:
+    if holder is None:
+        return
+    person = state.whole.person(holder.person)
+    item.PersonId, item.Name = holder.person, person.name if person is not None else holder.person
+    item.Capacity, item.Since, item.ShiftId = holder.capacity, shown(holder.since), holder.shift
+    tenure = state.tx.get(Tenure, holder.tenure) if holder.tenure else None
+    if tenure is not None:
+        item.TenureId, item.Until = tenure.id, shown(tenure.to_at)
+        item.InsteadOf, item.Reason = tenure.instead_of, tenure.reason
+    if holder.capacity == "acting":
+        item.AgeDays = round((at - holder.since) / 86400.0, 2)
+
+
+class GetHolderRequest(Request):
+    PostId: str
+    At: str = ""
+
+
+class GetHolderResponse(Response):
+    Holder: HolderItem
+
+
+@duty.action(resource=_POSTS)
+def get_holder(ctx: Context, req: GetHolderRequest) -> GetHolderResponse:
+    """Who is on duty for a post, now or at a time."""
+    state = state_of(ctx)
+    return GetHolderResponse(Holder=_item(state, state.post(req.PostId), moment(req.At, "At") if req.At else ctx.now))
+
+
+class ListHoldersRequest(Request):
+    At: str = ""
+
+
+class ListHoldersResponse(Response):
+    At: str
+    Holders: list[HolderItem]
+
+
+@duty.action(resource="acs:duty:*:{account}:post/*")
+def list_holders(ctx: Context, req: ListHoldersRequest) -> ListHoldersResponse:
+    """Who holds what, or held what on that day."""
+    state = state_of(ctx)
+    at = moment(req.At, "At") if req.At else ctx.now
+    return ListHoldersResponse(At=shown(at), Holders=[_item(state, post, at) for post in state.whole.posts])
+
+
+class SegmentItem(msgspec.Struct, kw_only=True):
+    """`PersonId` is empty where nobody holds it."""
+
+    PostId: str
+    From: str
+    To: str
+    PersonId: str = ""
+    Capacity: str = ""
+    ShiftId: str = ""
+    TenureId: str = ""
+    InsteadOf: str = ""
+
+
+class GetScheduleRequest(Request):
+    """28 days from now when no time is given."""
+
+    From: str = ""
+    To: str = ""
+    PostId: str = ""
+    PersonId: str = ""
+
+
+class GetScheduleResponse(Response):
+    From: str
+    To: str
+    Segments: list[SegmentItem]
+
+
+@duty.action(resource=_POSTS)
+def get_schedule(ctx: Context, req: GetScheduleRequest) -> GetScheduleResponse:
+    """The final schedule: who holds each post when, gaps where somebody should and nobody does."""
+    state = state_of(ctx)
+    start, end = horizon(ctx, req.From, req.To, 28.0)
+    chosen = [state.post(req.PostId)] if req.PostId else list(state.whole.posts)
+    found: list[SegmentItem] = []
+    for post in chosen:
+        roster = state.rosters[post.id]
+        for segment in roster.segments(start, end):
+            holder = segment.holder
+            if holder is None and not roster.is_meant(segment.start):
+                continue
+            if req.PersonId and (holder is None or holder.person != req.PersonId):
+                continue
+            tenure = state.tx.get(Tenure, holder.tenure) if holder is not None and holder.tenure else None
+            found.append(
+                SegmentItem(
+                    PostId=post.id,
+                    From=shown(segment.start),
+                    To=shown(segment.end),
+                    PersonId=holder.person if holder is not None else "",
+                    Capacity=holder.capacity if holder is not None else "",
+                    ShiftId=holder.shift if holder is not None else "",
+                    TenureId=holder.tenure if holder is not None else "",
+                    InsteadOf=tenure.instead_of if tenure is not None else "",
+                )
+            )
+    return GetScheduleResponse(From=shown(start), To=shown(end), Segments=found)
+
+
+class TurnItem(msgspec.Struct, kw_only=True):
+    """`Planned`: who has it by the plan; `PersonId`: after swaps."""
+
+    ShiftId: str
+    PostId: str
+    Layer: str
+    From: str
+    To: str
+    PersonId: str
+    Planned: str
+    Hours: float
+
+
+class ListTurnsRequest(Request):
+    From: str = ""
+    To: str = ""
+    PostId: str = ""
+    PersonId: str = ""
+    MaxResults: int = 500
+    NextToken: str = ""
+
+
+class ListTurnsResponse(Response):
+    Turns: list[TurnItem]
+    NextToken: str
+    TotalCount: int
+
+
+@duty.action(resource=_POSTS)
+def list_turns(ctx: Context, req: ListTurnsRequest) -> ListTurnsResponse:
+    """The planned turns that touch a time, all layers, in order."""
+    state = state_of(ctx)
+    start, end = horizon(ctx, req.From, req.To, 28.0)
+    chosen = [state.post(req.PostId)] if req.PostId else list(state.whole.posts)
+    found: list[tuple[float, TurnItem]] = []
+    for post in chosen:
+        roster = state.rosters[post.id]
+        for turn in roster.turns:
+            person = roster.serves(turn)
+            if turn.end <= start or turn.start >= end or req.PersonId not in ("", person):
+                continue
+            hours = sum([span.end - span.start for span in turn.spans]) / 3600
+            item = TurnItem(
+                ShiftId=turn.shift,
+                PostId=post.id,
+                Layer=turn.layer,
+                From=shown(turn.start),
+                To=shown(turn.end),
+                PersonId=person,
+                Planned=turn.person,
+                Hours=hours,
+            )
+            found.append((turn.start, item))
+    items = [item for _, item in sorted(found, key=lambda pair: (pair[0], pair[1].ShiftId))]
+    page = pages.by_token(items, req.NextToken, req.MaxResults, most=5000)
+    return ListTurnsResponse(Turns=page.items, NextToken=page.next_token, TotalCount=page.total)
+
+
+class BalanceItem(msgspec.Struct, kw_only=True):
+    """Hours of turns, and how many of them are nights, weekends and public holidays where the person is."""
+
+    PersonId: str
+    Name: str
+    Share: float
+    Hours: float = 0.0
+    Nights: float = 0.0
+    Weekends: float = 0.0
+    Holidays: float = 0.0
+    Turns: int = 0
+
+
+class GetBalanceRequest(Request):
+    From: str = ""
+    To: str = ""
+    PostId: str = ""
+
+
+class GetBalanceResponse(Response):
+    From: str
+    To: str
+    People: list[BalanceItem]
+
+
+@duty.action(resource=_POSTS)
+def get_balance(ctx: Context, req: GetBalanceRequest) -> GetBalanceResponse:
+    """Who serves how much in a time, as planned and swapped; turns that reach out of it count in full."""
+    state = state_of(ctx)
+    start, end = horizon(ctx, req.From, req.To, 365.0)
+    items = {
+        person.id: BalanceItem(PersonId=person.id, Name=person.name, Share=person.share)
+        for person in state.whole.people
+    }
+    people = {person.id: person.planned(()) for person in state.whole.people}
+    for post in [state.post(req.PostId)] if req.PostId else state.whole.posts:
+        roster = state.rosters[post.id]
+        for turn in roster.turns:
+            item = items.get(roster.serves(turn))
+            if item is None or not start <= turn.start < end:
+                continue
+            shift = Shift(id=turn.shift, post=post.id, layer=turn.layer, spans=turn.spans)
+            burden = calendar.burden(shift, people[item.PersonId])
+            item.Turns += 1
+            item.Hours += burden.hours
+            item.Nights += burden.nights
+            item.Weekends += burden.weekends
+            item.Holidays += burden.holidays
+    return GetBalanceResponse(From=shown(start), To=shown(end), People=list(items.values()))
+
+
+class HappeningItem(msgspec.Struct, kw_only=True):
+    At: str
+    What: str
+    PostId: str
+    PersonId: str
+    Text: str
+    By: str
+
+
+class ListHistoryRequest(Request):
+    From: str = ""
+    To: str = ""
+    PostId: str = ""
+    PersonId: str = ""
+    MaxResults: int = 100
+    NextToken: str = ""
+
+
+class ListHistoryResponse(Response):
+    Happenings: list[HappeningItem]
+    NextToken: str
+    TotalCount: int
+
+
+@duty.action(resource=_POSTS)
+def list_history(ctx: Context, req: ListHistoryRequest) -> ListHistoryResponse:
+    """What has happened, the newest first."""
+    start = moment(req.From, "From") if req.From else 0.0
+    end = moment(req.To, "To") if req.To else float("inf")
+    found = [
+        HappeningItem(
+            At=shown(each.created_at),
+            What=each.what,
+            PostId=each.post,
+            PersonId=each.person,
+            Text=each.text,
+            By=each.by,
+        )
+        for each in reversed(ctx.tx.list(Happening, account=ctx.account))
+        if start <= each.created_at < end and req.PostId in ("", each.post) and req.PersonId in ("", each.person)
+    ]
+    page = pages.by_token(found, req.NextToken, req.MaxResults, most=1000)
+    return ListHistoryResponse(Happenings=page.items, NextToken=page.next_token, TotalCount=page.total)
+
+
+class NoteItem(msgspec.Struct, kw_only=True):
+    PostId: str
+    PersonId: str
+    At: str
+    Text: str
+
+
+class CreateHandOverNoteRequest(Request):
+    PostId: str
+    Text: str
+    PersonId: str = ""
+
+
+class CreateHandOverNoteResponse(Response):
+    Note: NoteItem
+
+
+@duty.action(resource=_POSTS, also=ON_BEHALF)
+def create_hand_over_note(ctx: Context, req: CreateHandOverNoteRequest) -> CreateHandOverNoteResponse:
+    """Something that the next holder is to know; it is told at the hand-over."""
+    state = state_of(ctx)
+    post, person = state.post(req.PostId), acting_person(ctx, state, req.PersonId)
+    if not 0 < len(req.Text) <= _MOST_CHARACTERS:
+        raise invalid("Text", f"A note has 1 to {_MOST_CHARACTERS} characters.")
+    note = Note(
+        id=state.new_id("dn"),
+        account=ctx.account,
+        created_at=ctx.now,
+        post=post.id,
+        person=person.id,
+        text=req.Text,
+    )
+    ctx.tx.put(note)
+    state.happened("note", post=post.id, person=person.id, text=req.Text)
+    return CreateHandOverNoteResponse(Note=note_item(note))
+
+
+class ListHandOverNotesRequest(Request):
+    PostId: str
+    MaxResults: int = 50
+    NextToken: str = ""
+
+
+class ListHandOverNotesResponse(Response):
+    Notes: list[NoteItem]
+    NextToken: str
+    TotalCount: int
+
+
+@duty.action(resource=_POSTS)
+def list_hand_over_notes(ctx: Context, req: ListHandOverNotesRequest) -> ListHandOverNotesResponse:
+    """What holders have left for the next, the newest first."""
+    post = state_of(ctx).post(req.PostId)
+    notes = [note for note in reversed(ctx.tx.list(Note, account=ctx.account)) if note.post == post.id]
+    items = [note_item(note) for note in notes]
+    page = pages.by_token(items, req.NextToken, req.MaxResults)
+    return ListHandOverNotesResponse(Notes=page.items, NextToken=page.next_token, TotalCount=page.total)
+
+
+def note_item(note: Note) -> NoteItem:
+    return NoteItem(PostId=note.post, PersonId=note.person, At=shown(note.created_at), Text=note.text)
