@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from difflib import get_close_matches
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError
-from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+if TYPE_CHECKING:
+    from ruamel.yaml.nodes import MappingNode, Node
 
 Path = tuple[str | int, ...]
 T = TypeVar("T")
@@ -30,6 +30,10 @@ class Located:
     """`data` is what JSON could hold; dates stay text. `line` answers for a path of keys and positions in it."""
 
     def __init__(self, text: str) -> None:
+        # Most who import this read no file, and it takes a while to load.
+        from ruamel.yaml import YAML
+        from ruamel.yaml.error import MarkedYAMLError
+
         self._lines: dict[Path, int] = {(): 1}
         try:
             root = YAML(typ="safe", pure=True).compose(text)
@@ -46,6 +50,8 @@ class Located:
         return self._lines[path]
 
     def _plain(self, node: Node, path: Path) -> Any:
+        from ruamel.yaml.nodes import MappingNode, SequenceNode
+
         self._lines.setdefault(path, node.start_mark.line + 1)
         if isinstance(node, MappingNode):
             return self._mapping(node, path)
@@ -54,6 +60,8 @@ class Located:
         return _scalar(node)
 
     def _mapping(self, node: MappingNode, path: Path) -> dict[str, Any]:
+        from ruamel.yaml.nodes import ScalarNode
+
         found: dict[str, Any] = {}
         for key_node, value_node in node.value:
             line = key_node.start_mark.line + 1

@@ -11,8 +11,6 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-import holidays
-
 from kowloon.duty.planning.problem import (
     Coverage,
     Eligibility,
@@ -363,6 +361,8 @@ def _time_of_day(text: str) -> timedelta:
 def _has_holiday(person: Person, span: Span) -> bool:
     place = ZoneInfo(person.time_zone)
     day, last = datetime.fromtimestamp(span.start, place).date(), datetime.fromtimestamp(span.end - 1, place).date()
+    import holidays
+
     known = holidays.country_holidays(person.country)
     while day <= last:
         if day in known:
