@@ -41,6 +41,9 @@ def up(
     reach: list[str] = typer.Option(
         [], "--reach", metavar="CIDR", help="A private network that callbacks of uploads may go to; repeat for more."
     ),
+    mail_server: str = typer.Option(
+        "", metavar="HOST:PORT", help="The SMTP server that duty's mail goes out by; none if not given."
+    ),
     transitions: str = typer.Option(
         "instant", help="How long what was ordered shows as under way: instant, realistic, or reads:N."
     ),
@@ -63,6 +66,7 @@ def up(
         durable=durable,
         reach=tuple(reach),
         transitions=transitions,
+        mail_server=mail_server,
     )
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     # What scripts print is why they were written.

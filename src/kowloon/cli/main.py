@@ -8,7 +8,7 @@ from __future__ import annotations
 import typer
 
 from kowloon import __version__
-from kowloon.cli import accounts, clouds, dingtalk, drills, environment, faults, ram, run, snapshots, terraform
+from kowloon.cli import accounts, clouds, dingtalk, drills, duty, environment, faults, ram, run, snapshots, terraform
 
 app = typer.Typer(
     name="kowloon",
@@ -32,6 +32,7 @@ app.add_typer(snapshots.app, name="snapshot")
 app.add_typer(dingtalk.app, name="dingtalk")
 app.add_typer(accounts.app, name="account")
 app.add_typer(ram.app, name="ram")
+app.add_typer(duty.app, name="duty")
 
 
 @app.callback(invoke_without_command=True)

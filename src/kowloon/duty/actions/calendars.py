@@ -50,12 +50,14 @@ def export_calendar(ctx: Context, req: ExportCalendarRequest) -> ExportCalendarR
     for post in [state.post(req.PostId)] if req.PostId else state.whole.posts:
         for segment in state.rosters[post.id].segments(start, end):
             if segment.holder is not None and req.PersonId in ("", segment.holder.person):
-                whole.add_component(_event(state, post, segment))
+                # What the asked time cuts off keeps the id that it has as a whole.
+                began = segment.start if segment.start > start else segment.holder.since
+                whole.add_component(_event(state, post, segment, began))
                 count += 1
     return ExportCalendarResponse(Calendar=whole.to_ical().decode(), Events=count)
 
 
-def _event(state: DutyState, post: Post, segment: Segment) -> Any:
+def _event(state: DutyState, post: Post, segment: Segment, began: float) -> Any:
     import icalendar
 
     holder = segment.holder
@@ -63,7 +65,7 @@ def _event(state: DutyState, post: Post, segment: Segment) -> Any:
     person = state.whole.person(holder.person)
     name = person.name if person is not None else holder.person
     event = icalendar.Event()
-    event.add("uid", f"{post.id}-{int(segment.start)}@duty.{state.account}")
+    event.add("uid", f"{post.id}-{int(began)}@duty.{state.account}")
     event.add("dtstamp", datetime.fromtimestamp(state.now, UTC))
     event.add("dtstart", datetime.fromtimestamp(segment.start, UTC))
     event.add("dtend", datetime.fromtimestamp(segment.end, UTC))
