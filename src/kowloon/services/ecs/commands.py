@@ -37,6 +37,10 @@ from kowloon.services.ecs.resources import Command, Instance, Invocation, Invoca
 _TYPES = ("RunShellScript", "RunBatScript", "RunPowerShellScript")
 _PARAMETER = re.compile(r"\{\{\s*([A-Za-z0-9_-]+)\s*\}\}")
 MOST_INSTANCES = 100
+COMMAND_AND_INSTANCES = (
+    "acs:ecs:{region}:{account}:command/{CommandId}",
+    "acs:ecs:{region}:{account}:instance/{InstanceId}",
+)
 # Old invocations are forgotten, as with the vendor.
 MOST_KEPT = 5_000
 
@@ -150,12 +154,7 @@ class InvokeCommandResponse(Response):
     InvokeId: str
 
 
-@ecs.action(
-    resource=(
-        "acs:ecs:{region}:{account}:command/{CommandId}",
-        "acs:ecs:{region}:{account}:instance/{InstanceId}",
-    )
-)
+@ecs.action(resource=COMMAND_AND_INSTANCES)
 def invoke_command(ctx: Context, req: InvokeCommandRequest) -> InvokeCommandResponse:
     command = _mine(ctx, req.CommandId)
     if req.Timeout is not None and not 10 <= req.Timeout <= 86400:

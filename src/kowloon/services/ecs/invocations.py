@@ -11,6 +11,7 @@ from kowloon.actions.context import Context
 from kowloon.actions.declare import Response
 from kowloon.actions.decode import Request
 from kowloon.core.clock import iso_seconds
+from kowloon.services.ecs.commands import COMMAND_AND_INSTANCES
 from kowloon.services.ecs.product import ecs
 from kowloon.services.ecs.resources import Command, Invocation, InvocationResult
 
@@ -206,12 +207,7 @@ class DescribeInvocationsResponse(Response):
     Invocations: InvocationList
 
 
-@ecs.action(
-    resource=(
-        "acs:ecs:{region}:{account}:command/{CommandId}",
-        "acs:ecs:{region}:{account}:instance/{InstanceId}",
-    )
-)
+@ecs.action(resource=COMMAND_AND_INSTANCES)
 def describe_invocations(ctx: Context, req: DescribeInvocationsRequest) -> DescribeInvocationsResponse:
     found = [item for item in ctx.all(Invocation) if _fits(item, req)]
     page = pages.either(found, req.PageNumber, req.PageSize, req.NextToken, req.MaxResults, most=50)
@@ -321,12 +317,7 @@ class DescribeInvocationResultsResponse(Response):
     Invocation: ResultPage
 
 
-@ecs.action(
-    resource=(
-        "acs:ecs:{region}:{account}:command/{CommandId}",
-        "acs:ecs:{region}:{account}:instance/{InstanceId}",
-    )
-)
+@ecs.action(resource=COMMAND_AND_INSTANCES)
 def describe_invocation_results(
     ctx: Context, req: DescribeInvocationResultsRequest
 ) -> DescribeInvocationResultsResponse:

@@ -48,26 +48,11 @@ class RuleParam(msgspec.Struct, kw_only=True):
     Description: str = ""
 
 
-class RuleRequest(Request):
+class RuleRequest(Request, RuleParam, kw_only=True):
     """`Permissions.N.*`, or one rule in the flat form that older clients send."""
 
     SecurityGroupId: str
     Permissions: list[RuleParam] = []
-    IpProtocol: str = ""
-    PortRange: str = ""
-    SourcePortRange: str = ""
-    SourceCidrIp: str = ""
-    Ipv6SourceCidrIp: str = ""
-    SourceGroupId: str = ""
-    SourcePrefixListId: str = ""
-    DestCidrIp: str = ""
-    Ipv6DestCidrIp: str = ""
-    DestGroupId: str = ""
-    DestPrefixListId: str = ""
-    Policy: str = "accept"
-    Priority: str = "1"
-    NicType: str = ""
-    Description: str = ""
     ClientToken: str = ""
 
 

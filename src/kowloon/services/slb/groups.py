@@ -12,7 +12,7 @@ from kowloon.core.clock import iso_seconds
 from kowloon.services.slb.errors import GROUP_NOT_FOUND, SERVER_NOT_FOUND
 from kowloon.services.slb.load_balancers import mine as my_balancer
 from kowloon.services.slb.payload import groups_of, listeners_of, refresh
-from kowloon.services.slb.product import slb
+from kowloon.services.slb.product import BALANCER_AND_SERVERS, slb
 from kowloon.services.slb.resources import INSTANCE, LoadBalancer, Server, ServerGroup, server_references
 from kowloon.services.slb.servers import members, merged, parse, private_ip
 from kowloon.store.resources import Reference
@@ -72,12 +72,7 @@ class CreateVServerGroupRequest(Request):
     Tag: list[tags.TagParam] = []
 
 
-@slb.action(
-    resource=(
-        "acs:slb:{region}:{account}:loadbalancer/{LoadBalancerId}",
-        "acs:ecs:{region}:{account}:instance/{Server}",
-    )
-)
+@slb.action(resource=BALANCER_AND_SERVERS)
 def create_vserver_group(ctx: Context, req: CreateVServerGroupRequest) -> GroupResponse:
     balancer = my_balancer(ctx, req.LoadBalancerId)
     servers = merged((), members(ctx, parse(req.BackendServers), ports=True))
@@ -101,12 +96,7 @@ class AddVServerGroupBackendServersRequest(Request):
     BackendServers: str
 
 
-@slb.action(
-    resource=(
-        "acs:slb:{region}:{account}:loadbalancer/{LoadBalancerId}",
-        "acs:ecs:{region}:{account}:instance/{Server}",
-    )
-)
+@slb.action(resource=BALANCER_AND_SERVERS)
 def add_vserver_group_backend_servers(ctx: Context, req: AddVServerGroupBackendServersRequest) -> GroupResponse:
     """A server that is in the group with that port already gets the given weight."""
     item = mine(ctx, req.VServerGroupId)
@@ -119,12 +109,7 @@ class RemoveVServerGroupBackendServersRequest(Request):
     BackendServers: str
 
 
-@slb.action(
-    resource=(
-        "acs:slb:{region}:{account}:loadbalancer/{LoadBalancerId}",
-        "acs:ecs:{region}:{account}:instance/{Server}",
-    )
-)
+@slb.action(resource=BALANCER_AND_SERVERS)
 def remove_vserver_group_backend_servers(ctx: Context, req: RemoveVServerGroupBackendServersRequest) -> GroupResponse:
     """An entry without a port means the server with all its ports; one that is not in the group is passed over."""
     item = mine(ctx, req.VServerGroupId)
@@ -139,12 +124,7 @@ class SetVServerGroupAttributeRequest(Request):
     BackendServers: str = ""
 
 
-@slb.action(
-    resource=(
-        "acs:slb:{region}:{account}:loadbalancer/{LoadBalancerId}",
-        "acs:ecs:{region}:{account}:instance/{Server}",
-    )
-)
+@slb.action(resource=BALANCER_AND_SERVERS)
 def set_vserver_group_attribute(ctx: Context, req: SetVServerGroupAttributeRequest) -> GroupResponse:
     """A new name, and new weights and descriptions for members that are named by server and port."""
     item = mine(ctx, req.VServerGroupId)

@@ -11,6 +11,12 @@ from kowloon.actions.errors import FORBIDDEN
 from kowloon.services.slb.resources import BalancerHealth, Listener, LoadBalancer, ServerGroup
 from kowloon.topology.services import Edge, ServiceNode
 
+# What calls about backend servers are authorised on.
+BALANCER_AND_SERVERS = (
+    "acs:slb:{region}:{account}:loadbalancer/{LoadBalancerId}",
+    "acs:ecs:{region}:{account}:instance/{Server}",
+)
+
 
 def _plane(region: str, zones: tuple[str, ...]) -> tuple[list[ServiceNode], list[Edge]]:
     return [ServiceNode(name=f"slb@{region}", places=zones)], []

@@ -22,7 +22,7 @@ from kowloon.services.slb.errors import (
 )
 from kowloon.services.slb.load_balancers import mine, with_servers
 from kowloon.services.slb.payload import refresh
-from kowloon.services.slb.product import slb
+from kowloon.services.slb.product import BALANCER_AND_SERVERS, slb
 from kowloon.services.slb.resources import INSTANCE, LoadBalancer, Server
 from kowloon.store.resources import Key
 
@@ -129,12 +129,7 @@ class AddBackendServersRequest(Request):
     BackendServers: str = ""
 
 
-@slb.action(
-    resource=(
-        "acs:slb:{region}:{account}:loadbalancer/{LoadBalancerId}",
-        "acs:ecs:{region}:{account}:instance/{Server}",
-    )
-)
+@slb.action(resource=BALANCER_AND_SERVERS)
 def add_backend_servers(ctx: Context, req: AddBackendServersRequest) -> BackendServersResponse:
     """A server that is in the group already gets the given weight."""
     item = mine(ctx, req.LoadBalancerId)
@@ -146,12 +141,7 @@ class SetBackendServersRequest(AddBackendServersRequest):
     pass
 
 
-@slb.action(
-    resource=(
-        "acs:slb:{region}:{account}:loadbalancer/{LoadBalancerId}",
-        "acs:ecs:{region}:{account}:instance/{Server}",
-    )
-)
+@slb.action(resource=BALANCER_AND_SERVERS)
 def set_backend_servers(ctx: Context, req: SetBackendServersRequest) -> BackendServersResponse:
     """New weights for servers of the group; a server that is not in it is refused."""
     item = mine(ctx, req.LoadBalancerId)
@@ -167,12 +157,7 @@ class RemoveBackendServersRequest(Request):
     BackendServers: str
 
 
-@slb.action(
-    resource=(
-        "acs:slb:{region}:{account}:loadbalancer/{LoadBalancerId}",
-        "acs:ecs:{region}:{account}:instance/{Server}",
-    )
-)
+@slb.action(resource=BALANCER_AND_SERVERS)
 def remove_backend_servers(ctx: Context, req: RemoveBackendServersRequest) -> BackendServersResponse:
     """Servers that are not in the group are passed over."""
     item = mine(ctx, req.LoadBalancerId)
