@@ -9,6 +9,7 @@ from kowloon.actions.context import Context
 from kowloon.actions.declare import Response
 from kowloon.actions.decode import Request
 from kowloon.core.clock import iso_seconds
+from kowloon.services.ram.groups import delete_group
 from kowloon.services.ram.ims.product import ims
 from kowloon.services.ram.logic import groups, login_names, users
 from kowloon.store.identity import Group
@@ -78,14 +79,7 @@ def update_group(ctx: Context, req: UpdateGroupRequest) -> GroupResponse:
     return GroupResponse(Group=_shown(group))
 
 
-class DeleteGroupRequest(Request):
-    GroupName: str
-
-
-@ims.action(resource="acs:ram:*:{account}:group/{GroupName}")
-def delete_group(ctx: Context, req: DeleteGroupRequest) -> Response:
-    groups.delete(ctx, groups.find(ctx, req.GroupName))
-    return Response()
+ims.action(resource="acs:ram:*:{account}:group/{GroupName}")(delete_group)
 
 
 class ListGroupsRequest(Request):

@@ -14,6 +14,8 @@ from kowloon.core.clock import iso_seconds
 from kowloon.services.ram.errors import INCORRECT, PASSKEY_NOT_FOUND, USER_NOT_FOUND
 from kowloon.services.ram.ims.product import ims
 from kowloon.services.ram.logic import keys, login_names, mfa, passwords, users
+from kowloon.services.ram.login_profiles import change_password
+from kowloon.services.ram.mfa_devices import delete_virtual_mfa_device
 from kowloon.store.identity import LoginProfile, MfaDevice, User
 
 # --- passwords ---
@@ -127,18 +129,7 @@ def delete_login_profile(ctx: Context, req: DeleteLoginProfileRequest) -> Respon
     return Response()
 
 
-class ChangePasswordRequest(Request):
-    OldPassword: str
-    NewPassword: str
-
-
-@ims.action(resource="acs:ram:*:{account}:user/{User}", prepare=passwords.CHANGE)
-def change_password(ctx: Context, req: ChangePasswordRequest) -> Response:
-    caller = users.caller(ctx)
-    if caller is None:
-        raise USER_NOT_FOUND.error(name=ctx.principal.name)
-    passwords.change(ctx, caller, req.OldPassword, req.NewPassword)
-    return Response()
+ims.action(resource="acs:ram:*:{account}:user/{User}", prepare=passwords.CHANGE)(change_password)
 
 
 # --- MFA devices ---
@@ -213,14 +204,7 @@ def list_virtual_mfa_devices(ctx: Context, req: ListVirtualMFADevicesRequest) ->
     )
 
 
-class DeleteVirtualMFADeviceRequest(Request):
-    SerialNumber: str
-
-
-@ims.action(resource="{SerialNumber}")
-def delete_virtual_mfa_device(ctx: Context, req: DeleteVirtualMFADeviceRequest) -> Response:
-    mfa.delete(ctx, req.SerialNumber)
-    return Response()
+ims.action(resource="{SerialNumber}")(delete_virtual_mfa_device)
 
 
 class BindMFADeviceRequest(Request):
