@@ -32,6 +32,7 @@ from kowloon.core.transitions import Transitions
 from kowloon.dingtalk.admin import DingTalkAdmin
 from kowloon.dingtalk.commentary import Commentary
 from kowloon.dingtalk.pager import RobotPager
+from kowloon.dingtalk.plane import MessengerPlane
 from kowloon.dingtalk.resources import Message, MessageId, Robot
 from kowloon.dingtalk.robot import RobotWebhook
 from kowloon.drill.resources import Drill
@@ -260,7 +261,7 @@ class Cloud:
 
     def _wire_listeners(self) -> None:
         self.key_use = KeyUseLog(self.store, self.clock, self.bus)
-        self.webhook = RobotWebhook(self.store, self.clock, self.ids)
+        self.webhook = RobotWebhook(self.store, self.clock, self.ids, MessengerPlane(self.board, self.clock))
         self.webhook.register(self.routes)
         DingTalkAdmin(self.store, self.webhook).register(self.routes)
         self.bus.subscribe(self.audit.take, RequestEvent)

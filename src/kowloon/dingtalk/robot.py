@@ -21,6 +21,7 @@ from kowloon.actions.routes import Routes
 from kowloon.core.clock import Clock
 from kowloon.core.ids import Ids
 from kowloon.dingtalk import messages
+from kowloon.dingtalk.plane import MessengerPlane
 from kowloon.dingtalk.resources import Message, MessageId, Refusal, Robot
 from kowloon.store.store import Store, Transaction
 from kowloon.wire.http import HttpRequest, HttpResponse
@@ -33,7 +34,8 @@ _JSON = "application/json;charset=utf-8"
 
 
 class RobotWebhook:
-    def __init__(self, store: Store, clock: Clock, ids: Ids) -> None:
+    def __init__(self, store: Store, clock: Clock, ids: Ids, plane: MessengerPlane) -> None:
+        self._plane = plane
         self._store = store
         self._clock = clock
         self._ids = ids
@@ -45,6 +47,8 @@ class RobotWebhook:
         routes.add("GET POST PUT DELETE HEAD PATCH OPTIONS", "/robot/send", self.send, "own")
 
     async def send(self, request: HttpRequest) -> HttpResponse:
+        if not self._plane.serves():
+            return HttpResponse(503, b"", content_type=_JSON)
         try:
             robot, body = self._admit(request)
             await self.post(robot, body, size_bytes=len(request.body))
@@ -78,6 +82,8 @@ class RobotWebhook:
 
     async def post(self, robot: Robot, body: dict[str, Any], *, size_bytes: int) -> None:
         """Content, size and rate, then the message stands in the group. Refusal when it does not."""
+        if not self._plane.serves():
+            raise Refusal(-1, "系统繁忙")
         content = messages.parse(body)
         if robot.keywords and not any(word in content.title + content.text for word in robot.keywords):
             raise Refusal(
