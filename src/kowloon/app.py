@@ -40,6 +40,7 @@ from kowloon.drill.routes import DrillRoutes
 from kowloon.drill.service import Drills
 from kowloon.duty.actions import duty
 from kowloon.duty.channels import MailPager, WebhookPager
+from kowloon.duty.page.serving import DutyPage
 from kowloon.duty.rosters import Rosters
 from kowloon.duty.service import DutyService
 from kowloon.engines.audit.index import AuditIndex
@@ -282,6 +283,7 @@ class Cloud:
         self.duty = DutyService(self.store, self.clock, self.ids, self.bus, self.rosters, pagers, self.runtime.poke)
         for loop in self.duty.loops:
             self.runtime.add(loop)
+        DutyPage().register(self.routes)
 
     def _wire_admin(self) -> None:
         AdminRoutes(

@@ -1,0 +1,94 @@
+// Which view is shown, by the address: `#/rota?zoom=week`. A view loads data and draws them; `every` says how often it
+// looks again, in milliseconds, and then it is drawn anew only where something has changed.
+
+import { h, replace } from "./dom.js";
+import { advice } from "./refusals.js";
+import { t } from "./words.js";
+
+let views = {};
+let first = "";
+let onShow = () => {};
+let turn = 0;
+let timer = null;
+
+export function place() {
+  const [path, query] = location.hash.replace(/^#\/?/, "").split("?");
+  return { path: path in views ? path : first, params: Object.fromEntries(new URLSearchParams(query ?? "")) };
+}
+
+export const address = (path, params = {}) => {
+  const query = new URLSearchParams(Object.entries(params).filter(([, value]) => value)).toString();
+  return `#/${path}${query ? `?${query}` : ""}`;
+};
+
+/** Goes there; with `quietly` the view stays, and "back" leads to where it came from. */
+export function go(path, params = {}, quietly = false) {
+  if (quietly) {
+    history.replaceState(null, "", address(path, params));
+    again();
+  } else {
+    location.hash = address(path, params);
+  }
+}
+
+export function start(allViews, firstView, shown) {
+  views = allViews;
+  first = firstView;
+  onShow = shown;
+  addEventListener("hashchange", () => show(true));
+  show(false);
+}
+
+export const again = () => show(false);
+
+export function stop() {
+  turn++;
+  clearTimeout(timer);
+}
+
+async function show(moved) {
+  const mine = ++turn;
+  clearTimeout(timer);
+  const { path, params } = place();
+  const view = views[path];
+  const main = document.getElementById("main");
+  const key = document.activeElement?.dataset?.key;
+  onShow(path);
+  main.setAttribute("aria-busy", "true");
+  if (moved || !main.hasChildNodes()) replace(main, h("p", { class: "quiet" }, t("loading")));
+  let told = null;
+  try {
+    const data = await view.load(params);
+    if (mine !== turn) return;
+    told = JSON.stringify(data);
+    const body = h("div", {});
+    view.draw(body, data, params);
+    replace(main, h("h1", { tabindex: "-1" }, view.title(params)), body);
+  } catch (refusal) {
+    if (mine !== turn) return;
+    replace(main, h("h1", { tabindex: "-1" }, view.title(params)), advice(refusal), tryAgain());
+  } finally {
+    if (mine === turn) main.removeAttribute("aria-busy");
+  }
+  document.title = `${main.querySelector("h1").textContent} · ${t("brand")}`;
+  if (moved) main.querySelector("h1").focus();
+  else if (key) main.querySelector(`[data-key="${CSS.escape(key)}"]`)?.focus();
+  if (view.every) look(view, params, mine, told);
+}
+
+function look(view, params, mine, told) {
+  timer = setTimeout(async () => {
+    if (mine !== turn) return;
+    let fresh = told;
+    if (!document.hidden && !document.querySelector("dialog")) {
+      fresh = await view.load(params).then(JSON.stringify, () => told);
+    }
+    if (mine !== turn) return;
+    if (fresh !== told && !document.querySelector("dialog")) again();
+    else look(view, params, mine, told);
+  }, view.every);
+}
+
+function tryAgain() {
+  return h("div", { class: "buttons" }, h("button", { onclick: again }, t("try-again")));
+}
