@@ -8,6 +8,7 @@ from kowloon.actions.decode import Request
 from kowloon.duty import errors
 from kowloon.duty.actions.calls import state_of
 from kowloon.duty.callers import person_of
+from kowloon.duty.logic import changes
 from kowloon.duty.logic.hand_over import settle_all
 from kowloon.duty.organisation import Organisation
 from kowloon.duty.organisation_file import OrganisationError, parse
@@ -56,6 +57,9 @@ def apply_organisation(ctx: Context, req: ApplyOrganisationRequest) -> ApplyOrga
     state.happened(
         "organisation-applied", text=f"version {version}: {len(whole.posts)} posts, {len(whole.people)} people"
     )
+    if kept is not None:
+        for gone in sorted({person.id for person in kept.whole.people} - {person.id for person in whole.people}):
+            changes.leave(state, gone)
     settle_all(state)
     return ApplyOrganisationResponse(
         Version=version, Units=len(whole.units), People=len(whole.people), Posts=len(whole.posts)

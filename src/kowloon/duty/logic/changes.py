@@ -162,21 +162,36 @@ def appoint_for_good(state: DutyState, post: Post, person: Person, from_at: floa
 
 def resign(state: DutyState, post: Post, person: Person, at: float) -> None:
     """The person leaves this post and keeps others: tenures end, turns from then on have nobody until the next plan."""
-    for tenure in state.tx.list(Tenure, account=state.account):
-        mine = tenure.post == post.id and tenure.person == person.id
-        if mine and (tenure.to_at is None or tenure.to_at > at):
-            state.tx.put(msgspec.structs.replace(tenure, to_at=max(at, tenure.from_at)))
-    rota = state.tx.get(Rota, f"{state.account}:{post.id}")
-    if rota is not None:
-        turns = [each for turn in rota.turns for each in _without(turn, person.id, at)]
-        state.tx.put(msgspec.structs.replace(rota, turns=tuple(turns)))
-    state.changed()
+    _cut(state, post.id, person.id, at)
     state.happened("resigned", post=post.id, person=person.id, text=f"at {iso_minutes(at)}")
     manager = state.holder(post.manager) if post.manager else ""
     state.tell(
         [each for each in (manager,) if each], f"{post.title}: resignation", f"{person.name} leaves {post.title}."
     )
     settle(state, post)
+
+
+def leave(state: DutyState, person: str) -> None:
+    """Of somebody whom the organisation has no more: all that they hold ends now."""
+    for rota in state.tx.list(Rota, account=state.account):
+        _cut(state, rota.post, person, state.now)
+    for tenure in state.tx.list(Tenure, account=state.account):
+        if tenure.person == person:
+            _cut(state, tenure.post, person, state.now)
+    state.happened("left", person=person)
+
+
+def _cut(state: DutyState, post: str, person: str, at: float) -> None:
+    for tenure in state.tx.list(Tenure, account=state.account):
+        mine = tenure.post == post and tenure.person == person
+        if mine and (tenure.to_at is None or tenure.to_at > at):
+            state.tx.put(msgspec.structs.replace(tenure, to_at=max(at, tenure.from_at)))
+    rota = state.tx.get(Rota, f"{state.account}:{post}")
+    if rota is not None:
+        turns = tuple([each for turn in rota.turns for each in _without(turn, person, at)])
+        if turns != rota.turns:
+            state.tx.put(msgspec.structs.replace(rota, turns=turns))
+    state.changed()
 
 
 def _without(turn: Turn, person: str, at: float) -> list[Turn]:
