@@ -35,6 +35,13 @@ def node_modules() -> Path:
     return Path(node()[1]).parent / "node_modules"
 
 
+def axe_core() -> Path:
+    """The script that looks for what keeps people out of a page."""
+    _tools("Page", "node", "npm")
+    folder = _installed("axe", _install_node, HERE.parent / "duty" / "page" / "axe")
+    return folder / "node_modules" / "axe-core" / "axe.min.js"
+
+
 def ossfs() -> list[str]:
     """A Python of its own with ossfs, which wants an older oss2 than the one that is tested here."""
     return [str(_installed("ossfs", _install_ossfs) / "environment" / "bin" / "python")]

@@ -5,8 +5,9 @@ import { nameOf } from "./people.js";
 import { parse, showTime } from "./time.js";
 import { number, t } from "./words.js";
 
-/** The badges of an item of ListHolders: gap, or acting with its age. */
-export function badges(holder) {
+/** The badges of an item of ListHolders: off, where nobody is meant to hold it; a gap; or acting with its age. */
+export function badges(holder, off = false) {
+  if (off) return [h("span", { class: "badge plain" }, t("off"))];
   if (!holder.PersonId) return [h("span", { class: "badge bad" }, t("gap"))];
   if (holder.Capacity !== "acting") return [h("span", { class: "badge good" }, t("on-duty"))];
   return [h("span", { class: "badge warn" }, age(holder.AgeDays))];
@@ -14,13 +15,14 @@ export function badges(holder) {
 
 export function age(days) {
   if (days >= 1) return t("acting.days", { n: Math.floor(days), days: number(Math.floor(days)) });
-  return t("acting.hours", { n: Math.max(Math.round(days * 24), 0) });
+  const hours = Math.floor(days * 24);
+  return hours ? t("acting.hours", { n: hours }) : t("acting.minutes", { n: Math.max(Math.round(days * 24 * 60), 1) });
 }
 
 /** What else there is to know, each a sentence. */
-export function facts(holder) {
+export function facts(holder, off = false) {
   const told = [];
-  if (!holder.PersonId) told.push(t("gap.text"));
+  if (!holder.PersonId && !off) told.push(t("gap.text"));
   if (holder.Capacity === "acting") {
     told.push(holder.InsteadOf ? t("acting.for", { person: nameOf(holder.InsteadOf) }) : t("acting.vacant"));
     told.push(holder.Until ? t("acting.latest", { at: showTime(parse(holder.Until)) }) : t("acting.open"));

@@ -32,7 +32,7 @@ function hours(from, to, width) {
 
 function days(from, to, width) {
   const count = Math.round((to - from) / time.DAY);
-  const step = Math.max(Math.ceil((count * 46) / width), 1);
+  const step = Math.max(Math.ceil((count * 60) / width), 1);
   const marks = [];
   for (let day = 0; day < count; day += step) marks.push([time.addDays(from, day), time.showWeekday(time.addDays(from, day))]);
   return marks;

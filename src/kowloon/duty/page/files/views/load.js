@@ -3,7 +3,7 @@
 import { duty } from "../api.js";
 import { download, field, h, option, svg } from "../dom.js";
 import { dayInput, personSelect, postSelect } from "../forms.js";
-import { nameOf } from "../people.js";
+import { isEligible, nameOf, organisation, person as personOf } from "../people.js";
 import { go } from "../router.js";
 import * as time from "../time.js";
 import { number, t } from "../words.js";
@@ -32,7 +32,9 @@ export async function load(params) {
 }
 
 export function draw(root, balance, params) {
-  const people = balance.People;
+  const posts = organisation().posts.filter((post) => post.layers.length && (!params.post || post.id === params.post));
+  const may = (id) => posts.some((post) => post.layers.some((layer) => isEligible(personOf(id), layer.eligible ?? post.eligible)));
+  const people = balance.People.filter((person) => person.Turns || (personOf(person.PersonId) && may(person.PersonId)));
   const shared = people.reduce((sum, person) => sum + person.Share, 0);
   root.append(tools(params, people));
   const total = people.reduce((sum, person) => sum + person.Turns, 0);

@@ -8,7 +8,7 @@ import { now, parse, showTime } from "../time.js";
 import { t } from "../words.js";
 import { ofTurn } from "./rota.js";
 
-export const title = () => t("tab.requests");
+export const title = () => t("requests.title");
 export const every = 20000;
 
 export async function load() {
@@ -28,7 +28,7 @@ export function draw(root, { requests, absences, turns }) {
   root.append(open.length ? h("div", { class: "cards" }, open.map(card)) : h("p", { class: "quiet" }, t("requests.none")));
   if (me()) {
     root.append(h("h2", {}, t("turns.mine")));
-    root.append(turns.length ? h("div", { class: "cards" }, turns.slice(0, 12).map(turnCard)) : h("p", { class: "quiet" }, t("turns.none")));
+    root.append(turns.length ? h("div", { class: "cards" }, turns.slice(0, 6).map(turnCard)) : h("p", { class: "quiet" }, t("turns.none")));
   }
   root.append(h("h2", {}, t("absences")),
     h("div", { class: "buttons" },
