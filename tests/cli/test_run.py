@@ -257,14 +257,14 @@ while True:
     os.close(slave)
     with open(master, "rb", buffering=0) as terminal:
         shown = b""
-        while b"begun" not in shown:
+        while b"begun\r\n" not in shown:
             shown += terminal.read(1024)
         os.write(master, b"\x03")
-        while b"interrupted" not in shown:
+        while b"interrupted\r\n" not in shown:
             shown += terminal.read(1024)
         # It goes the same way as an interrupt that is passed on, and behind it.
         process.send_signal(signal.SIGUSR1)
-        while b"True" not in shown:
+        while b"True\r\n" not in shown:
             shown += terminal.read(1024)
         assert process.wait(30.0) == 0
     assert shown.replace(b"^C", b"").split() == [b"begun", b"interrupted", b"1", b"True"]
