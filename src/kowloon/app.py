@@ -10,7 +10,6 @@ from collections.abc import Mapping
 import msgspec
 
 from kowloon.actions.declare import Product, Registry
-from kowloon.actions.idempotency import ClientTokenRecord
 from kowloon.actions.paging import Pager
 from kowloon.actions.ports import Standing
 from kowloon.actions.routes import Routes
@@ -33,9 +32,7 @@ from kowloon.dingtalk.admin import DingTalkAdmin
 from kowloon.dingtalk.commentary import Commentary
 from kowloon.dingtalk.pager import RobotPager
 from kowloon.dingtalk.plane import MessengerPlane
-from kowloon.dingtalk.resources import Message, MessageId, Robot
 from kowloon.dingtalk.robot import RobotWebhook
-from kowloon.drill.resources import Drill
 from kowloon.drill.routes import DrillRoutes
 from kowloon.drill.service import Drills
 from kowloon.duty.actions import duty
@@ -43,15 +40,12 @@ from kowloon.duty.channels import MailPager, WebhookPager
 from kowloon.duty.page.serving import DutyPage
 from kowloon.duty.rosters import Rosters
 from kowloon.duty.service import DutyService
-from kowloon.engines.audit.index import AuditIndex
-from kowloon.engines.audit.journal import Journal
 from kowloon.engines.base import EngineError, UnitEngine
 from kowloon.engines.blob.storage import open_storage
 from kowloon.engines.dialler import Dialler
 from kowloon.engines.jobs import Jobs
 from kowloon.engines.parts import PaperParts, Parts, ProcessParts
 from kowloon.faults.manager import FaultManager
-from kowloon.faults.resources import Fault
 from kowloon.first_account import FirstAccount, write_private
 from kowloon.gateway.certificates import CertificateAuthority
 from kowloon.gateway.chain import Chain
@@ -61,6 +55,7 @@ from kowloon.gateway.hosts import Hosts
 from kowloon.gateway.internal import InternalCalls
 from kowloon.gateway.json_calls import JsonCalls, Signer
 from kowloon.gateway.transport import Server
+from kowloon.kept import open_audit, open_store, restored
 from kowloon.services.actiontrail.actions import actiontrail
 from kowloon.services.actiontrail.audit import AuditTrail
 from kowloon.services.actiontrail.delivery import TrailDelivery
@@ -104,15 +99,9 @@ from kowloon.services.sts.federation import Federation
 from kowloon.services.tag.actions import tag
 from kowloon.services.vpc.actions import vpc
 from kowloon.services.vpc.reconcile import EipFollow
-from kowloon.store.backend import MemoryBackend, SqliteBackend
-from kowloon.store.codec import Codec
-from kowloon.store.resources import Counter, Resource
-from kowloon.store.store import Store
-from kowloon.store.units import AddressSpaceRecord, Unit
 from kowloon.topology.health import HealthBoard
 from kowloon.topology.map import Topology
 
-_OFFSET = "clock-offset"
 PRODUCTS: tuple[Product, ...] = (
     ecs,
     vpc,
@@ -142,9 +131,8 @@ class Cloud:
         self.ids = Ids(settings.seed)
         self.bus = EventBus()
         self.registry = Registry(PRODUCTS)
-        self.store = self._open_store()
-        self.clock = clock or Clock()
-        self._restore_offset()
+        self.store, self.codec = open_store(self.files, self.registry)
+        self.clock = restored(clock or Clock(), self.store)
         self.board = HealthBoard(Topology.vendor())
         self._declare_planes()
         self.parts = parts or self._choose_parts()
@@ -154,7 +142,7 @@ class Cloud:
         self.storage_zones = StorageZones(self.storage, self.board, self.clock)
         self.addresses = ClaimedAddresses(self.store, self.parts.addresses)
         self.first_account = FirstAccount(self.files, self.store, self.clock, self.ids)
-        self.audit = self._open_audit()
+        self.audit = open_audit(self.files, self.clock)
         self.faults = FaultManager(self.store, self.board, self.clock, self.bus, self.ids)
         self.drills = Drills(self.store, self.board, self.clock, self.bus, self.ids, self.faults)
         self.runtime = ControllerRuntime(self.store, self.clock, self.board, settings.takeover_s)
@@ -179,39 +167,6 @@ class Cloud:
     def endpoint(self) -> str:
         """host:port as SDKs take it."""
         return f"{self.settings.host}:{self.port}"
-
-    def _open_store(self) -> Store:
-        types: list[type[Resource]] = [
-            *self.registry.resource_types(),
-            Unit,
-            AddressSpaceRecord,
-            ClientTokenRecord,
-            Counter,
-            Fault,
-            Drill,
-            Robot,
-            Message,
-            MessageId,
-        ]
-        backend = SqliteBackend(self.files.state) if self.files is not None else MemoryBackend()
-        self.codec = Codec(types)
-        return Store(backend, self.codec)
-
-    def _open_audit(self) -> AuditTrail:
-        folder = self.files.audit if self.files is not None else None
-        return AuditTrail(Journal(folder), AuditIndex(folder / "index.db" if folder is not None else None), self.clock)
-
-    def _restore_offset(self) -> None:
-        """Cloud time goes on where it was, also after a restart."""
-        saved = self.store.get(Counter, _OFFSET)
-        if saved is not None and saved.value > self.clock.offset_s:
-            self.clock = Clock(self.clock.wall, saved.value)
-        self.clock.on_skip(self._save_offset)
-
-    def _save_offset(self, offset_s: float) -> None:
-        transaction = self.store.begin()
-        transaction.put(Counter(id=_OFFSET, value=offset_s))
-        self.store.commit_now(transaction)
 
     def _declare_planes(self) -> None:
         for product in self.registry.products:
@@ -399,7 +354,6 @@ class Cloud:
             addresses=self.addresses,
             first_account=self.first_account,
             clock=self.clock,
-            save_offset=self._save_offset,
             audit=self.audit,
             faults=self.faults,
             drills=self.drills,

@@ -18,6 +18,7 @@ from kowloon.engines.blob.base import ObjectStorage
 from kowloon.engines.parts import Parts
 from kowloon.faults.manager import FaultManager
 from kowloon.first_account import FirstAccount
+from kowloon.kept import save_offset
 from kowloon.services.actiontrail.audit import AuditTrail
 from kowloon.services.actiontrail.resources import Trail
 from kowloon.services.ecs.resources import Image
@@ -30,7 +31,7 @@ from kowloon.store.units import DIALABLE, Unit
 
 class Changeover:
     """One at a time, which the caller sees to. `forget`: what drops from memory what is of a state that goes;
-    `forget_before`: what drops the states before faults. `save_offset` keeps how far the clock was skipped."""
+    `forget_before`: what drops the states before faults."""
 
     def __init__(
         self,
@@ -41,7 +42,6 @@ class Changeover:
         addresses: ClaimedAddresses,
         first_account: FirstAccount,
         clock: Clock,
-        save_offset: Callable[[float], None],
         audit: AuditTrail,
         faults: FaultManager,
         drills: Drills,
@@ -57,7 +57,6 @@ class Changeover:
         self._addresses = addresses
         self._first_account = first_account
         self._clock = clock
-        self._save_offset = save_offset
         self._audit = audit
         self._faults = faults
         self._drills = drills
@@ -87,7 +86,7 @@ class Changeover:
         self._faults.restore()
         self._first_account.open()
         self._addresses.write_down(cidr)
-        self._save_offset(self._clock.offset_s)
+        save_offset(self._store, self._clock.offset_s)
         await self._commentary.ensure_robot()
 
     async def exchange(self, state: State) -> None:
@@ -114,7 +113,7 @@ class Changeover:
         await self._remove(units, images)
         await self._drills.restore()
         await self._commentary.ensure_robot()
-        self._save_offset(self._clock.offset_s)
+        save_offset(self._store, self._clock.offset_s)
         self._runtime.resync()
         if removed is not None:
             await removed
