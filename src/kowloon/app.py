@@ -236,6 +236,7 @@ class Cloud:
             "webhook": WebhookPager(self._new_dialler()),
         }
         self.duty = DutyService(self.store, self.clock, self.ids, self.bus, self.rosters, pagers, self.runtime.poke)
+        self.duty.cast.register(self.routes)
         for loop in self.duty.loops:
             self.runtime.add(loop)
         DutyPage().register(self.routes)

@@ -66,12 +66,25 @@ class Happened(msgspec.Struct, frozen=True, kw_only=True):
     text: str = ""
 
 
+class OnDuty(msgspec.Struct, frozen=True, kw_only=True):
+    """A post changed hands, somebody was paged, answered, or began to act."""
+
+    minute: float
+    what: str
+    post: str
+    person: str
+    capacity: str
+    page: str
+    text: str
+
+
 class DrillRecord(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that the cloud itself knows of a drill; probes know the rest."""
 
     facility: tuple[FacilitySample, ...] = ()
     told: tuple[Told, ...] = ()
     happened: tuple[Happened, ...] = ()
+    duty: tuple[OnDuty, ...] = ()
 
 
 class DrillStatus(msgspec.Struct, frozen=True, kw_only=True):

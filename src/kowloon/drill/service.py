@@ -14,7 +14,7 @@ import msgspec
 
 from kowloon.core.clock import Clock
 from kowloon.core.errors import ApiError, ConfigurationError
-from kowloon.core.events import DrillEvent, Event, EventBus, ProviderMessage, ResourceEvent
+from kowloon.core.events import DrillEvent, DutyEvent, Event, EventBus, ProviderMessage, ResourceEvent
 from kowloon.core.ids import Ids
 from kowloon.drill.outlook import Outlook, services_of
 from kowloon.drill.resources import (
@@ -25,6 +25,7 @@ from kowloon.drill.resources import (
     DrillStatus,
     FacilitySample,
     Happened,
+    OnDuty,
     Told,
     ZoneSample,
 )
@@ -66,9 +67,15 @@ class _Notes:
         self.facility: list[FacilitySample] = []
         self.told: list[Told] = []
         self.happened: list[Happened] = []
+        self.duty: list[OnDuty] = []
 
     def record(self) -> DrillRecord:
-        return DrillRecord(facility=tuple(self.facility), told=tuple(self.told), happened=tuple(self.happened))
+        return DrillRecord(
+            facility=tuple(self.facility),
+            told=tuple(self.told),
+            happened=tuple(self.happened),
+            duty=tuple(self.duty),
+        )
 
 
 class Drills:
@@ -85,7 +92,7 @@ class Drills:
         self._faults = faults
         self._live: dict[str, _Live] = {}
         self._notes: dict[str, _Notes] = {}
-        bus.subscribe(self._note, ProviderMessage, ResourceEvent)
+        bus.subscribe(self._note, ProviderMessage, ResourceEvent, DutyEvent)
 
     # --- reading ---
 
@@ -339,6 +346,18 @@ class Drills:
             elif isinstance(event, ResourceEvent) and len(notes.happened) < _MOST_HAPPENED:
                 notes.happened.append(
                     Happened(minute=minute, kind=event.kind, id=event.id, state=event.state, text=event.text)
+                )
+            elif isinstance(event, DutyEvent) and len(notes.duty) < _MOST_HAPPENED:
+                notes.duty.append(
+                    OnDuty(
+                        minute=minute,
+                        what=event.what,
+                        post=event.post,
+                        person=event.person,
+                        capacity=event.capacity,
+                        page=event.page,
+                        text=event.text,
+                    )
                 )
 
     async def _sample(self, drill: Drill, live: _Live, to_minute: float) -> None:
