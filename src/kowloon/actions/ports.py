@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -76,7 +76,7 @@ def no_group() -> str:
     return ""
 
 
-class AccessRequest(NamedTuple):
+class AccessRequest(msgspec.Struct, frozen=True):
     """Who wants to do what with what. `action` as in RAM (`ecs:RunInstances`), `resource` an ARN. `value_of` gives the
     value of a condition key, its name in lower case but for the name of a tag (`acs:sourceip`,
     `acs:resourcetag/Team`); None when the call has none. `group_of` looks up the id of the resource's group."""

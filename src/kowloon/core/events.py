@@ -17,12 +17,14 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag=st
     at: float
 
 
-class RequestEvent(Event, frozen=True, kw_only=True):
-    """One call, allowed or not; or, by its `event_type`, somebody who signs in. `wall` is wall time; `latency_ms` covers
-    the whole chain. `principal` is an ARN; `resources` are ARNs; `data`: a call for what a resource holds, not for the
-    resource. `parameters` and `response` have their secrets masked; `response` is kept of calls that change something.
-    Of a session: when it began (cloud time); of a role's its SourceIdentity, and the identity provider that it came by
-    and whom that knows; of a user's whether an MFA device vouched."""
+class RequestEvent(Event, frozen=True, kw_only=True, array_like=True):
+    """One call, allowed or not; or, by its `event_type`, somebody who signs in. `wall` is wall time; `latency_ms`
+    covers the whole chain. `principal` is an ARN; `resources` are ARNs; `data`: a call for what a resource holds, not
+    for the resource. `parameters` and `response` have their secrets masked; `response` is kept of calls that change
+    something. Of a session: when it began (cloud time); of a role's its SourceIdentity, and the identity provider that
+    it came by and whom that knows; of a user's whether an MFA device vouched.
+
+    In the journal its fields have no names: new ones come last, and other changes need another mark there."""
 
     wall: float
     request_id: str
@@ -154,5 +156,5 @@ class EventBus:
 
 def to_plain(event: Event) -> dict[str, Any]:
     """The event as JSON-ready data, its type under `event`."""
-    plain: dict[str, Any] = msgspec.to_builtins(event)
+    plain: dict[str, Any] = {"event": event.__class__.__name__, **msgspec.structs.asdict(event)}
     return plain

@@ -24,7 +24,9 @@ class Ids:
 
     def hex(self, length: int) -> str:
         """Upper-case hex digits, such as OSS's request ids."""
-        return f"{self._fast.getrandbits(4 * length):0{length}X}"
+        size_bytes = (length + 1) // 2
+        # Of an odd length bytes make one digit too many.
+        return self._fast.getrandbits(8 * size_bytes).to_bytes(size_bytes, "big").hex().upper()[:length]
 
     def resource(self, prefix: str, length: int = 20) -> str:
         """`prefix-` and `length` characters of [0-9a-z], such as `vpc-bp1qpo0kug3a20qqe****`."""

@@ -59,7 +59,7 @@ class Channel:
     def write(self, data: bytes) -> None:
         if self._lost:
             return
-        if self.tls:
+        if self.tls.depth:
             try:
                 data = self.tls.send(data)
             except ssl.SSLError:
@@ -103,7 +103,7 @@ class Channel:
             return
         self.finished = True
         try:
-            farewell = self.tls.close() if self.tls else b""
+            farewell = self.tls.close() if self.tls.depth else b""
         except ssl.SSLError:
             farewell = b""
         if farewell:

@@ -14,7 +14,17 @@ from kowloon.gateway.channel import Channel
 from kowloon.gateway.explanations import why_host_refused
 from kowloon.gateway.receiving import Gatherer, Incoming, handler_failed
 from kowloon.gateway.sending import SMALL_BYTES, ShortFile, close_files, pieces_of, send_files, send_stream
-from kowloon.wire.framing import ArrivingBody, Framed, Phase, Refusal, RequestParser, body_too_large
+from kowloon.wire.framing import (
+    BODY,
+    HEAD,
+    OVER,
+    SLICE_BYTES,
+    ArrivingBody,
+    Framed,
+    Refusal,
+    RequestParser,
+    body_too_large,
+)
 from kowloon.wire.http import BodyReceiver, FileSlice, FileSource, HttpResponse, routing_host
 from kowloon.wire.responses import CONTINUE, TUNNEL_OPEN, head_of, may_have_body, small_error
 from kowloon.wire.tls import HANDSHAKE_REFUSED, RECORD_TYPE_HANDSHAKE
@@ -64,7 +74,7 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._channel.finished:
             return
-        if self._channel.tls:
+        if self._channel.tls.depth:
             data = self._decrypt(data, from_depth=0)
         self._backlog = self._backlog + data if self._backlog else data
         self._advance()
@@ -105,7 +115,7 @@ class Connection(asyncio.Protocol):
         elif incoming is not None and incoming.receiver is None:
             # It has its answer; it only would not stop sending.
             self._finish()
-        elif self._parser is not None and self._parser.phase in (Phase.HEAD, Phase.BODY):
+        elif self._parser is not None and self._parser.phase in (HEAD, BODY):
             self._refuse(Refusal(408, "RequestTimeout", "The request did not arrive in time."))
         else:
             self._finish()
@@ -124,30 +134,35 @@ class Connection(asyncio.Protocol):
 
     def _advance(self) -> None:
         """Read and answer as far as can be done now, then say what to wait for."""
-        at = 0
-        while not self._channel.finished:
-            if self._parser is None and not self._open_channel():
-                break
-            parser = cast(RequestParser, self._parser)
+        at, channel = 0, self._channel
+        while not channel.finished:
+            parser = self._parser
+            if parser is None:
+                if not self._open_channel():
+                    break
+                continue
             if self._incoming is not None:
                 if self._incoming.waits:
                     break
                 if self._pass_on(parser, self._incoming):
                     continue
             elif parser.ready:
-                if self._answering is None and self._channel.writable:
+                if self._answering is None and channel.writable:
                     self._backlog, at = self._backlog[at:] if at else self._backlog, 0
-                    self._serve(parser.take())
+                    self._serve(parser.ready.popleft())
                     continue
                 if not self._has_room(parser):
                     break
-            if parser.phase is Phase.OVER or at == len(self._backlog):
+            waiting_bytes = len(self._backlog) - at
+            if not waiting_bytes or parser.phase is OVER:
                 break
-            size_bytes = parser.slice_bytes
+            size_bytes = waiting_bytes
+            if waiting_bytes > SLICE_BYTES or parser.arriving is not None:
+                size_bytes = min(parser.slice_bytes, waiting_bytes)
             # Not a copy when it is all of them.
             parser.feed(self._backlog[at : at + size_bytes])
-            at = min(at + size_bytes, len(self._backlog))
-        if self._channel.finished:
+            at += size_bytes
+        if channel.finished:
             return
         self._backlog = self._backlog[at:]
         self._settle()
@@ -158,10 +173,10 @@ class Connection(asyncio.Protocol):
         return few and parser.ready_bytes < self._settings.framing.body_bytes
 
     def _settle(self) -> None:
-        parser, incoming = self._parser, self._incoming
+        channel, parser, incoming = self._channel, self._parser, self._incoming
         busy = self._answering is not None or (parser is not None and bool(parser.ready))
         waits = incoming is not None and incoming.waits
-        if self._channel.ended or self._channel.tls.ended:
+        if channel.ended or (channel.tls.depth and channel.tls.ended):
             if self._streaming:
                 self.abort()
                 return
@@ -171,7 +186,7 @@ class Connection(asyncio.Protocol):
                 return
         if not busy and parser is not None and parser.wants_continue:
             self._ask_for_body(parser)
-        self._channel.set_reading(self._channel.writable and not self._backlog and not waits)
+        channel.set_reading(channel.writable and not self._backlog and not waits)
         self._renew_deadline()
 
     def _ask_for_body(self, parser: RequestParser) -> None:
@@ -187,7 +202,7 @@ class Connection(asyncio.Protocol):
             self._encrypted = True
             self._channel.tls.push(self._server.tls.context(self._tunnel_host or self._channel.own_address))
             data, self._backlog = self._backlog, b""
-            self._backlog = self._decrypt(data, from_depth=len(self._channel.tls) - 1)
+            self._backlog = self._decrypt(data, from_depth=self._channel.tls.depth - 1)
             return not self._channel.finished and self._open_channel()
         if self._backlog[0] == RECORD_TYPE_HANDSHAKE and self._server.tls is None:
             self._server.explanations.no_tls(self._peer)
@@ -318,7 +333,10 @@ class Connection(asyncio.Protocol):
                 answer = self._server.handler(item.request)
             except Exception:
                 answer = handler_failed(item)
-            self._answer(item, answer)
+            if isinstance(answer, HttpResponse):
+                self._respond(item, answer)
+            else:
+                self._answer(item, answer)
 
     def _answer(self, item: Framed, answer: HttpResponse | Awaitable[HttpResponse]) -> None:
         self._answering = item
@@ -340,31 +358,28 @@ class Connection(asyncio.Protocol):
 
     def _respond(self, item: Framed, response: HttpResponse) -> None:
         """Send it, or begin to; `_answering` is None again when it is sent."""
-        item.keep_alive = self._keeps_alive(item, response)
+        if response.close or self._server.closing:
+            item.keep_alive = False
         if response.stream is not None:
+            self._answering = item
             self._streaming = True
             self._send_slowly(item, response, self._send_stream(item, response, response.stream))
         elif response.files is not None:
+            self._answering = item
             self._respond_with_files(item, response, response.files)
         else:
-            self._send(item, response, response.body)
-
-    def _send(self, item: Framed, response: HttpResponse, body: bytes) -> None:
-        self._answering = None
-        if self._channel.finished:
-            return
-        head = self._head(item, response)
-        self._channel.write(head + body if may_have_body(response, item.request.method) else head)
-        self._close_unless_kept(item)
+            self._answering = None
+            if not self._channel.finished:
+                head = self._head(item, response)
+                has_body = response.body and may_have_body(response, item.request.method)
+                self._channel.write(head + response.body if has_body else head)
+                if not item.keep_alive:
+                    self._close_unless_kept(item)
 
     def _close_unless_kept(self, item: Framed) -> None:
         """When both the answer and the body it did not wait for are through."""
         if not item.keep_alive and self._incoming is None and self._answering is None:
             self._finish()
-
-    def _keeps_alive(self, item: Framed, response: HttpResponse) -> bool:
-        unbounded = response.stream is not None and item.http_1_0
-        return item.keep_alive and not response.close and not unbounded and not self._server.closing
 
     def _head(self, item: Framed, response: HttpResponse) -> bytes:
         return head_of(
@@ -418,6 +433,9 @@ class Connection(asyncio.Protocol):
         self.abort()
 
     async def _send_stream(self, item: Framed, response: HttpResponse, stream: AsyncIterator[bytes]) -> None:
+        if item.http_1_0:
+            # Nothing but the end of the connection tells where it ends.
+            item.keep_alive = False
         head = self._head(item, response)
         try:
             if self._channel.finished:
@@ -483,9 +501,9 @@ class Connection(asyncio.Protocol):
             waiting_for, timeout_s = "handler", math.inf
         elif parser is None:
             waiting_for, timeout_s = self._tunnel_host or "channel", self._settings.header_timeout_s
-        elif parser.phase is Phase.HEAD:
+        elif parser.phase is HEAD:
             waiting_for, timeout_s = "head", self._settings.header_timeout_s
-        elif parser.phase is Phase.BODY:
+        elif parser.phase is BODY:
             waiting_for, timeout_s = "body", self._settings.body_timeout_s
         else:
             waiting_for, timeout_s = "request", self._settings.keep_alive_timeout_s

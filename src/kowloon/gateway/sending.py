@@ -54,7 +54,7 @@ async def send_files(
 
     Raises ConnectionError when the client has left, ShortFile.
     """
-    if channel.tls:
+    if channel.tls.depth:
         channel.write(start)
         for piece in pieces_of(files):
             channel.write(piece)

@@ -52,7 +52,7 @@ class Server:
         self.explanations = explanations if explanations is not None else Explanations()
         self.closing = False
         self._tasks: set[asyncio.Task[object]] = set()
-        self._clock = clock
+        self._wall = clock.wall
         self._date = DateHeader()
         self._connections: set[Connection] = set()
         self._empty = asyncio.Event()
@@ -94,7 +94,8 @@ class Server:
         return len(self._connections)
 
     def date(self) -> str:
-        return self._date.at(self._clock.wall())
+        """The Date header's value."""
+        return self._date.at(self._wall())
 
     def run(self, work: Awaitable[_T]) -> asyncio.Task[_T]:
         """A task that `close` will not leave behind."""

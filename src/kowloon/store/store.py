@@ -56,7 +56,8 @@ class Store:
     def get(self, kind: type[R], id: str) -> R | None:
         # A plain tuple is as good a key, and made in a third of the time.
         item = self._items.get((kind.kind, id))  # type: ignore[call-overload]
-        return item if isinstance(item, kind) else None
+        # Most settings are not there, and asking what None is takes as long as looking for it.
+        return item if item is not None and isinstance(item, kind) else None
 
     def find(self, key: Key) -> Resource | None:
         return self._items.get(key)
@@ -90,7 +91,7 @@ class Store:
         return counts
 
     def count(self, kind: type[Resource]) -> int:
-        return self._count_by_kind[kind.kind]
+        return self._count_by_kind.get(kind.kind, 0)
 
     def everything(self) -> Iterator[Resource]:
         return iter(self._items.values())

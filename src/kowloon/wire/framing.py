@@ -17,7 +17,7 @@ from kowloon.core import limits
 from kowloon.wire.http import HttpRequest, routing_host
 
 # Bytes are given to the parser in slices, so that bounds are noticed soon after they are passed; larger ones in chunks.
-_SLICE_BYTES: Final = 16 * 1024
+SLICE_BYTES: Final = 16 * 1024
 _CHUNKED_SLICE_BYTES: Final = 64 * 1024
 # What a chunk may spend on its size line, extensions included, on top of a fixed allowance per body.
 _CHUNK_OVERHEAD_BYTES: Final = 64
@@ -53,6 +53,14 @@ _KNOWN_NAMES: Final = {
     )
     for spelling in (name, name.lower())
 }
+_KNOWN_METHODS: Final = {
+    method.encode(): method for method in ("GET", "PUT", "POST", "HEAD", "DELETE", "OPTIONS", "CONNECT")
+}
+
+
+_ONE_HOST: Final = "exactly one Host header is required"
+_BAD_CODING: Final = "the Transfer-Encoding is not acceptable"
+_BAD_LENGTH: Final = "the Content-Length is not acceptable"
 
 
 class Refusal(Exception):
@@ -90,7 +98,7 @@ class Framed:
 
     __slots__ = ("arriving", "http_1_0", "keep_alive", "request", "tunnel")
 
-    def __init__(self, request: HttpRequest, *, keep_alive: bool, http_1_0: bool, tunnel: str = "") -> None:
+    def __init__(self, request: HttpRequest, keep_alive: bool, http_1_0: bool, tunnel: str = "") -> None:
         self.request = request
         self.keep_alive = keep_alive
         self.http_1_0 = http_1_0
@@ -115,6 +123,10 @@ class Phase(Enum):
     OVER = "no more requests on this connection"
 
 
+# To look a member up in its class takes longer than most of what is done with it.
+IDLE, HEAD, BODY, OVER = Phase
+
+
 class RequestParser:
     """Feed bytes, take from `ready`. Requests, then at most one Refusal, in the order they came.
 
@@ -124,7 +136,7 @@ class RequestParser:
 
     def __init__(self, *, scheme: str, peer: str, bounds: FramingLimits) -> None:
         self.ready: deque[Framed | Refusal] = deque()
-        self.phase = Phase.IDLE
+        self.phase = IDLE
         # Requests begun so far, finished or not.
         self.begun = 0
         self.wants_continue = False
@@ -133,7 +145,9 @@ class RequestParser:
         self.arriving: ArrivingBody | None = None
         self._scheme = scheme
         self._peer = peer
-        self._bounds = bounds
+        self._most_target_bytes = bounds.target_bytes
+        self._most_header_bytes = bounds.header_bytes
+        self._most_headers = bounds.headers
         self._gather_bytes = min(bounds.gather_bytes, bounds.body_bytes)
         self._parser = httptools.HttpRequestParser(self)
         self._phase_bytes = 0
@@ -143,7 +157,6 @@ class RequestParser:
 
     def _clear(self) -> None:
         self._url = b""
-        self._raw_headers: list[tuple[bytes, bytes]] = []
         self._headers: list[tuple[str, str]] = []
         self._header_bytes = 0
         self._framed: Framed | None = None
@@ -164,7 +177,7 @@ class RequestParser:
         """How much to feed at once."""
         if self._bytes_to_come:
             return self._bytes_to_come
-        return _SLICE_BYTES if self.arriving is None else _CHUNKED_SLICE_BYTES
+        return SLICE_BYTES if self.arriving is None else _CHUNKED_SLICE_BYTES
 
     def feed(self, data: bytes) -> None:
         """Parse at most `slice_bytes` at once; never raises, a bad request ends up in `ready` as a Refusal."""
@@ -183,7 +196,7 @@ class RequestParser:
 
     def _feed_llhttp(self, data: bytes) -> bytes:
         """Returns what is left for a fresh parser."""
-        if self._is_over():
+        if self.phase is OVER:
             # Bytes behind the last request of a connection are nobody's, those behind a CONNECT the tunnel's.
             tunnel = self._framed is not None and self._framed.tunnel
             self.tunnelled += data if tunnel else b""
@@ -206,27 +219,24 @@ class RequestParser:
 
     def _decline_upgrade(self) -> None:
         """llhttp stops at every Upgrade header, and before the body. Only CONNECT leaves HTTP, so go on afresh."""
-        if self._is_over():
+        if self.phase is OVER:
             return
         self._parser = httptools.HttpRequestParser(self)
         if self._resumed_head:
             self._parser.feed_data(self._resumed_head)
             self._resumed_head = b""
 
-    def _is_over(self) -> bool:
-        return self.phase is Phase.OVER
-
     def take(self) -> Framed | Refusal:
         return self.ready.popleft()
 
     def _refuse(self, error: Exception) -> None:
-        if self._is_over():
+        if self.phase is OVER:
             # Bytes after the last request of a connection are nobody's.
             return
         refusal = error if isinstance(error, Refusal) else error.__context__
         if not isinstance(refusal, Refusal):
             refusal = _malformed(str(error))
-        self.phase = Phase.OVER
+        self.phase = OVER
         self.wants_continue = False
         self.ready.append(refusal)
         self._clear()
@@ -234,9 +244,9 @@ class RequestParser:
     def _check_progress(self, size_bytes: int) -> None:
         """Bound what llhttp buffers or skips by itself: an unfinished header, chunk extensions."""
         self._phase_bytes += size_bytes
-        if self.phase is Phase.HEAD and self._phase_bytes > self._bounds.target_bytes + self._bounds.header_bytes:
+        if self.phase is HEAD and self._phase_bytes > self._most_target_bytes + self._most_header_bytes:
             raise _headers_too_large()
-        if self.phase is Phase.BODY and self._is_chunked:
+        if self.phase is BODY and self._is_chunked:
             allowed = self._body_bytes + self._chunks * _CHUNK_OVERHEAD_BYTES + _BODY_OVERHEAD_BYTES
             if self._phase_bytes > allowed:
                 raise _malformed("chunk extensions are too large")
@@ -248,44 +258,48 @@ class RequestParser:
             return
         self._clear()
         self.begun += 1
-        self.phase = Phase.HEAD
+        self.phase = HEAD
         self._phase_bytes = 0
 
     def on_url(self, piece: bytes) -> None:
         if self._resumed_head:
             return
         self._url += piece
-        if len(self._url) > self._bounds.target_bytes:
-            raise Refusal(414, "RequestTargetTooLong", f"The target is over {self._bounds.target_bytes} bytes.")
+        if len(self._url) > self._most_target_bytes:
+            raise Refusal(414, "RequestTargetTooLong", f"The target is over {self._most_target_bytes} bytes.")
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._resumed_head:
             return
-        # Trailers are counted too, so that they are bounded, and never mixed with the headers.
-        self._raw_headers.append((name, value))
+        headers = self._headers
+        try:
+            # Clients send header text in UTF-8.
+            text = value.decode()
+        except UnicodeDecodeError:
+            # Every byte string is that.
+            text = value.decode("latin-1")
+        headers.append((_KNOWN_NAMES.get(name) or _name(name), text.strip(" \t")))
         self._header_bytes += len(name) + len(value) + 4
-        if self._header_bytes > self._bounds.header_bytes or len(self._raw_headers) > self._bounds.headers:
+        if self._header_bytes > self._most_header_bytes or len(headers) > self._most_headers:
             raise _headers_too_large()
 
     def on_headers_complete(self) -> None:
         if self._resumed_head:
             return
-        version = self._parser.get_http_version()
-        if version not in ("1.0", "1.1"):
-            # Not 505: clients would try again.
-            raise _malformed("only versions 1.0 and 1.1 of HTTP are spoken here")
-        self._headers = [(_KNOWN_NAMES.get(name) or _name(name), _text(value)) for name, value in self._raw_headers]
-        self._framed = framed = self._request_so_far(http_1_0=version == "1.0")
+        self._framed = framed = self._request_so_far()
         length_bytes = self._checked_framing(framed)
-        has_body = bool(length_bytes) or self._is_chunked
-        self._check_expectation(framed, has_body)
-        self.phase = Phase.BODY
+        # Trailers are counted too, so that they are bounded, and never mixed with the headers.
+        self._headers = []
+        self.phase = BODY
         self._phase_bytes = 0
+        if not (length_bytes or self._is_chunked):
+            return
+        self.wants_continue = "expect" in framed.request.fields and not framed.http_1_0
         if self._is_chunked or (length_bytes or 0) > self._gather_bytes:
             self.arriving = framed.arriving = ArrivingBody(length_bytes)
             self._bytes_to_come = length_bytes or 0
             self.ready.append(framed)
-        if has_body and not self._bytes_to_come and self._parser.should_upgrade():
+        if not self._bytes_to_come and self._parser.should_upgrade():
             self._resumed_head = self._framing_head(framed, length_bytes)
 
     def _framing_head(self, framed: Framed, length_bytes: int | None) -> bytes:
@@ -322,69 +336,69 @@ class RequestParser:
             self.ready.append(framed)
         self.wants_continue = False
         ends = bool(framed.tunnel) or not framed.keep_alive
-        self.phase = Phase.OVER if ends else Phase.IDLE
+        self.phase = OVER if ends else IDLE
 
     # Checks ---------------------------------------------------------------------------------------------------------
 
-    def _request_so_far(self, *, http_1_0: bool) -> Framed:
+    def _request_so_far(self) -> Framed:
         """What the head says, without a body."""
-        method = self._parser.get_method().decode("ascii")
+        parser = self._parser
+        version = parser.get_http_version()
+        if version not in ("1.1", "1.0"):
+            # Not 505: clients would try again.
+            raise _malformed("only versions 1.0 and 1.1 of HTTP are spoken here")
+        raw_method = parser.get_method()
+        method = _KNOWN_METHODS.get(raw_method) or raw_method.decode("ascii")
         try:
-            url = self._url.decode("ascii")
+            target = self._url.decode("ascii")
         except UnicodeDecodeError:
             raise _malformed("the target is not ASCII") from None
+        authority = tunnel = ""
         if method == "CONNECT":
-            return Framed(self._request(method, url), keep_alive=False, http_1_0=http_1_0, tunnel=url)
-        target, authority = _split_target(url, method)
-        request = self._request(method, target)
+            tunnel = target
+        elif target[:1] != "/":
+            target, authority = _split_target(target, method)
+        request = HttpRequest(method=method, target=target, headers=self._headers, scheme=self._scheme, peer=self._peer)
         if authority:
             # For routing the authority of the target counts; the Host header stays as it was signed.
             request.host = routing_host(authority)
             request.host_header = request.host_header or authority
-        return Framed(request, keep_alive=self._parser.should_keep_alive(), http_1_0=http_1_0)
-
-    def _request(self, method: str, target: str) -> HttpRequest:
-        return HttpRequest(method=method, target=target, headers=self._headers, scheme=self._scheme, peer=self._peer)
-
-    def _repeated(self, framed: Framed, name: str) -> bool:
-        # Rarely anything is repeated, and then the two differ.
-        if len(framed.request.fields) == len(self._headers):
-            return False
-        return sum(key == name for key, _ in self._headers) > 1
+        return Framed(request, parser.should_keep_alive() and not tunnel, version == "1.0", tunnel)
 
     def _checked_framing(self, framed: Framed) -> int | None:
-        """The declared length of the body, None without one; refuses every doubt about where the request ends."""
+        """The declared length of the body, None without one; refuses every doubt about where the request ends, and
+        every expectation but one."""
         fields = framed.request.fields
-        if self._repeated(framed, "host") or ("host" not in fields and not framed.http_1_0):
-            raise _malformed("exactly one Host header is required")
+        if len(fields) != len(self._headers):
+            self._check_repeated(framed)
+        if "host" not in fields and not framed.http_1_0:
+            raise _malformed(_ONE_HOST)
         length, coding = fields.get("content-length"), fields.get("transfer-encoding")
         if coding is not None:
-            repeated = self._repeated(framed, "transfer-encoding")
-            if repeated or length is not None or framed.http_1_0 or coding.lower() != "chunked":
-                raise _malformed("the Transfer-Encoding is not acceptable")
+            if length is not None or framed.http_1_0 or coding.lower() != "chunked":
+                raise _malformed(_BAD_CODING)
             self._is_chunked = True
-        elif length is not None:
-            digits = length.isascii() and length.isdigit()
-            if not digits or self._repeated(framed, "content-length"):
-                raise _malformed("the Content-Length is not acceptable")
+        if length is not None and not (length.isascii() and length.isdigit()):
+            raise _malformed(_BAD_LENGTH)
         length_bytes = int(length) if length is not None else None
         if framed.tunnel and (self._is_chunked or length_bytes):
             raise _malformed("CONNECT has no body")
+        if "expect" in fields and not framed.http_1_0 and fields["expect"].lower() != "100-continue":
+            raise _unexpected()
         return length_bytes
 
-    def _check_expectation(self, framed: Framed, has_body: bool) -> None:
-        expectation = framed.request.fields.get("expect")
-        if expectation is None or framed.http_1_0:
-            return
-        if self._repeated(framed, "expect") or expectation.lower() != "100-continue":
-            raise Refusal(417, "ExpectationFailed", "The expectation is not known.")
-        self.wants_continue = has_body
+    def _check_repeated(self, framed: Framed) -> None:
+        """What may come once only."""
+        names = [name for name, _ in self._headers]
+        for name, what in (("host", _ONE_HOST), ("transfer-encoding", _BAD_CODING), ("content-length", _BAD_LENGTH)):
+            if names.count(name) > 1:
+                raise _malformed(what)
+        if names.count("expect") > 1 and not framed.http_1_0:
+            raise _unexpected()
 
 
 def _split_target(url: str, method: str) -> tuple[str, str]:
-    """Origin-form target, and the authority when it came in absolute form."""
-    if url.startswith("/"):
-        return url, ""
+    """Of a target that is no plain path: its origin form, and the authority when it came in absolute form."""
     scheme, separator, rest = url.partition("://")
     if separator and scheme.lower() in ("http", "https"):
         end = min((at for at in (rest.find("/"), rest.find("?")) if at >= 0), default=len(rest))
@@ -400,13 +414,8 @@ def _name(name: bytes) -> str:
     return name.decode("ascii").lower()
 
 
-def _text(value: bytes) -> str:
-    """Clients send header text in UTF-8; what is not that is Latin-1, which every byte string is."""
-    value = value.strip(b" \t")
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        return value.decode("latin-1")
+def _unexpected() -> Refusal:
+    return Refusal(417, "ExpectationFailed", "The expectation is not known.")
 
 
 def _malformed(reason: str) -> Refusal:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
 from typing import Protocol
 
@@ -46,9 +47,11 @@ class HttpRequest:
         self.scheme = scheme
         self.peer = peer
         fields = dict(headers)
-        # A name that comes twice counts as it came first.
-        self.fields: Mapping[str, str] = fields if len(fields) == len(headers) else dict(reversed(headers))
-        self.host_header = self.fields.get("host", "")
+        if len(fields) != len(headers):
+            # A name that comes twice counts as it came first.
+            fields = dict(reversed(headers))
+        self.fields: Mapping[str, str] = fields
+        self.host_header = fields.get("host", "")
         self.host = routing_host(self.host_header)
 
     def header(self, name: str) -> str | None:
@@ -79,9 +82,10 @@ class FileSource(Protocol):
 
 class HttpResponse:
     """One answer. A `stream` (server-sent events) is sent chunked after `body`, until it ends or the client goes.
-    `files` are sent after `body` and counted in the length; the transport closes them in any case."""
+    `files` are sent after `body` and counted in the length; the transport closes them in any case. `lines`: headers
+    that go first and are rendered already (`wire.responses.header_lines`)."""
 
-    __slots__ = ("body", "close", "files", "headers", "status", "stream")
+    __slots__ = ("body", "close", "files", "headers", "lines", "status", "stream")
 
     def __init__(
         self,
@@ -89,6 +93,7 @@ class HttpResponse:
         body: bytes = b"",
         *,
         headers: list[tuple[str, str]] | None = None,
+        lines: str = "",
         content_type: str | None = None,
         stream: AsyncIterator[bytes] | None = None,
         files: list[FileSlice] | FileSource | None = None,
@@ -97,6 +102,7 @@ class HttpResponse:
         self.status = status
         self.body = body
         self.headers = headers if headers is not None else []
+        self.lines = lines
         if content_type is not None:
             self.headers.append(("Content-Type", content_type))
         self.stream = stream
@@ -134,6 +140,7 @@ class BodyReceiver(Protocol):
         ...
 
 
+@functools.lru_cache(maxsize=4096)
 def routing_host(raw: str) -> str:
     """The host name of a Host header, however odd: `http://127.0.0.1:8080` and `ECS.aliyuncs.com:443` are real."""
     text = raw.strip().lower()

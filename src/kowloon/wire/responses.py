@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import Final
@@ -44,24 +45,29 @@ def small_error(status: int, code: str, message: str) -> HttpResponse:
 
 def head_of(response: HttpResponse, *, date: str, method: str, keep_alive: bool, http_1_0: bool) -> bytes:
     """Status line and headers. Says how the body ends: a length, chunks, or for streams to HTTP/1.0 the connection."""
-    status, headers = response.status, response.headers
-    if not "".join([value for _, value in headers]).isprintable():
-        headers = [(name, _one_line(value)) for name, value in headers]
-    lines = [f"HTTP/1.1 {status} {_REASONS.get(status, 'Status')}\r\nDate: {date}\r\n"]
-    lines += [f"{name}: {value}\r\n" for name, value in headers if _is_sent(name)]
+    status, headers, length, connection = response.status, response.headers, "", ""
     if response.stream is not None:
         if not http_1_0:
-            lines.append("Transfer-Encoding: chunked\r\n")
+            length = "Transfer-Encoding: chunked\r\n"
     elif status not in _NO_BODY:
         # Only an answer to HEAD may announce another length than that of its body.
         declared = _declared_length(headers) if method == "HEAD" else ""
-        length = declared or response.size_bytes
-        lines.append(f"Content-Length: {length}\r\n")
+        length = f"Content-Length: {declared or response.size_bytes}\r\n"
     if not keep_alive:
-        lines.append("Connection: close\r\n\r\n")
-    else:
-        lines.append("Connection: keep-alive\r\n\r\n" if http_1_0 else "\r\n")
-    return "".join(lines).encode("utf-8", "replace")
+        connection = "Connection: close\r\n"
+    elif http_1_0:
+        connection = "Connection: keep-alive\r\n"
+    lines = f"{response.lines}{header_lines(headers)}" if headers else response.lines
+    return (
+        f"HTTP/1.1 {status} {_REASONS.get(status, 'Status')}\r\nDate: {date}\r\n{lines}{length}{connection}\r\n"
+    ).encode("utf-8", "replace")
+
+
+def header_lines(headers: Sequence[tuple[str, str]]) -> str:
+    """As they go out. What could end a header is taken out of it, and what a handler may not say is left out."""
+    if not "".join([value for _, value in headers]).isprintable():
+        headers = [(name, _one_line(value)) for name, value in headers]
+    return "".join([f"{name}: {value}\r\n" for name, value in headers if _is_sent(name)])
 
 
 @functools.lru_cache(maxsize=4096)

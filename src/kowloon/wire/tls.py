@@ -66,13 +66,12 @@ class TlsStack:
     """The TLS sessions of one connection, outermost first: none, one, or a second inside a tunnel of the first."""
 
     def __init__(self) -> None:
+        self.depth = 0
         self._layers: list[TlsLayer] = []
-
-    def __len__(self) -> int:
-        return len(self._layers)
 
     def push(self, context: ssl.SSLContext) -> None:
         self._layers.append(TlsLayer(context))
+        self.depth += 1
 
     @property
     def ended(self) -> bool:

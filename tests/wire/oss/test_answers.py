@@ -5,7 +5,7 @@ import base64
 import pytest
 
 from kowloon.core.errors import ApiError
-from kowloon.wire.oss.answers import common_headers, error_document, error_response
+from kowloon.wire.oss.answers import common_lines, error_document, error_response
 from kowloon.wire.oss.errors import OssErrorSpec
 from kowloon.wire.oss.xml import parse
 
@@ -26,10 +26,13 @@ def test_the_response() -> None:
     error = NO_SUCH_KEY.error(what="does", extra={"Key": "k"}, headers={"x-oss-delete-marker": "true"})
     response = error_response(error, method="GET", request_id=REQUEST_ID, host_id="b.oss", server_time_ms=7)
     assert response.status == 404
+    assert response.lines.split("\r\n") == [
+        "Server: AliyunOSS",
+        f"x-oss-request-id: {REQUEST_ID}",
+        "x-oss-server-time: 7",
+        "",
+    ]
     assert dict(response.headers) == {
-        "Server": "AliyunOSS",
-        "x-oss-request-id": REQUEST_ID,
-        "x-oss-server-time": "7",
         "x-oss-ec": "0026-00000001",
         "x-oss-delete-marker": "true",
         "Content-Type": "application/xml",
@@ -52,7 +55,7 @@ def test_not_modified_has_none(method: str) -> None:
     error = ApiError("NotModified", 304, "Not Modified", headers={"ETag": '"A"'})
     response = error_response(error, method=method, request_id=REQUEST_ID, host_id="b.oss")
     assert (response.status, response.body) == (304, b"")
-    assert response.headers == [*common_headers(REQUEST_ID, 0), ("ETag", '"A"')]
+    assert (response.lines, response.headers) == (common_lines(REQUEST_ID, 0), [("ETag", '"A"')])
 
 
 def test_errors_of_other_layers_have_no_ec() -> None:

@@ -165,8 +165,8 @@ def test_places_of_the_security_token(query: str, headers: dict[str, str]) -> No
 
 def test_derived_keys_are_kept_within_bounds() -> None:
     keys = KeyCache()
-    first = keys.key("secret", "20250101", "cn-hangzhou", "oss")
+    first = keys.derived("secret", "20250101", "cn-hangzhou", "oss").digest(b"text")
     for number in range(5000):
-        keys.key("secret", "20250101", f"region-{number}", "oss")
-    assert keys.key("secret", "20250101", "cn-hangzhou", "oss") == first
+        keys.derived("secret", "20250101", f"region-{number}", "oss")
+    assert keys.derived("secret", "20250101", "cn-hangzhou", "oss").digest(b"text") == first
     assert len(keys._keys) <= 1024

@@ -104,12 +104,15 @@ class Journal:
         size_bytes = len(record)
         if not 0 < size_bytes <= self._most_record_bytes:
             raise ValueError(f"a record of {size_bytes} bytes cannot be kept")
-        offset = self._offset
-        if offset + _HEAD_BYTES + size_bytes > self._segments[-1].size_bytes:
+        segment, offset = self._segments[-1], self._offset
+        end = offset + _HEAD_BYTES + size_bytes
+        if end > segment.size_bytes:
             self._begin_segment()
-            offset = self._offset
-        memory, end = self._segments[-1].memory, offset + _HEAD_BYTES + size_bytes
-        memory[offset + _LENGTH.size : end] = _CHECK.pack(zlib.crc32(record)) + record
+            segment, offset = self._segments[-1], self._offset
+            end = offset + _HEAD_BYTES + size_bytes
+        memory = segment.memory
+        memory[offset + _HEAD_BYTES : end] = record
+        _CHECK.pack_into(memory, offset + _LENGTH.size, zlib.crc32(record))
         # Last, and at once: now it is there.
         _LENGTH.pack_into(memory, offset, size_bytes)
         self._offset = end

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Any
 
 import msgspec
@@ -13,13 +14,15 @@ from kowloon.engines.blob.index import (
     FILE_PLACE,
     Index,
     VolumeState,
-    blobs_of,
+    blob_sizes_of,
     deletion_bytes,
     origin_of,
     pack_entry,
     record_bytes,
     record_bytes_of,
 )
+
+_NOTHING: frozenset[int] = frozenset()
 
 
 class Applying:
@@ -29,7 +32,8 @@ class Applying:
         self._index = index
         self._transaction = transaction
         self._volumes: set[int] = set()
-        self._segments: set[int] = set()
+        #: By how much the bytes that are needed of each segment change.
+        self._needed: defaultdict[int, int] = defaultdict(int)
         self._watermarks: dict[tuple[str, ...], int] = {}
         self.freed_files: list[int] = []
 
@@ -49,7 +53,7 @@ class Applying:
         self._inlined(records, blobs_at)
         segment = segment_of(place)
         puts = records.puts
-        taken: frozenset[int] = frozenset()
+        taken: frozenset[int] = _NOTHING
         if len(records.inlined) < sum([len(put.blobs) for put in puts]):
             taken = frozenset(blob.id for put in puts for blob in put.blobs)
         for put in puts:
@@ -75,38 +79,39 @@ class Applying:
             self._save(msgspec.structs.replace(group, watermark=max(watermark, group.watermark)))
         index.state.log_end = log_end
         index.state.counter = max(index.state.counter, counter)
-        index.save(self._transaction, self._volumes, self._segments)
+        needed = index.needed_bytes
+        for segment, change_bytes in self._needed.items():
+            needed[segment] = needed.get(segment, 0) + change_bytes
+        index.save(self._transaction, self._volumes, self._needed.keys())
 
     def _leave_old_places(self, records: Records) -> None:
         """Blobs that come again lie where they were damaged no more."""
-        for id, size_bytes, _ in records.inlined:
-            place = self._index.pop_place(self._transaction, id)
+        for inlined in records.inlined:
+            place = self._index.pop_place(self._transaction, inlined.id)
             if place:
-                self._need(segment_of(place), -size_bytes)
+                self._needed[segment_of(place)] -= inlined.size_bytes
 
     def _inlined(self, records: Records, blobs_at: int) -> None:
-        for id, size_bytes, _ in records.inlined:
-            self._index.put_place(self._transaction, id, blobs_at)
-            self._need(segment_of(blobs_at), size_bytes)
-            blobs_at += size_bytes
+        for inlined in records.inlined:
+            self._index.put_place(self._transaction, inlined.id, blobs_at)
+            self._needed[segment_of(blobs_at)] += inlined.size_bytes
+            blobs_at += inlined.size_bytes
 
     def _put(self, volume: int, state: VolumeState, put: PutRecord, segment: int, taken: frozenset[int]) -> None:
-        key, value, blobs, sequence, stamp = put
-        transaction = self._transaction
-        full = self._index.make(transaction, volume, key)
-        old = transaction.get(full, db=self._index.entries)
+        """`taken`: of the whole change; nothing where all blobs are new."""
+        index, transaction, key, blobs = self._index, self._transaction, put.key, put.blobs
+        full = index.make(transaction, volume, key)
+        old = transaction.get(full, db=index.entries)
         if old is not None:
-            if origin_of(old)[1] > stamp:
+            if origin_of(old)[1] > put.stamp:
                 return
             self._release(key, old, taken or frozenset([blob.id for blob in blobs]))
         else:
             state.entries += 1
-        transaction.put(full, pack_entry(sequence, stamp, segment, blobs, value), db=self._index.entries)
-        self._need(segment, record_bytes(key, len(value), len(blobs)))
-        stored_bytes = 0
+        index.put_entry(transaction, full, pack_entry(put.sequence, put.stamp, segment, blobs, put.value))
+        self._needed[segment] += record_bytes(key, len(put.value), len(blobs))
         for blob in blobs:
-            stored_bytes += blob.size_bytes
-        self._index.state.stored_bytes += stored_bytes
+            index.state.stored_bytes += blob.size_bytes
         if taken:
             self._own_files(blobs)
 
@@ -120,9 +125,9 @@ class Applying:
         transaction = self._transaction
         full = self._index.find(transaction, volume, key)
         old = transaction.get(full, db=self._index.entries) if full is not None else None
-        if old is None or origin_of(old)[1] > delete.stamp:
+        if full is None or old is None or origin_of(old)[1] > delete.stamp:
             return
-        transaction.delete(full, db=self._index.entries)
+        self._index.delete_entry(transaction, full)
         if len(key) >= CHUNK_BYTES:
             self._index.prune(transaction, volume, key)
         state.entries -= 1
@@ -130,40 +135,36 @@ class Applying:
 
     def _release(self, key: bytes, raw: bytes, taken: frozenset[int]) -> None:
         """An entry goes, and with it the blobs that nobody took."""
-        self._need(origin_of(raw)[2], -record_bytes_of(key, raw))
-        for blob in blobs_of(raw):
-            self._index.state.stored_bytes -= blob.size_bytes
-            if blob.id in taken:
+        index = self._index
+        self._needed[origin_of(raw)[2]] -= record_bytes_of(key, raw)
+        for id, size_bytes in blob_sizes_of(raw):
+            index.state.stored_bytes -= size_bytes
+            if id in taken:
                 continue
-            place = self._index.pop_place(self._transaction, blob.id)
+            place = index.pop_place(self._transaction, id)
             if place == FILE_PLACE:
-                self.freed_files.append(blob.id)
+                self.freed_files.append(id)
             elif place is not None:
-                self._need(segment_of(place), -blob.size_bytes)
+                self._needed[segment_of(place)] -= size_bytes
 
     def _moved(self, volume: int, records: Records, place: int, blobs_at: int) -> None:
         """Records and blobs that are still what they were lie here now."""
         index, transaction, segment = self._index, self._transaction, segment_of(place)
-        for key, value, blobs, sequence, stamp in records.puts:
-            full = index.find(transaction, volume, key)
+        for put in records.puts:
+            full = index.find(transaction, volume, put.key)
             old = transaction.get(full, db=index.entries) if full is not None else None
-            if old is None or origin_of(old)[1] != stamp:
+            if full is None or old is None or origin_of(old)[1] != put.stamp:
                 continue
-            needed = record_bytes(key, len(value), len(blobs))
-            self._need(origin_of(old)[2], -needed)
-            self._need(segment, needed)
-            transaction.put(full, pack_entry(sequence, stamp, segment, blobs, value), db=index.entries)
+            needed = record_bytes(put.key, len(put.value), len(put.blobs))
+            self._needed[origin_of(old)[2]] -= needed
+            self._needed[segment] += needed
+            index.put_entry(transaction, full, pack_entry(put.sequence, put.stamp, segment, put.blobs, put.value))
         for delete in records.deletes:
-            self._need(segment, deletion_bytes(delete.key))
-        for id, size_bytes, _ in records.inlined:
-            old_place = index.pop_place(transaction, id)
+            self._needed[segment] += deletion_bytes(delete.key)
+        for inlined in records.inlined:
+            old_place = index.pop_place(transaction, inlined.id)
             if old_place is not None:
-                self._need(segment_of(old_place), -size_bytes)
-                self._need(segment, size_bytes)
-                index.put_place(transaction, id, blobs_at)
-            blobs_at += size_bytes
-
-    def _need(self, segment: int, size_bytes: int) -> None:
-        needed = self._index.needed_bytes
-        needed[segment] = needed.get(segment, 0) + size_bytes
-        self._segments.add(segment)
+                self._needed[segment_of(old_place)] -= inlined.size_bytes
+                self._needed[segment] += inlined.size_bytes
+                index.put_place(transaction, inlined.id, blobs_at)
+            blobs_at += inlined.size_bytes

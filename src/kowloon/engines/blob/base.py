@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from enum import StrEnum
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import msgspec
 
@@ -73,7 +73,7 @@ class Blob(msgspec.Struct, frozen=True, array_like=True):
     md5: bytes = b""
 
 
-class Entry(NamedTuple):
+class Entry(msgspec.Struct, frozen=True):
     """One entry of a volume as it is now. `sequence` grows with every commit of the store."""
 
     key: bytes
@@ -82,7 +82,7 @@ class Entry(NamedTuple):
     sequence: int
 
 
-class Put(NamedTuple):
+class Put(msgspec.Struct, frozen=True):
     """Write an entry. Its blobs are bytes to keep (small ones, written with the entry), blobs of a finished writer,
     or blobs of an entry that the same commit overwrites or deletes (they move), or blobs from `Volume.duplicate`."""
 
@@ -91,7 +91,7 @@ class Put(NamedTuple):
     blobs: tuple[Blob | bytes, ...] = ()
 
 
-class Delete(NamedTuple):
+class Delete(msgspec.Struct, frozen=True):
     """Remove an entry and the blobs that no `Put` of the same commit takes over. A missing one is fine."""
 
     key: bytes
@@ -149,6 +149,11 @@ class Volume(Protocol):
     def commit(self, changes: Sequence[Change]) -> asyncio.Future[None]:
         """All changes or none, after everything that was submitted before. The future ends when a quorum has them
         (on disk if the store is durable), or with a BlobError: then whether they happened is not known yet."""
+        ...
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing is pending."""
         ...
 
     def pending(self, key: bytes) -> bool:

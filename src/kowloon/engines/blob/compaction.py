@@ -128,13 +128,13 @@ class Compaction:
         inlined: list[InlinedBlob] = []
         blobs: list[bytes] = []
         at = 0
-        for id, size_bytes, _ in records.inlined:
-            if index.place(id) == place_of(self._number, frame.blobs_at + at):
-                blob = data[at : at + size_bytes]
+        for each in records.inlined:
+            if index.place(each.id) == place_of(self._number, frame.blobs_at + at):
+                blob = data[at : at + each.size_bytes]
                 # Of the bytes as they are: if they are damaged, it is the entry's own checksum that says so.
-                inlined.append(InlinedBlob(id, size_bytes, crc64.xz(blob)))
+                inlined.append(InlinedBlob(each.id, each.size_bytes, crc64.xz(blob)))
                 blobs.append(blob)
-            at += size_bytes
+            at += each.size_bytes
         if puts or deletes or inlined:
             self._log.append_moved(frame.volume, frame.stamp, Records(records.zones, puts, deletes, inlined), blobs)
 

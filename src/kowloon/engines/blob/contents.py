@@ -7,8 +7,8 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
+import msgspec
 from fastcrc import crc64
 
 from kowloon.engines.blob import recovery
@@ -49,7 +49,7 @@ class Submission:
         self.files: list[int] = []
 
 
-class _Pending(NamedTuple):
+class _Pending(msgspec.Struct, frozen=True):
     stamp: int
     entry: Entry | None
 
@@ -197,9 +197,10 @@ class Contents:
 
     def read(self, blob: Blob, offset: int, size_bytes: int) -> bytes:
         """DamagedBlob: not all there, or, of a whole small blob, not as it was written."""
-        fresh = self._fresh.get(blob.id)
-        if fresh is not None:
-            return fresh[offset : offset + size_bytes]
+        if self._fresh:
+            fresh = self._fresh.get(blob.id)
+            if fresh is not None:
+                return fresh[offset : offset + size_bytes]
         place = self._place(blob)
         try:
             if place == FILE_PLACE:

@@ -22,9 +22,10 @@ WRITING = frozenset({ZoneMode.SERVING, ZoneMode.SLOW})
 
 
 class Zones(Protocol):
-    """The zones of one cloud."""
+    """The zones of one cloud. `modes`: of those that do not simply serve."""
 
     counter: Counter
+    modes: dict[str, ZoneMode]
 
     def part(self, zone: str) -> ZonePart: ...
     def mode(self, zone: str) -> ZoneMode: ...
@@ -93,13 +94,14 @@ class Copies:
         self.watermark = 0
         self._zones = zones
         self._single = len(layout.zones) == 1
+        self._quorum = layout.quorum
 
     def reader(self) -> ZonePart:
         zones = self._zones
         slow = None
         for zone in self.in_sync:
-            mode = zones.mode(zone)
-            if mode is ZoneMode.SERVING or mode is ZoneMode.READ_ONLY:
+            mode = zones.modes.get(zone)
+            if mode is None or mode is ZoneMode.READ_ONLY:
                 part = zones.part(zone)
                 if part.broken is None:
                     return part
@@ -119,7 +121,7 @@ class Copies:
     def writers(self) -> list[str]:
         """Zones in sync that take writes; ZoneUnavailable or ZoneReadOnly where they are too few."""
         able = [zone for zone in self.in_sync if self._can_write(zone)]
-        if len(able) < self.layout.quorum:
+        if len(able) < self._quorum:
             missing = [zone for zone in self.layout.zones if zone not in able]
             try:
                 self.reader()
@@ -129,7 +131,8 @@ class Copies:
         return able
 
     def _can_write(self, zone: str) -> bool:
-        return self._zones.mode(zone) in WRITING and self._zones.part(zone).broken is None
+        mode = self._zones.modes.get(zone)
+        return (mode is None or mode in WRITING) and self._zones.part(zone).broken is None
 
     def behind(self) -> list[str]:
         return [zone for zone in self.layout.zones if zone not in self.in_sync]
@@ -159,6 +162,7 @@ class Copies:
 
     def submit(
         self,
+        able: list[str],
         volume: int,
         stamp: int,
         records: Records,
@@ -167,16 +171,16 @@ class Copies:
         files: Sequence[int],
         done: Callable[[Commit], None],
     ) -> Commit:
-        """`files`: blobs of finished writers, which a zone must have to take the change."""
+        """`able`: what `writers` gives now. `files`: blobs of finished writers, which a zone must have to take the
+        change."""
         zones = self._zones
-        able = self.writers()
         if files:
             able = [zone for zone in able if zones.part(zone).unowned.issuperset(files)]
-            if len(able) < self.layout.quorum:
+            if len(able) < self._quorum:
                 if any(map(self.reader().is_owned, files)):
                     raise ValueError("a blob of this change belongs to another entry")
                 raise self.unavailable("too few zones have the bytes of this change")
-        commit = Commit(self.layout.quorum, len(able), entries, done)
+        commit = Commit(self._quorum, len(able), entries, done)
         encoded = encode_records(records)
         if self._single:
             submission = Submission(Kind.CHANGE, stamp, volume, records, encoded, data, entries, commit.report)

@@ -6,6 +6,10 @@ volumes   id -> zones and number of entries
 segments  number -> bytes that are still needed
 meta      state and groups
 
+What is written goes through the map, at a third of the cost: after the death of the process the pages are there, and an
+index that was open when the machine stopped is made anew. The file has all of its space from the start, because a page
+behind a map that cannot be had would be the end of the process.
+
 LMDB takes keys of 511 bytes, objects have names of 1,023: keys are cut into chunks, and a node leads from one chunk
 to the next, so the order stays that of the bytes. The first node of a key is its volume.
 """
@@ -16,7 +20,7 @@ import contextlib
 import os
 import struct
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -32,12 +36,16 @@ _NODE_BYTES = 8
 _FIRST_CHILD = 1 << 63
 _ENTRY = struct.Struct("<QQIH")
 _BLOB = struct.Struct("<QQQ?16s")
+_BLOB_SIZE = struct.Struct("<QQ")
 _BLOB_COUNT = struct.Struct("<H")
 _PLACE = struct.Struct("<Q")
 _ENTRY_BYTES = _ENTRY.size
 _BLOB_BYTES = _BLOB.size
 _BLOB_COUNT_AT = _ENTRY_BYTES - _BLOB_COUNT.size
-_MAP_BYTES = 1 << 28
+_LEAST_BYTES = 1 << 22
+_SPARE_BYTES = 1 << 20
+# Entries and places that were asked for lately, and are asked for again.
+_KNOWN = 4096
 _STATE = b"state"
 _GROUP = b"group:"
 #: What a record takes in a segment besides key, value and blobs, about.
@@ -107,6 +115,13 @@ def blobs_of(raw: bytes) -> tuple[Blob, ...]:
     return _unpack_blobs(raw, _ENTRY_BYTES + count * _BLOB_BYTES) if count else ()
 
 
+def blob_sizes_of(raw: bytes) -> Iterator[tuple[int, int]]:
+    """Id and size of each blob of an entry."""
+    count = _ENTRY.unpack_from(raw)[3]
+    for at in range(_ENTRY_BYTES, _ENTRY_BYTES + count * _BLOB_BYTES, _BLOB_BYTES):
+        yield _BLOB_SIZE.unpack_from(raw, at)
+
+
 def origin_of(raw: bytes) -> tuple[int, int, int]:
     """Sequence, stamp and segment of an entry."""
     sequence, stamp, segment, _ = _ENTRY.unpack_from(raw)
@@ -131,15 +146,15 @@ def record_bytes_of(key: bytes, raw: bytes) -> int:
 class Index:
     """Reading is for the loop's thread; `lmdb.Error` is for the caller of `write`."""
 
-    def __init__(self, folder: Path, map_bytes: int = _MAP_BYTES) -> None:
+    def __init__(self, folder: Path) -> None:
+        """OSError: it ends early, or there is no room for it."""
         folder.mkdir(mode=0o700, exist_ok=True)
         self.folder = folder
-        self._map_bytes = map_bytes
         #: Held while a thread copies: nobody may end or move the map under it.
         self._copying = threading.Lock()
-        with contextlib.suppress(FileNotFoundError):
-            self._map_bytes = max(map_bytes, 2 * (folder / "data.mdb").stat().st_size)
         self._open()
+        self._known_entries: dict[bytes, Entry] = {}
+        self._known_places: dict[int, int] = {}
         self.state = State()
         self.volumes: dict[int, VolumeState] = {}
         self.needed_bytes: dict[int, int] = {}
@@ -147,16 +162,13 @@ class Index:
         self.load()
 
     def _open(self) -> None:
-        self.environment = lmdb.open(
-            str(self.folder),
-            map_size=self._map_bytes,
-            max_dbs=6,
-            mode=0o600,
-            sync=False,
-            metasync=False,
-            meminit=False,
-            readahead=False,
-        )
+        _check_whole(self.folder)
+        data = self.folder / "data.mdb"
+        self._map_bytes = _LEAST_BYTES
+        while data.exists() and self._map_bytes < data.stat().st_size:
+            self._map_bytes *= 2
+        self.environment = open_environment(self.folder, self._map_bytes, writemap=True)
+        _take_room(data, self._map_bytes)
         open_db = self.environment.open_db
         self.entries, self.blobs = open_db(b"entries"), open_db(b"blobs")
         self._volumes, self._segments, self._meta = open_db(b"volumes"), open_db(b"segments"), open_db(b"meta")
@@ -165,6 +177,8 @@ class Index:
 
     def load(self) -> None:
         """What is kept in memory too, as the last transaction left it."""
+        self._known_entries.clear()
+        self._known_places.clear()
         reader = self.reader()
         raw = reader.get(_STATE, db=self._meta)
         self.state = _state(raw) if raw else State()
@@ -194,13 +208,21 @@ class Index:
             self._stale = True
 
     def grow(self) -> None:
-        """After MapFullError: the map takes address space, the file only what is in it."""
+        """After MapFullError. OSError: there is no room."""
+        _take_room(self.folder / "data.mdb", 2 * self._map_bytes)
         self._map_bytes *= 2
         with self._copying:
             self._reader.abort()
             self.environment.set_mapsize(self._map_bytes)
             self._reader = self.environment.begin()
             self._stale = False
+
+    def make_room(self, size_bytes: int) -> None:
+        """For a transaction that writes as much and cannot be done again: each page is copied once at most, and what
+        is new fills half a page at least. OSError: there is none."""
+        pages, page_bytes = self.environment.info()["last_pgno"] + 1, self.environment.stat()["psize"]
+        while self._map_bytes < 2 * (pages * page_bytes + size_bytes) + _SPARE_BYTES:
+            self.grow()
 
     def write_all(self, change: Callable[[Any], T]) -> T:
         """`change(transaction)` and its commit; done again with a larger map where it is full."""
@@ -212,19 +234,13 @@ class Index:
                 self.load()
                 self.grow()
 
-    def is_whole(self) -> bool:
-        """Whether the file is as long as its contents say; reading past its end would end the process."""
-        pages = self.environment.info()["last_pgno"] + 1
-        page_bytes: int = self.environment.stat()["psize"]
-        return (self.folder / "data.mdb").stat().st_size >= pages * page_bytes
-
     def reopen(self) -> None:
         """After an error that may have left the environment unusable."""
         self.close()
         self._open()
         self.load()
 
-    def save(self, transaction: Any, volumes: set[int], segments: set[int]) -> None:
+    def save(self, transaction: Any, volumes: Iterable[int], segments: Iterable[int]) -> None:
         """Write what is kept in memory too: the state, and those volumes and segments."""
         put = transaction.put
         put(_STATE, _encode(self.state), db=self._meta)
@@ -305,14 +321,38 @@ class Index:
                 return
             transaction.delete(pointer, db=self.entries)
 
+    def put_entry(self, transaction: Any, full: bytes, raw: bytes) -> None:
+        """`full`: the key as `make` gives it."""
+        self._known_entries.pop(full, None)
+        transaction.put(full, raw, db=self.entries)
+
+    def delete_entry(self, transaction: Any, full: bytes) -> None:
+        self._known_entries.pop(full, None)
+        transaction.delete(full, db=self.entries)
+
     def raw(self, volume: int, key: bytes) -> bytes | None:
+        """For who looks at each entry once."""
         transaction = self.reader()
-        found = self.find(transaction, volume, key) if len(key) >= CHUNK_BYTES else _NODE.pack(volume) + key
-        return transaction.get(found, db=self.entries) if found is not None else None
+        full = self._full(transaction, volume, key)
+        return transaction.get(full, db=self.entries) if full is not None else None
 
     def get(self, volume: int, key: bytes) -> Entry | None:
-        raw = self.raw(volume, key)
-        return unpack_entry(key, raw) if raw is not None else None
+        transaction = self.reader()
+        full = self._full(transaction, volume, key)
+        if full is None:
+            return None
+        found = self._known_entries.get(full)
+        if found is None:
+            raw = transaction.get(full, db=self.entries)
+            if raw is None:
+                return None
+            if len(self._known_entries) >= _KNOWN:
+                self._known_entries.clear()
+            found = self._known_entries[full] = unpack_entry(key, raw)
+        return found
+
+    def _full(self, transaction: Any, volume: int, key: bytes) -> bytes | None:
+        return _NODE.pack(volume) + key if len(key) < CHUNK_BYTES else self.find(transaction, volume, key)
 
     def scan(
         self, volume: int, start: bytes, end: bytes | None, reverse: bool = False
@@ -365,13 +405,22 @@ class Index:
 
     def place(self, blob_id: int) -> int | None:
         """Where a blob is: a place in a segment, FILE_PLACE, or None when nobody has it."""
-        raw = self.reader().get(_NODE.pack(blob_id), db=self.blobs)
-        return _PLACE.unpack(raw)[0] if raw is not None else None
+        found = self._known_places.get(blob_id)
+        if found is None:
+            raw = self.reader().get(_NODE.pack(blob_id), db=self.blobs)
+            if raw is None:
+                return None
+            if len(self._known_places) >= _KNOWN:
+                self._known_places.clear()
+            found = self._known_places[blob_id] = _PLACE.unpack(raw)[0]
+        return found
 
     def put_place(self, transaction: Any, blob_id: int, place: int) -> None:
+        self._known_places.pop(blob_id, None)
         transaction.put(_NODE.pack(blob_id), _PLACE.pack(place), db=self.blobs)
 
     def pop_place(self, transaction: Any, blob_id: int) -> int | None:
+        self._known_places.pop(blob_id, None)
         raw = transaction.pop(_NODE.pack(blob_id), db=self.blobs)
         return _PLACE.unpack(raw)[0] if raw is not None else None
 
@@ -386,6 +435,42 @@ def _inner(name: bytes, start: bytes, end: bytes | None) -> tuple[bytes, bytes |
     inner_start = start[CHUNK_BYTES:] if start[:CHUNK_BYTES] == name else b""
     inner_end = end[CHUNK_BYTES:] if end is not None and end[:CHUNK_BYTES] == name else None
     return inner_start, inner_end
+
+
+def open_environment(folder: Path, map_bytes: int, *, writemap: bool, readonly: bool = False) -> Any:
+    return lmdb.open(
+        str(folder),
+        map_size=map_bytes,
+        max_dbs=6,
+        mode=0o600,
+        sync=False,
+        metasync=False,
+        meminit=False,
+        readahead=False,
+        writemap=writemap,
+        readonly=readonly,
+        lock=not readonly,
+    )
+
+
+def _check_whole(folder: Path) -> None:
+    """OSError where the file is shorter than its contents say: reading past its end would end the process."""
+    data = folder / "data.mdb"
+    if not data.exists() or data.stat().st_size == 0:
+        return
+    with open_environment(folder, _LEAST_BYTES, writemap=False, readonly=True) as environment:
+        pages, page_bytes = environment.info()["last_pgno"] + 1, environment.stat()["psize"]
+    if data.stat().st_size < pages * page_bytes:
+        raise OSError(f"{data} ends early")
+
+
+def _take_room(data: Path, size_bytes: int) -> None:
+    """The file's blocks are its own from now on. OSError: there are not enough."""
+    descriptor = os.open(data, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        os.posix_fallocate(descriptor, 0, size_bytes)
+    finally:
+        os.close(descriptor)
 
 
 def remove_index(folder: Path) -> None:

@@ -6,7 +6,7 @@ of the entry that has them now, so where they are is noted on the way and looked
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,8 @@ from kowloon.engines.blob.index import (
 )
 
 _ENTRIES_AT_ONCE = 5000
+# What the place of a blob takes in the index, about.
+_PLACE_BYTES = 64
 
 
 class Rebuilding:
@@ -35,7 +37,9 @@ class Rebuilding:
         self._places = index.environment.open_db(b"places")
         self._largest = 0
 
-    def add(self, frames: Iterable[tuple[int, Frame]]) -> None:
+    def add(self, frames: Sequence[tuple[int, Frame]]) -> None:
+        # The places of blobs take no more than what says that they are there.
+        self._index.make_room(2 * sum(len(frame.records) for _, frame in frames))
         with self._index.write() as transaction:
             for number, frame in frames:
                 self._largest = max(self._largest, frame.stamp)
@@ -60,23 +64,24 @@ class Rebuilding:
             watermark = max(known.watermark, frame.stamp)
             index.groups[records.zones] = GroupState(known.zones, known.epoch, known.in_sync, watermark)
         blobs_at = place_of(number, frame.blobs_at)
-        for id, size_bytes, _ in records.inlined:
-            transaction.put(id.to_bytes(8, "big"), blobs_at.to_bytes(8, "big"), db=self._places)
-            self._largest = max(self._largest, id)
-            blobs_at += size_bytes
-        for key, value, blobs, sequence, stamp in records.puts:
-            full = index.make(transaction, volume, key)
+        for inlined in records.inlined:
+            transaction.put(inlined.id.to_bytes(8, "big"), blobs_at.to_bytes(8, "big"), db=self._places)
+            self._largest = max(self._largest, inlined.id)
+            blobs_at += inlined.size_bytes
+        for put in records.puts:
+            full = index.make(transaction, volume, put.key)
             old = transaction.get(full, db=index.entries)
-            if old is None or origin_of(old)[1] <= stamp:
-                transaction.put(full, pack_entry(sequence, stamp, number, blobs, value), db=index.entries)
-            self._largest = max([self._largest, *(blob.id for blob in blobs)])
-        for key, stamp, born in records.deletes:
-            if born:
+            if old is None or origin_of(old)[1] <= put.stamp:
+                index.put_entry(transaction, full, pack_entry(put.sequence, put.stamp, number, put.blobs, put.value))
+            self._largest = max([self._largest, *(blob.id for blob in put.blobs)])
+        for delete in records.deletes:
+            key = delete.key
+            if delete.born:
                 index.needed_bytes[number] = index.needed_bytes.get(number, 0) + deletion_bytes(key)
             found = index.find(transaction, volume, key)
             old = transaction.get(found, db=index.entries) if found is not None else None
-            if old is not None and origin_of(old)[1] <= stamp:
-                transaction.delete(found, db=index.entries)
+            if found is not None and old is not None and origin_of(old)[1] <= delete.stamp:
+                index.delete_entry(transaction, found)
                 if len(key) >= CHUNK_BYTES:
                     index.prune(transaction, volume, key)
 
@@ -102,6 +107,7 @@ class Rebuilding:
     def _count(self, state: VolumeState, entries: list[tuple[bytes, bytes]]) -> None:
         index = self._index
         needed = index.needed_bytes
+        index.make_room(_PLACE_BYTES * sum(len(blobs_of(raw)) for _, raw in entries))
         with index.write() as transaction:
             for key, raw in entries:
                 state.entries += 1

@@ -34,7 +34,6 @@ from kowloon.engines.blob.segments import Segments
 _FORMAT = "kowloon blob store"
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _FRAMES_AT_ONCE = 2000
-_SPARE_BYTES = 1 << 30
 
 
 def recover(folder: Path, segment_bytes: int) -> tuple[int, Segments, Index, int]:
@@ -109,7 +108,7 @@ def _open_index(folder: Path, segments: Segments) -> Index:
         return Index(path)
     log_end = index.state.log_end
     numbers_fit = index.needed_bytes.keys() <= segments.size_bytes.keys() | {segment_of(log_end)}
-    if index.is_whole() and numbers_fit and offset_of(log_end) <= segments.size_bytes.get(segment_of(log_end), 0):
+    if numbers_fit and offset_of(log_end) <= segments.size_bytes.get(segment_of(log_end), 0):
         return index
     index.close()
     remove_index(path)
@@ -214,9 +213,9 @@ def _apply(index: Index, batch: list[tuple[int, Frame]]) -> None:
 
 
 def _rebuild(folder: Path, log: Log) -> Index:
-    """Made in address space that surely takes it; a half made one says that it has read nothing."""
+    """A half made one says that it has read nothing."""
     remove_index(folder / "index")
-    index = Index(folder / "index", map_bytes=_SPARE_BYTES + 4 * sum(log.segments.size_bytes.values()))
+    index = Index(folder / "index")
     rebuilding = Rebuilding(index, folder / "files")
     batch: list[tuple[int, Frame]] = []
     for found in log.frames(0, log.segments.current - 1):

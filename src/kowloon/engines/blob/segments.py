@@ -78,7 +78,8 @@ class Segments:
         self.size_bytes[number] = size_bytes
 
     def read(self, place: int, size_bytes: int) -> bytes:
-        return os.pread(self.descriptor(segment_of(place)), size_bytes, offset_of(place))
+        number = segment_of(place)
+        return os.pread(self._open.get(number) or self.descriptor(number), size_bytes, offset_of(place))
 
     def unsynced(self) -> tuple[int, list[Path]]:
         """The end of the log, and the files to flush for it: for `flush` in a thread, then `mark_synced`."""

@@ -44,7 +44,7 @@ class ZonedStorage:
         self._segment_bytes = segment_bytes
         self._parts: dict[str, ZonePart] = {}
         self._staged: dict[str, ZonePart] = {}
-        self._modes: dict[str, ZoneMode] = {}
+        self.modes: dict[str, ZoneMode] = {}
         self._delays_s: dict[str, float] = {}
         self._copies: dict[Layout, Copies] = {}
         self._volumes: dict[int, CopiedVolume] = {}
@@ -143,7 +143,7 @@ class ZonedStorage:
             gone = [self._remove_part(zone, part) for zone, part in list(self._parts.items())]
             for copies in self._copies.values():
                 copies.restore(dict.fromkeys(copies.layout.zones))
-            self._modes.clear()
+            self.modes.clear()
             self._delays_s.clear()
         finally:
             self._heal_again()
@@ -252,16 +252,18 @@ class ZonedStorage:
     # Zones
 
     def set_mode(self, zone: str, mode: ZoneMode, delay_s: float = 0.0) -> None:
-        self._modes[zone] = mode
+        self.modes[zone] = mode
+        if mode is ZoneMode.SERVING:
+            del self.modes[zone]
         self._delays_s[zone] = delay_s
         if mode in WRITING:
             self._heal_where_needed()
 
     def mode(self, zone: str) -> ZoneMode:
-        return self._modes.get(zone, ZoneMode.SERVING)
+        return self.modes.get(zone, ZoneMode.SERVING)
 
     def delay_s(self, layout: Layout) -> float:
-        if not any(self._delays_s.values()):
+        if not self.modes or not any(self._delays_s.values()):
             return 0.0
         delays = [self._delays_s.get(zone, 0.0) for zone in layout.zones if self.mode(zone) in READING]
         # A quorum answers as soon as its slowest zone does.

@@ -85,7 +85,7 @@ class CopiedVolume:
 
     def commit(self, changes: Sequence[Change]) -> asyncio.Future[None]:
         # Before anything is numbered: whether it can be written at all.
-        self._copies.writers()
+        able = self._copies.writers()
         counter = self._counter
         sequence = counter.next()
         puts: list[PutRecord] = []
@@ -94,7 +94,8 @@ class CopiedVolume:
         data: list[bytes] = []
         given: set[int] = set()
         entries: dict[bytes, Entry | None] = {}
-        for key, change in {change.key: change for change in changes}.items():
+        for change in changes if len(changes) == 1 else {change.key: change for change in changes}.values():
+            key = change.key
             if not isinstance(change, Put):
                 deletes.append(DeleteRecord(key, sequence))
                 entries[key] = None
@@ -121,7 +122,7 @@ class CopiedVolume:
             entries[key] = Entry(key, change.value, kept, sequence)
         files = self._files_of(given, entries) if given else ()
         records = Records(self.layout.zones, puts, deletes, inlined)
-        commit = self._copies.submit(self.id, sequence, records, data, entries, files, self._acknowledged)
+        commit = self._copies.submit(able, self.id, sequence, records, data, entries, files, self._acknowledged)
         for key in entries:
             self._pending[key] = commit
         self._outstanding[commit] = None
@@ -145,6 +146,10 @@ class CopiedVolume:
                 del pending[key]
         self._outstanding.pop(commit, None)
 
+    @property
+    def is_settled(self) -> bool:
+        return not self._pending
+
     def pending(self, key: bytes) -> bool:
         return key in self._pending
 
@@ -165,7 +170,8 @@ class CopiedVolume:
         return settled
 
     def read(self, blob: Blob, offset: int = 0, size_bytes: int | None = None) -> bytes:
-        size_bytes = _range(blob, offset, size_bytes)
+        if offset or size_bytes != blob.size_bytes:
+            size_bytes = _range(blob, offset, size_bytes)
         if isinstance(blob, FreshBlob):
             return blob.data[offset : offset + size_bytes]
         try:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 
 from kowloon.services.oss.errors import INVALID_ARGUMENT
 from kowloon.services.oss.resources import VERSIONING_ENABLED, Bucket, Meta
-from kowloon.services.oss.space import Stored
+from kowloon.services.oss.space import Stored, decode_meta
 from kowloon.wire.http import HttpResponse
 from kowloon.wire.oss.dates import http_date
 from kowloon.wire.oss.headers import METADATA_PREFIX, user_metadata
 from kowloon.wire.oss.xml import Content
+from kowloon.wire.responses import header_lines
 
 DEFAULT_TYPE = "application/octet-stream"
 XML_TYPE = "application/xml"
@@ -45,6 +47,12 @@ def user_headers(headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
 def owner(account: str) -> dict[str, Content]:
     """Elements of who a bucket or object belongs to."""
     return {"ID": account, "DisplayName": account}
+
+
+@functools.lru_cache(maxsize=4096)
+def described_lines(value: bytes) -> str:
+    """What `described` says of what an entry's value is decoded to, rendered."""
+    return header_lines(described(decode_meta(value)))
 
 
 def described(meta: Meta) -> list[tuple[str, str]]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -15,7 +15,7 @@ from kowloon.engines.blob.base import ObjectStorage
 from kowloon.engines.jobs import Jobs
 from kowloon.services.oss.errors import MALFORMED_XML, NO_SUCH_BUCKET
 from kowloon.services.oss.leftovers import Leftovers
-from kowloon.services.oss.product import UNIDENTIFIED
+from kowloon.services.oss.product import UNIDENTIFIED, Operation
 from kowloon.services.oss.resources import Bucket
 from kowloon.services.oss.space import Space, Versions
 from kowloon.services.oss.uploads.callback_sender import CallbackSender
@@ -28,6 +28,10 @@ from kowloon.wire.oss.xml import Node, parse
 if TYPE_CHECKING:
     from kowloon.services.oss.access.access_point_policy import AccessPoint
     from kowloon.services.oss.sites.website import Website
+
+
+_SPACES_KEPT: Final = 4096
+NOTHING: Final[Mapping[str, str]] = {}
 
 
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,77 +53,58 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     callbacks: CallbackSender
     image_jobs: Jobs
     select_jobs: Jobs
+    # Of buckets that were asked for lately, as they are now.
+    spaces: dict[str, Space] = msgspec.field(default_factory=dict)
 
     def space(self, bucket: Bucket) -> Space:
-        return Space(bucket, self.storage, self.versions, self.leftovers)
+        found = self.spaces.get(bucket.id)
+        # A bucket that was changed, or made again, is another one.
+        if found is None or found.bucket is not bucket:
+            if len(self.spaces) >= _SPACES_KEPT:
+                self.spaces.clear()
+            found = self.spaces[bucket.id] = Space(bucket, self.storage, self.versions, self.leftovers)
+        return found
 
 
 class Call:
     """`query` and `headers` are decoded, first values by name. `bucket` is there once the bucket was found; `now` is
     cloud time, `wall` wall time. `anonymous` calls have no principal."""
 
-    __slots__ = (
-        "_space",
-        "access_key_id",
-        "access_point",
-        "address",
-        "anonymous",
-        "body_hash",
-        "fault",
-        "form",
-        "found",
-        "headers",
-        "more_headers",
-        "now",
-        "operation",
-        "parts",
-        "principal",
-        "query",
-        "reason",
-        "region",
-        "request",
-        "request_id",
-        "share",
-        "signed_in_query",
-        "site",
-        "wall",
-        "written",
-    )
-
+    # What most calls have nothing of is the class's: thousands are made in a second.
     address: Address
+    query: Mapping[str, str] = NOTHING
+    # The fields of a posted form by lower-case name; its `headers` are those that an upload would have had.
+    form: Mapping[str, str] = NOTHING
+    operation: Operation = UNIDENTIFIED
+    found: Bucket | None = None
+    # The one that the bucket was found through.
+    access_point: AccessPoint | None = None
+    principal: Principal | None = None
+    access_key_id = ""
+    signed_in_query = False
+    anonymous = False
+    # The SHA-256 that was signed for the body, if one was.
+    body_hash = ""
+    # What a writer's headers say of the object, once they were checked.
+    written: dict[str, Any] | None = None
+    # Of the calls that arrive, how many are served.
+    share = 1.0
+    # What the answer says besides, and the website that an anonymous reader is on.
+    more_headers: tuple[tuple[str, str], ...] = ()
+    site: Website | None = None
+    # For the record: why it was allowed or refused, and which fault acted.
+    reason = ""
+    fault = ""
+    _space: Space | None = None
 
     def __init__(self, request: HttpRequest, parts: Parts, request_id: str) -> None:
         self.request = request
         self.parts = parts
         self.request_id = request_id
-        self.wall = parts.clock.wall()
-        self.now = self.wall + parts.clock.offset_s
+        self.wall = wall = parts.clock.wall()
+        self.now = wall + parts.clock.offset_s
         self.headers = request.fields
-        self.query: dict[str, str] = {}
-        # The fields of a posted form by lower-case name; its `headers` are those that an upload would have had.
-        self.form: dict[str, str] = {}
-        self.operation = UNIDENTIFIED
-        self.found: Bucket | None = None
-        # The one that the bucket was found through.
-        self.access_point: AccessPoint | None = None
-        self.principal: Principal | None = None
-        self.access_key_id = ""
-        self.signed_in_query = False
-        self.anonymous = False
         self.region = parts.default_region
-        # The SHA-256 that was signed for the body, if one was.
-        self.body_hash = ""
-        # What a writer's headers say of the object, once they were checked.
-        self.written: dict[str, Any] | None = None
-        # Of the calls that arrive, how many are served.
-        self.share = 1.0
-        self._space: Space | None = None
-        # What the answer says besides, and the website that an anonymous reader is on.
-        self.more_headers: list[tuple[str, str]] = []
-        self.site: Website | None = None
-        # For the record: why it was allowed or refused, and which fault acted.
-        self.reason = ""
-        self.fault = ""
 
     @property
     def key(self) -> str:
@@ -140,9 +125,10 @@ class Call:
 
     @property
     def space(self) -> Space:
-        if self._space is None:
-            self._space = self.space_of(self.bucket)
-        return self._space
+        found = self._space
+        if found is None:
+            found = self._space = self.parts.space(self.bucket)
+        return found
 
     def enter(self, bucket: Bucket) -> None:
         """The call is about that bucket from now on."""

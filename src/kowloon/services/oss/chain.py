@@ -12,8 +12,10 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
+import msgspec
+
 from kowloon.actions.ports import ANONYMOUS as ANONYMOUS_PRINCIPAL
-from kowloon.actions.ports import AccessKey
+from kowloon.actions.ports import AccessKey, Principal
 from kowloon.core import limits
 from kowloon.core.errors import ApiError
 from kowloon.core.events import RequestEvent
@@ -46,7 +48,7 @@ from kowloon.services.oss.errors import (
     TOKEN_MISSING,
     WRONG_ENDPOINT,
 )
-from kowloon.services.oss.product import Answer, Body, Later, Level
+from kowloon.services.oss.product import Answer, Later, Level, Operation
 from kowloon.services.oss.published import not_built
 from kowloon.services.oss.receiver import UploadReceiver
 from kowloon.services.oss.resources import Bucket, Domain
@@ -55,12 +57,14 @@ from kowloon.services.oss.sites import cors, site
 from kowloon.services.oss.zones import storage_share
 from kowloon.wire.http import BodyReceiver, HttpRequest, HttpResponse
 from kowloon.wire.oss.addressing import locate, parse_query, valid_bucket_name, valid_object_name
-from kowloon.wire.oss.answers import common_headers, error_response
+from kowloon.wire.oss.answers import common_lines, error_response
 from kowloon.wire.oss.claims import ANONYMOUS, UNSIGNED_PAYLOAD, Claim, identify
 from kowloon.wire.oss.dates import iso_milliseconds
 from kowloon.wire.oss.signatures import KeyCache, verify, verify_policy
 
 log = logging.getLogger("kowloon.oss")
+
+_DRAFTS_KEPT = 1024
 
 
 class ObjectChain:
@@ -70,6 +74,7 @@ class ObjectChain:
         self._parts = parts
         self._access_logs = access_logs
         self._keys = KeyCache()
+        self._drafts: dict[tuple[str, Operation], tuple[Principal, RequestEvent]] = {}
         self._regions = parts.board.topology.regions
         # The chain, in order. Each step adds to the call or raises ApiError.
         self._steps: tuple[Callable[[Call], None], ...] = (
@@ -92,16 +97,18 @@ class ObjectChain:
                 receiver = operation.receives(call, self)
                 receiver.write(request.body)
                 return receiver.finish()
-            if operation.body is not Body.OBJECT:
-                check_body_hash(call.body_hash, request.body)
-                answer = operation.handler(call)
-            elif len(request.body) > self._parts.storage.small_bytes:
+            answer: Answer
+            if operation.takes_object and len(request.body) > self._parts.storage.small_bytes:
                 answer = self._write_held(call)
             else:
-                check_body_hash(call.body_hash, request.body)
-                content = content_of(request.body)
-                check_digest(call.headers, content)
-                answer = operation.handler(call, content)
+                if call.body_hash:
+                    check_body_hash(call.body_hash, request.body)
+                if operation.takes_object:
+                    content = content_of(request.body)
+                    check_digest(call.headers, content)
+                    answer = operation.handler(call, content)
+                else:
+                    answer = operation.handler(call)
         except Exception as problem:
             return self._instead(call, problem)
         return self.complete(call, answer)
@@ -128,7 +135,7 @@ class ObjectChain:
         call = Call(request, self._parts, self._parts.ids.hex(24))
         try:
             self._identify(call)
-            if call.operation.body is not Body.OBJECT:
+            if not call.operation.takes_object:
                 return None
             self._enter(call)
             receives = call.operation.receives
@@ -161,12 +168,14 @@ class ObjectChain:
     def _identify(self, call: Call) -> None:
         request = call.request
         call.address = address = locate(request, bucket_of_cname=self._bucket_of_cname)
-        call.query = query = parse_query(request.query)
         level: Level = "object" if address.key else "bucket" if address.bucket else "service"
-        operation = oss.find(level, request.method, query, call.headers)
-        unknown = not_built(request.method, query, operation)
-        if unknown:
-            raise NOT_BUILT.error(name=unknown)
+        if request.query:
+            call.query = parse_query(request.query)
+        operation = oss.find(level, request.method, call.query, call.headers)
+        if call.query:
+            unknown = not_built(request.method, call.query, operation)
+            if unknown:
+                raise NOT_BUILT.error(name=unknown)
         if operation is None:
             raise METHOD_NOT_ALLOWED.error(extra={"Method": request.method, "ResourceType": level.capitalize()})
         call.operation = operation
@@ -175,12 +184,12 @@ class ObjectChain:
         if address.key and not valid_object_name(address.key):
             raise INVALID_OBJECT_NAME.error(extra={"ObjectName": address.key})
         headers = call.headers
-        if operation.body is Body.OBJECT and "content-length" not in headers and "transfer-encoding" not in headers:
+        if operation.takes_object and "content-length" not in headers and "transfer-encoding" not in headers:
             raise MISSING_LENGTH.error()
 
     def _find_bucket(self, call: Call) -> None:
         address = call.address
-        if address.region in self._regions:
+        if address.region and address.region in self._regions:
             call.region = address.region
         if not address.bucket:
             return
@@ -198,7 +207,11 @@ class ObjectChain:
         call.region = bucket.region
 
     def _front_door(self, call: Call) -> None:
-        state = self._parts.board.view(call.now).service(oss.node(call.region))
+        board = self._parts.board
+        if board.is_calm:
+            # Then all front ends serve.
+            return
+        state = board.view(call.now).service(oss.node(call.region))
         call.share = state.share
         if state.share < 1.0:
             call.fault = ",".join(state.because)
@@ -206,11 +219,12 @@ class ObjectChain:
             raise SERVICE_UNAVAILABLE.error()
 
     def _authenticate(self, call: Call) -> None:
-        if call.operation.receives is not None:
+        operation = call.operation
+        if operation.receives is not None:
             # The body says it.
             return
         # Who asks whether he may ask has not signed for that, whatever his address says.
-        claim = ANONYMOUS if call.operation.open_to_all else identify(call.request, call.query)
+        claim = ANONYMOUS if operation.open_to_all else identify(call.request, call.query)
         if claim is ANONYMOUS:
             call.anonymous = True
         else:
@@ -219,13 +233,17 @@ class ObjectChain:
             if not verdict.matched:
                 raise verdict.error(claim)
             _check_time(claim, call.wall)
-            _check_token(key, claim.security_token, call.wall)
+            if key.token or claim.security_token:
+                _check_token(key, claim.security_token, call.wall)
             call.principal = key.principal
-            call.access_key_id, call.signed_in_query = key.id, claim.in_query
-            if call.operation.creates and not call.address.region and claim.region in self._regions:
+            call.access_key_id = key.id
+            if claim.in_query:
+                call.signed_in_query = True
+            if operation.creates and not call.address.region and claim.region in self._regions:
                 call.region = claim.region
                 self._front_door(call)
-            call.body_hash = "" if claim.payload_hash == UNSIGNED_PAYLOAD else claim.payload_hash
+            if claim.payload_hash != UNSIGNED_PAYLOAD:
+                call.body_hash = claim.payload_hash
         _check_found(call)
 
     def _key_of(self, claim: Claim) -> AccessKey:
@@ -304,16 +322,19 @@ class ObjectChain:
 
     def _finish(self, call: Call, response: HttpResponse) -> HttpResponse:
         taken_s = self._parts.clock.wall() - call.wall
-        response.headers[:0] = common_headers(call.request_id, int(taken_s * 1000))
+        response.lines = common_lines(call.request_id, int(taken_s * 1000)) + response.lines
         self._say_more(call, response)
         self._record(call, response, None, taken_s)
         return response
 
     def _say_more(self, call: Call, response: HttpResponse) -> None:
         """What steps of the chain have to say in the answer, and what scripts of other sites may do with it."""
-        response.headers += call.more_headers
+        if call.more_headers:
+            response.headers += call.more_headers
         if call.found is not None:
-            response.headers += cors.headers_for(call, call.found)
+            said = cors.headers_for(call, call.found)
+            if said:
+                response.headers += said
 
     def _failed(self, call: Call, problem: BaseException) -> HttpResponse:
         error = _as_error(call, problem)
@@ -330,35 +351,52 @@ class ObjectChain:
         return response
 
     def _record(self, call: Call, response: HttpResponse, error: ApiError | None, taken_s: float) -> None:
-        principal, request, operation = call.principal or ANONYMOUS_PRINCIPAL, call.request, call.operation
-        self._access_logs.note(call, response, error.code if error is not None else "", taken_s)
-        self._parts.bus.emit(
-            RequestEvent(
-                at=call.now,
-                wall=call.wall,
-                request_id=call.request_id,
-                account=principal.account,
-                **principal.told,
-                access_key_id=call.access_key_id,
-                source=request.peer,
-                host=request.host,
-                scheme=request.scheme,
-                user_agent=call.headers.get("user-agent", ""),
-                product=oss.code,
-                version=oss.version,
-                action=operation.name,
-                region=call.region,
-                resources=_resources(call),
-                data=operation.level == "object",
-                reads=operation.access == "read",
-                status=response.status,
-                code=error.code if error is not None else "",
-                message=error.message if error is not None else "",
-                decision=call.reason,
-                fault=call.fault,
-                latency_ms=taken_s * 1000.0,
-            )
+        request = call.request
+        event = msgspec.structs.replace(
+            self._draft_of(call),
+            at=call.now,
+            wall=call.wall,
+            request_id=call.request_id,
+            source=request.peer,
+            host=request.host,
+            scheme=request.scheme,
+            user_agent=call.headers.get("user-agent", ""),
+            region=call.region,
+            resources=_resources(call),
+            status=response.status,
+            decision=call.reason,
+            latency_ms=taken_s * 1000.0,
         )
+        if error is not None or call.fault:
+            code, message = (error.code, error.message) if error is not None else ("", "")
+            event = msgspec.structs.replace(event, code=code, message=message, fault=call.fault)
+        self._access_logs.note(call, response, event.code, taken_s)
+        self._parts.bus.emit(event)
+
+    def _draft_of(self, call: Call) -> RequestEvent:
+        """What is the same in the events of all calls by that key for that operation, so that it is filled in once."""
+        caller, operation = call.principal or ANONYMOUS_PRINCIPAL, call.operation
+        kept = self._drafts.get((call.access_key_id, operation))
+        # Whose key it is can change; then it is another principal.
+        if kept is not None and kept[0] is caller:
+            return kept[1]
+        draft = RequestEvent(
+            at=0.0,
+            wall=0.0,
+            request_id="",
+            account=caller.account,
+            **caller.told,
+            access_key_id=call.access_key_id,
+            product=oss.code,
+            version=oss.version,
+            action=operation.name,
+            data=operation.level == "object",
+            reads=operation.access == "read",
+        )
+        if len(self._drafts) >= _DRAFTS_KEPT:
+            self._drafts.clear()
+        self._drafts[call.access_key_id, operation] = (caller, draft)
+        return draft
 
 
 def _resources(call: Call) -> tuple[str, ...]:

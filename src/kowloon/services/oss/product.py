@@ -85,6 +85,7 @@ class Operation:
         self.action = action
         self.access = access
         self.body = body
+        self.takes_object = body is Body.OBJECT
         self.handler = handler
         self.check = check
         self.acl = acl
@@ -152,6 +153,8 @@ class ObjectProduct(Product):
         )
         self.operations: list[Operation] = []
         self._by_place: dict[tuple[str, str], list[Operation]] = {}
+        # Of a place, the operation that nothing but the place tells, and the headers that tell another one.
+        self._plain: dict[tuple[str, str], tuple[Operation, frozenset[str]]] = {}
 
     @property
     def built(self) -> list[str]:
@@ -219,16 +222,20 @@ class ObjectProduct(Product):
             place = self._by_place.setdefault((level, method), [])
             place.append(operation)
             place.sort(key=lambda each: -each.weight)
+            if not place[-1].weight:
+                headers = frozenset(each.header for each in place if each.header)
+                self._plain[level, method] = (place[-1], headers)
             return handler
 
         return declare
 
     def find(self, level: Level, method: str, query: Mapping[str, str], headers: Mapping[str, str]) -> Operation | None:
-        candidates = self._by_place.get((level, method), [])
-        if not query and candidates and "x-oss-copy-source" not in headers:
-            # Most calls: the one that asks for nothing comes last.
-            candidates = candidates[-1:]
-        for operation in candidates:
+        place = (level, method)
+        if not query:
+            plain = self._plain.get(place)
+            if plain is not None and plain[1].isdisjoint(headers):
+                return plain[0]
+        for operation in self._by_place.get(place, ()):
             if operation.matches(query, headers):
                 return operation
         return None

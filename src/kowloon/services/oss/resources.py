@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import ClassVar
 
 import msgspec
@@ -14,6 +15,10 @@ VERSIONING_ENABLED = "Enabled"
 VERSIONING_SUSPENDED = "Suspended"
 NULL_VERSION = "null"
 DEFAULT_ACL = "default"
+
+
+# There are a few, and every call asks for one.
+_layout_of = functools.lru_cache(maxsize=1024)(Layout)
 
 
 class Bucket(Resource, frozen=True, kw_only=True):
@@ -32,7 +37,7 @@ class Bucket(Resource, frozen=True, kw_only=True):
 
     @property
     def layout(self) -> Layout:
-        return Layout(self.zones)
+        return _layout_of(self.zones)
 
     @property
     def redundancy(self) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import functools
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -24,10 +25,12 @@ _DECODER = msgspec.msgpack.Decoder(Meta)
 _VERSION_PREFIX = "CAEQ"
 
 encode_meta = _ENCODER.encode
-decode_meta = _DECODER.decode
+#: For scans of thousands; what is asked for by its key is asked for again.
+read_meta = _DECODER.decode
+decode_meta = functools.lru_cache(maxsize=4096)(read_meta)
 
 
-class Stored(NamedTuple):
+class Stored(msgspec.Struct, frozen=True):
     """One version as it is kept. `entry.blobs` are its bytes in order, unless it is assembled (`assembled.py`)."""
 
     meta: Meta

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 from kowloon.actions.ports import AccessRequest, Principal
 from kowloon.actions.sessions import ASSUME, TrustDecision
@@ -24,7 +26,7 @@ FREE: Final[Mapping[str, str]] = {
 }
 
 
-class Record(NamedTuple):
+class Record(msgspec.Struct, frozen=True):
     """`values`: the condition values that were asked for, by key. `policies` and `verdict` None: no policy was asked,
     such as of a root. `trust`: it was the trust policy of the role that is the resource."""
 
@@ -105,7 +107,7 @@ class DecisionLog:
                 # The one that has been known longest.
                 del self._observed[next(iter(self._observed))]
             observed = self._observed[key] = Observed()
-        observed.note(asked.resource, record.allowed)
+        observed.note(record.resource, record.allowed)
 
     def note_refusal(self, request_id: str, principal: Principal, decision: TrustDecision) -> None:
         """A role is not given to this principal: its trust policy says no."""

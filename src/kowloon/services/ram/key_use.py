@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
 from kowloon.core.clock import Clock, Timer
 from kowloon.core.events import Event, EventBus, RequestEvent
@@ -13,25 +13,20 @@ from kowloon.store.store import Store
 WRITTEN_AFTER_S: Final = 1.0
 
 
-class _Use(NamedTuple):
-    at: float
-    product: str
-
-
 class KeyUseLog:
     """Listens to calls until `close`. `flush` writes what is noted."""
 
     def __init__(self, store: Store, clock: Clock, bus: EventBus) -> None:
         self._store = store
         self._clock = clock
-        self._noted: dict[str, _Use] = {}
+        self._noted: dict[str, RequestEvent] = {}
         self._timer: Timer | None = None
         self._unsubscribe = bus.subscribe(self._note, RequestEvent)
 
     def _note(self, event: Event) -> None:
         if not isinstance(event, RequestEvent) or not event.principal or not event.access_key_id:
             return
-        self._noted[event.access_key_id] = _Use(event.at, event.product)
+        self._noted[event.access_key_id] = event
         if self._timer is None:
             self._timer = self._clock.call_later(WRITTEN_AFTER_S, self.flush)
 

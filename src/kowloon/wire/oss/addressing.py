@@ -43,10 +43,15 @@ def locate(request: HttpRequest, *, bucket_of_cname: Callable[[str], str | None]
 
     400 InvalidURI when the path is not percent-encoded UTF-8, InvalidBucketName for `//key` where a bucket must stand.
     """
-    bucket, region, style = _of_host(request.host, bucket_of_cname)
+    host = _read_host(request.host)
     path = request.path
-    if bucket:
-        return Address(bucket, _decoded(path[1:]), style, region)
+    if host.custom:
+        named = bucket_of_cname(request.host)
+        if named is not None:
+            return Address(named, _decoded(path[1:]), "cname", "")
+    region = host.region
+    if host.bucket:
+        return Address(host.bucket, _decoded(path[1:]), "virtual", region)
     # The first literal slash separates; those that are encoded belong to a name.
     raw_bucket, _, raw_key = path[1:].partition("/")
     if not raw_bucket:
@@ -67,16 +72,6 @@ class _Host(msgspec.Struct, frozen=True):
     bucket: str = ""
     region: str = ""
     custom: bool = False
-
-
-def _of_host(host: str, bucket_of_cname: Callable[[str], str | None]) -> tuple[str, str, Style]:
-    """Bucket and region of a host name, and how it names the bucket."""
-    read = _read_host(host)
-    if read.custom:
-        named = bucket_of_cname(host)
-        if named is not None:
-            return named, "", "cname"
-    return read.bucket, read.region, "virtual" if read.bucket else "path"
 
 
 @functools.lru_cache(maxsize=4096)
@@ -133,6 +128,7 @@ def parse_query(raw: str) -> dict[str, str]:
     return query if len(query) == len(pairs) else dict(reversed(pairs))
 
 
+@functools.lru_cache(maxsize=4096)
 def valid_bucket_name(name: str) -> bool:
     """3 to 63 of `a-z0-9-`, no hyphen at either end."""
     return _BUCKET_NAME.fullmatch(name) is not None

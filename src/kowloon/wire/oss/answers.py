@@ -40,19 +40,18 @@ def error_response(
     """
     ec = error.ec if isinstance(error, OssError) else ""
     extra = error.extra if isinstance(error, OssError) else {}
-    headers = common_headers(request_id, server_time_ms)
-    if ec:
-        headers.append(("x-oss-ec", ec))
+    headers = [("x-oss-ec", ec)] if ec else []
     headers.extend(error.headers.items())
+    lines = common_lines(request_id, server_time_ms)
     if error.status == 304:
-        return HttpResponse(304, headers=headers)
+        return HttpResponse(304, headers=headers, lines=lines)
     content = error_document(error.code, error.message, request_id, host_id, ec, extra)
     if method == "HEAD":
         headers.append(("x-oss-err", base64.b64encode(content).decode("ascii")))
         content = b""
-    return HttpResponse(error.status, content, headers=headers, content_type=XML_TYPE)
+    return HttpResponse(error.status, content, headers=headers, lines=lines, content_type=XML_TYPE)
 
 
-def common_headers(request_id: str, server_time_ms: int) -> list[tuple[str, str]]:
-    """What every answer carries besides the transport's own."""
-    return [("Server", "AliyunOSS"), ("x-oss-request-id", request_id), ("x-oss-server-time", str(server_time_ms))]
+def common_lines(request_id: str, server_time_ms: int) -> str:
+    """The headers that every answer carries besides the transport's own, rendered."""
+    return f"Server: AliyunOSS\r\nx-oss-request-id: {request_id}\r\nx-oss-server-time: {server_time_ms}\r\n"

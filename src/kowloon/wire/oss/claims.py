@@ -39,6 +39,10 @@ class Scheme(StrEnum):
     ANONYMOUS = "anonymous"
 
 
+# To look a member up in its class takes longer than most of what is done with it.
+V1, V2, V4 = Scheme.V1, Scheme.V2, Scheme.V4
+
+
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
     """What a request claims about its sender; nothing here is proven yet.
 
@@ -111,7 +115,7 @@ def identify_form(fields: Mapping[str, str]) -> Claim:
     if not (fields.get("OSSAccessKeyId") and fields.get("Signature")):
         raise INCOMPLETE_FORM_SIGNATURE.error()
     return Claim(
-        scheme=Scheme.V1,
+        scheme=V1,
         access_key_id=fields["OSSAccessKeyId"],
         signature=fields["Signature"],
         security_token=security_token,
@@ -129,7 +133,7 @@ def _of_header(authorization: str, headers: Mapping[str, str], query: Mapping[st
             raise INVALID_AUTHORIZATION.error(extra=_argument("Authorization", authorization))
         date, signed_at = _date_of(headers)
         return Claim(
-            scheme=Scheme.V1,
+            scheme=V1,
             access_key_id=access_key_id,
             signature=signature,
             security_token=_security_token(headers, query),
@@ -144,7 +148,7 @@ def _of_header(authorization: str, headers: Mapping[str, str], query: Mapping[st
             raise INVALID_AUTHORIZATION.error(extra=_argument("Authorization", authorization))
         date, signed_at = _date_of(headers)
         return Claim(
-            scheme=Scheme.V2,
+            scheme=V2,
             access_key_id=fields["AccessKeyId"],
             signature=fields["Signature"],
             security_token=_security_token(headers, query),
@@ -203,7 +207,7 @@ def _of_v1_query(query: Mapping[str, str], headers: Mapping[str, str]) -> Claim:
     if not (query.get("OSSAccessKeyId") and query.get("Expires") and query.get("Signature")):
         raise INCOMPLETE_QUERY_SIGNATURE.error()
     return Claim(
-        scheme=Scheme.V1,
+        scheme=V1,
         in_query=True,
         access_key_id=query["OSSAccessKeyId"],
         signature=query["Signature"],
@@ -216,7 +220,7 @@ def _of_v1_query(query: Mapping[str, str], headers: Mapping[str, str]) -> Claim:
 def _of_v2_query(query: Mapping[str, str], headers: Mapping[str, str]) -> Claim:
     expires = _required(query, "x-oss-expires")
     return Claim(
-        scheme=Scheme.V2,
+        scheme=V2,
         in_query=True,
         access_key_id=_required(query, "x-oss-access-key-id"),
         signature=_required(query, "x-oss-signature"),
@@ -270,7 +274,7 @@ def _v4_claim(
     if not (access_key_id and region and product and request == V4_REQUEST and date_stamp == date[:8]):
         raise INVALID_CREDENTIAL.error(extra=_argument("Credential", credential))
     return Claim(
-        scheme=Scheme.V4,
+        scheme=V4,
         in_query=in_query,
         access_key_id=access_key_id,
         signature=signature,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
 import itertools
 import re
+from binascii import b2a_base64
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 from urllib.parse import quote
@@ -15,8 +15,9 @@ import msgspec
 
 from kowloon.wire.http import HttpRequest
 from kowloon.wire.oss.addressing import Address
-from kowloon.wire.oss.claims import V4_ALGORITHM, V4_REQUEST, Claim, Scheme
+from kowloon.wire.oss.claims import V1, V2, V4, V4_ALGORITHM, V4_REQUEST, Claim
 from kowloon.wire.oss.errors import SIGNATURE_MISMATCH, OssError
+from kowloon.wire.oss.keyed import KeyedHash
 from kowloon.wire.oss.subresources import COMMON, NEVER_SIGNED, SIGNED, SIGNED_PREFIX
 from kowloon.wire.signatures import encode
 
@@ -51,44 +52,52 @@ MATCHED: Final = Verdict(True)
 
 
 class KeyCache:
-    """Derived V4 keys, which change once a day: four digests saved for every request. Holds a bounded number."""
+    """Keys as they sign: the secrets themselves in V1 and V2, in V4 what is derived from them for one day. Holds a
+    bounded number."""
 
     def __init__(self) -> None:
-        self._keys: dict[tuple[str, str, str, str], bytes] = {}
+        self._keys: dict[tuple[str, ...], KeyedHash] = {}
 
-    def key(self, secret: str, date_stamp: str, region: str, product: str) -> bytes:
+    def plain(self, secret: str, digest: str) -> KeyedHash:
+        return self._keys.get((secret, digest)) or self._keep((secret, digest), secret.encode(), digest)
+
+    def derived(self, secret: str, date_stamp: str, region: str, product: str) -> KeyedHash:
         scope = (secret, date_stamp, region, product)
-        key = self._keys.get(scope)
-        if key is None:
+        found = self._keys.get(scope)
+        if found is None:
             key = f"aliyun_v4{secret}".encode()
             for text in (date_stamp, region, product, V4_REQUEST):
                 key = hmac.digest(key, text.encode(), "sha256")
-            if len(self._keys) >= _KEYS_KEPT:
-                self._keys.clear()
-            self._keys[scope] = key
-        return key
+            found = self._keep(scope, key, "sha256")
+        return found
+
+    def _keep(self, scope: tuple[str, ...], key: bytes, digest: str) -> KeyedHash:
+        if len(self._keys) >= _KEYS_KEPT:
+            self._keys.clear()
+        made = self._keys[scope] = KeyedHash(key, digest)
+        return made
 
 
 def verify(
     claim: Claim, request: HttpRequest, query: Mapping[str, str], address: Address, secret: str, keys: KeyCache
 ) -> Verdict:
     """Whether `secret` made this signature over this request. Not for anonymous claims, nor for those of forms."""
-    if claim.scheme is Scheme.V1:
-        return _verify_v1(claim, request, query, address, secret)
-    if claim.scheme is Scheme.V4:
+    if claim.scheme is V1:
+        return _verify_v1(claim, request, query, address, keys.plain(secret, "sha1"))
+    if claim.scheme is V4:
         return _verify_v4(claim, request, query, address, secret, keys)
-    if claim.scheme is Scheme.V2:
-        return _verify_v2(claim, request, query, address, secret)
+    if claim.scheme is V2:
+        return _verify_v2(claim, request, query, address, keys.plain(secret, "sha256"))
     raise ValueError(f"{claim.scheme} requests carry no signature")
 
 
 def verify_policy(claim: Claim, policy: str, secret: str, keys: KeyCache) -> Verdict:
     """Whether `secret` signed `policy`, the base64 text of a posted form."""
-    if claim.scheme is Scheme.V1:
-        holds = _holds_base64(secret, policy, "sha1", claim.signature)
-    elif claim.scheme is Scheme.V4:
-        key = keys.key(secret, claim.date_stamp, claim.region, claim.product)
-        holds = _same(hmac.digest(key, policy.encode("utf-8", "surrogatepass"), "sha256").hex(), claim.signature)
+    if claim.scheme is V1:
+        holds = _holds_base64(keys.plain(secret, "sha1"), policy, claim.signature)
+    elif claim.scheme is V4:
+        key = keys.derived(secret, claim.date_stamp, claim.region, claim.product)
+        holds = _same(key.digest(policy.encode("utf-8", "surrogatepass")).hex(), claim.signature)
     else:
         raise ValueError(f"{claim.scheme} forms carry no signature")
     return MATCHED if holds else Verdict(False, policy)
@@ -98,14 +107,13 @@ def _same(calculated: str, claimed: str) -> bool:
     return hmac.compare_digest(calculated.encode(), claimed.encode("utf-8", "surrogatepass"))
 
 
-def _holds_base64(secret: str, text: str, digest: str, claimed: str) -> bool:
-    key, signature = secret.encode(), claimed.encode("utf-8", "surrogatepass")
-    mac = hmac.digest(key, text.encode("utf-8", "surrogatepass"), digest)
-    if hmac.compare_digest(base64.b64encode(mac), signature):
+def _holds_base64(key: KeyedHash, text: str, claimed: str) -> bool:
+    signature = claimed.encode("utf-8", "surrogatepass")
+    mac = key.digest(text.encode("utf-8", "surrogatepass"))
+    if hmac.compare_digest(b2a_base64(mac, newline=False), signature):
         return True
-    return any(
-        hmac.compare_digest(base64.b64encode(hmac.digest(key, other, digest)), signature)
-        for other in _other_bytes(text)
+    return not text.isascii() and any(
+        hmac.compare_digest(b2a_base64(key.digest(other), newline=False), signature) for other in _other_bytes(text)
     )
 
 
@@ -122,15 +130,20 @@ def _other_bytes(text: str) -> list[bytes]:
 # V1 -------------------------------------------------------------------------------------------------------------------
 
 
-def _verify_v1(claim: Claim, request: HttpRequest, query: Mapping[str, str], address: Address, secret: str) -> Verdict:
+def _verify_v1(
+    claim: Claim, request: HttpRequest, query: Mapping[str, str], address: Address, key: KeyedHash
+) -> Verdict:
     headers = request.fields
-    names = sorted([name for name in headers if name.startswith(_OSS)])
-    own = "".join([f"{name}:{headers[name]}\n" for name in names])
+    own = ""
+    # Most requests have none, and one look at all names is cheaper than one at each.
+    if _OSS in " ".join(headers):
+        names = sorted([name for name in headers if name.startswith(_OSS)])
+        own = "".join([f"{name}:{headers[name]}\n" for name in names])
     head = f"{request.method}\n{headers.get('content-md5', '')}\n{headers.get('content-type', '')}\n{claim.date}\n{own}"
     resource = _plain_resource(address)
     if not query:
         string_to_sign = head + resource
-        if _holds_base64(secret, string_to_sign, "sha1", claim.signature):
+        if _holds_base64(key, string_to_sign, claim.signature):
             return MATCHED
         return Verdict(False, string_to_sign)
     shown = ""
@@ -140,7 +153,7 @@ def _verify_v1(claim: Claim, request: HttpRequest, query: Mapping[str, str], add
         resources.append(request.path)
     for resource, signed_names in itertools.product(resources, _signed_sets(query, in_url=claim.in_query)):
         string_to_sign = head + resource + _subresources(signed_names, query)
-        if _holds_base64(secret, string_to_sign, "sha1", claim.signature):
+        if _holds_base64(key, string_to_sign, claim.signature):
             return MATCHED
         shown = shown or string_to_sign
     return Verdict(False, shown)
@@ -170,7 +183,9 @@ def _subresources(names: Iterable[str], query: Mapping[str, str]) -> str:
 # V2 -------------------------------------------------------------------------------------------------------------------
 
 
-def _verify_v2(claim: Claim, request: HttpRequest, query: Mapping[str, str], address: Address, secret: str) -> Verdict:
+def _verify_v2(
+    claim: Claim, request: HttpRequest, query: Mapping[str, str], address: Address, key: KeyedHash
+) -> Verdict:
     headers = request.fields
     names = sorted([name for name in headers if name.startswith(_OSS) or name in claim.additional_headers])
     own = "".join([f"{name}:{headers[name]}\n" for name in names])
@@ -180,7 +195,7 @@ def _verify_v2(claim: Claim, request: HttpRequest, query: Mapping[str, str], add
         f"{';'.join(claim.additional_headers)}\n{encode(_plain_resource(address))}"
         f"{'?' if canonical_query else ''}{canonical_query}"
     )
-    if _holds_base64(secret, string_to_sign, "sha256", claim.signature):
+    if _holds_base64(key, string_to_sign, claim.signature):
         return MATCHED
     return Verdict(False, string_to_sign)
 
@@ -201,11 +216,11 @@ def _verify_v4(
 ) -> Verdict:
     canonical_request = _canonical_request(claim, request, query, address)
     prefix = f"{V4_ALGORITHM}\n{claim.date}\n{claim.date_stamp}/{claim.region}/{claim.product}/{V4_REQUEST}\n"
-    key = keys.key(secret, claim.date_stamp, claim.region, claim.product)
+    key = keys.derived(secret, claim.date_stamp, claim.region, claim.product)
     shown = ""
     for signed in (canonical_request.encode("utf-8", "surrogatepass"), *_other_bytes(canonical_request)):
         string_to_sign = prefix + hashlib.sha256(signed).hexdigest()
-        if _same(hmac.digest(key, string_to_sign.encode(), "sha256").hex(), claim.signature):
+        if _same(key.digest(string_to_sign.encode()).hex(), claim.signature):
             return MATCHED
         shown = shown or string_to_sign
     return Verdict(False, shown, canonical_request)

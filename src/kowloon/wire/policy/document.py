@@ -37,6 +37,11 @@ class Statement(NamedTuple):
     def covers_resource(self, resource: str) -> bool:
         return (self.resources is None or self.resources.match(resource) is not None) != self.but_resources
 
+    @property
+    def is_unconditional(self) -> bool:
+        """Whether it is about every resource, whatever the request is like."""
+        return self.resources is None and not self.but_resources and not self.conditions
+
     def applies(self, resource: str, value_of: ValueOf) -> bool:
         """Whether it is about this resource under these conditions; the action is known to be covered."""
         if (self.resources is None or self.resources.match(resource) is not None) == self.but_resources:

@@ -80,6 +80,14 @@ class PolicySet:
                 return verdict
         return self._silence
 
+    def always(self, action: str) -> Verdict | None:
+        """What `decide` says whatever the resource and the request are; None where it depends on them."""
+        covering = self._covering(action)
+        if not covering:
+            return self._silence
+        rule, verdict = covering[0]
+        return verdict if rule.statement.is_unconditional else None
+
     def covering(self, action: str) -> Iterator[Rule]:
         """The rules about an action, denials first."""
         return (rule for rule, _ in self._covering(action))
@@ -110,6 +118,15 @@ class Policies(NamedTuple):
     def sets(self) -> tuple[PolicySet, ...]:
         """In the order in which they are asked."""
         return tuple([each for each in (*self.control, self.session, self.identity, self.group) if each is not None])
+
+
+def always(policies: Policies, action: str) -> Verdict | None:
+    """What `decide` says of an action whatever the resource and the request are; None where it depends on them."""
+    for bound in policies.control if policies.session is None else (*policies.control, policies.session):
+        verdict = bound.always(action)
+        if verdict is None or not verdict.allowed:
+            return verdict
+    return policies.identity.always(action) if policies.group is None else None
 
 
 def decide(policies: Policies, action: str, resource: str, value_of: ValueOf) -> Verdict:

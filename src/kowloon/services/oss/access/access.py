@@ -64,37 +64,40 @@ def authorise(call: Call) -> None:
         check_payer(call, bucket)
     if operation.asks_itself:
         return
-    key, headers = call.address.key, call.headers
+    key = call.address.key
     check(call, operation.action, bucket, key, operation.acl)
+    tells = not _TELLING_HEADERS.isdisjoint(call.headers)
     # Most calls have nothing of this.
-    if key and (call.version_id or not _TELLING_HEADERS.isdisjoint(headers)):
+    if key and (tells or call.query):
         for action, acl in _also(call):
             check(call, action, bucket, key, acl)
-    if not _TELLING_HEADERS.isdisjoint(headers):
+    if tells:
         _refuse_publication(call, bucket)
 
 
 def check(call: Call, action: str, bucket: Bucket | None, key: str, acl: str, version_id: str | None = None) -> None:
     """The same for something else that the call needs, such as reading the source of a copy. `version_id`: of what is
     asked for; unless given, the call's own where it is about the call's own object."""
-    owner = bucket.account if bucket is not None else call.account
+    principal = call.principal
+    account = principal.account if principal is not None else ""
+    owner = bucket.account if bucket is not None else account
     name = bucket.id if bucket is not None else call.address.bucket
     path = f"{name}/{key}" if key else name
     if version_id is None:
-        version_id = call.version_id if key == call.key else ""
+        version_id = call.version_id if call.query and key == call.address.key else ""
     reason, detail = "", {}
-    if call.principal is not None:
+    if principal is not None:
         resource = f"acs:oss:{bucket.region if bucket is not None else '*'}:{owner}:{path or '*'}"
         values = _values(call, bucket, path, version_id)
         group_of = functools.partial(_group_of, call, bucket)
-        asked = AccessRequest(call.principal, f"oss:{action}", resource, values, call.request_id, group_of)
+        asked = AccessRequest(principal, f"oss:{action}", resource, values, call.request_id, group_of)
         decision = call.parts.authorizer.decide(asked)
         detail = decision.detail
         if decision.final:
             call.reason = decision.reason
             raise _denial(call, action, bucket, key, acl, version_id, detail)
         # What identity grants, it grants for what is its account's own.
-        if decision.allowed and call.account == owner:
+        if decision.allowed and account == owner:
             reason = decision.reason
     if bucket is not None:
         setting = call.parts.store.get(BucketPolicy, bucket.id)
@@ -221,15 +224,16 @@ def _detail(call: Call, action: str, kind: str) -> dict[str, Any]:
 
 
 def _values(call: Call, bucket: Bucket | None, path: str, version_id: str) -> ValueOf:
-    """The values of condition keys for this call. Tags are looked up only when a policy asks for one."""
+    """The values of condition keys for this call."""
+    return functools.partial(_value, call, bucket, path, version_id)
 
-    def value(key: str) -> str | None:
-        name, separator, tag = key.partition("/")
-        if separator:
-            return _tags(call, bucket, name, path.partition("/")[2], version_id).get(tag)
-        return _plain_value(call, key)
 
-    return value
+def _value(call: Call, bucket: Bucket | None, path: str, version_id: str, key: str) -> str | None:
+    """Tags are looked up only when a policy asks for one."""
+    name, separator, tag = key.partition("/")
+    if separator:
+        return _tags(call, bucket, name, path.partition("/")[2], version_id).get(tag)
+    return _plain_value(call, key)
 
 
 def _tags(call: Call, bucket: Bucket | None, name: str, key: str, version_id: str) -> dict[str, str]:

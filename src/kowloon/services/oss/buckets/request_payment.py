@@ -36,7 +36,7 @@ def check_payer(call: Call, bucket: Bucket) -> None:
     if call.principal is None or said.lower() != "requester":
         call.reason = f"the requester pays for {bucket.id}"
         raise DENIED_TO_PAY.error(extra={"BucketName": bucket.id})
-    call.more_headers.append(("x-oss-request-charged", "requester"))
+    call.more_headers = (*call.more_headers, ("x-oss-request-charged", "requester"))
 
 
 @oss.operation("PutBucketRequestPayment", "bucket", "PUT", "requestPayment", body=Body.DOCUMENT)

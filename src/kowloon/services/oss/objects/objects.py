@@ -51,9 +51,8 @@ def get_object(call: Call) -> Answer:
     stored = followed(call, link)
     if not is_read_directly(call, stored.meta):
         check_readable(call, stored.meta, call.key)
-    meta = seen(link, stored)
-    check_conditions(call.headers, meta)
-    answer = answered(call, send(call, meta, stored), link, stored)
+    check_conditions(call.headers, seen(link, stored))
+    answer = answered(call, send(call, link, stored), link, stored)
     note_access(call, stored)
     return answer
 

@@ -29,7 +29,8 @@ from kowloon.services.oss.resources import NULL_VERSION, Meta
 from kowloon.services.oss.runs.lifecycle import lifecycle_headers
 from kowloon.services.oss.space import Stored
 from kowloon.wire.http import FileSlice, HttpResponse
-from kowloon.wire.oss.headers import Outcome, evaluate_conditions, parse_range
+from kowloon.wire.oss.headers import PROCEED, Outcome, evaluate_conditions, parse_range
+from kowloon.wire.responses import header_lines
 
 SYMLINK = "Symlink"
 APPENDABLE = "Appendable"
@@ -39,6 +40,7 @@ HELD_BYTES = 64 * 1024
 _MOST_FILES = 64
 # A stored page that is served from a host which other pages share must not act as one of them.
 _ISOLATED = [("Content-Security-Policy", "sandbox"), ("X-Content-Type-Options", "nosniff")]
+_ISOLATED_LINES = header_lines(_ISOLATED)
 _OVERRIDES = {
     "response-content-type": "Content-Type",
     "response-content-language": "Content-Language",
@@ -51,8 +53,9 @@ _OVERRIDES = {
 
 def wanted(call: Call) -> Stored:
     """The version that is asked for. 404 NoSuchKey or NoSuchVersion; a delete marker says that it is one."""
-    version_id = call.version_id
-    stored = call.space.version(call.key, version_id) if version_id else call.space.current(call.key)
+    key = call.address.key
+    version_id = call.version_id if call.query else ""
+    stored = call.space.version(key, version_id) if version_id else call.space.current(key)
     if stored is None:
         if version_id:
             raise NO_SUCH_VERSION.error(extra={"Key": call.key, "VersionId": version_id})
@@ -105,6 +108,8 @@ def check_readable(call: Call, meta: Meta, key: str) -> None:
 def check_conditions(headers: Mapping[str, str], meta: Meta, prefix: str = "") -> None:
     """If-Match and its kin: 412 or 304. `prefix` for those about the source of a copy."""
     outcome = evaluate_conditions(headers, meta.etag, meta.modified, prefix)
+    if outcome is PROCEED:
+        return
     if outcome is Outcome.FAILED:
         raise PRECONDITION_FAILED.error(extra={"Condition": "If-Match"})
     if outcome is Outcome.NOT_MODIFIED:
@@ -120,13 +125,18 @@ def overrides(call: Call) -> dict[str, str]:
 
 
 def described(call: Call, meta: Meta) -> list[tuple[str, str]]:
-    """The headers of GET and HEAD. A version from before versioning says so only where there are others."""
-    headers = answers.described(meta)
+    """The headers of GET and HEAD."""
+    return [*answers.described(meta), *_besides(call, meta)]
+
+
+def _besides(call: Call, meta: Meta) -> list[tuple[str, str]]:
+    """What an object's own metadata do not tell. A version from before versioning says so only where there are
+    others."""
+    headers = lifecycle_headers(call, call.key, meta)
     if call.bucket.versioning and not meta.version_id:
         headers.append(("x-oss-version-id", NULL_VERSION))
     if meta.restore_ready_at:
         headers += answers.restored(meta, call.now)
-    headers += lifecycle_headers(call, call.key, meta)
     return headers
 
 
@@ -135,8 +145,16 @@ def isolated(call: Call) -> list[tuple[str, str]]:
     return _ISOLATED if call.address.style == "path" else []
 
 
-def send(call: Call, meta: Meta, stored: Stored) -> HttpResponse:
-    """The answer to a GET: whole or a range of the bytes that are stored, described by `meta`."""
+def send(call: Call, link: Stored, stored: Stored) -> HttpResponse:
+    """The answer to a GET of `link`, which leads to `stored` or is it: whole or a range of its bytes."""
+    if link is stored and not call.query and "range" not in call.headers:
+        # Nothing is different from what is said to everybody.
+        response = HttpResponse(200, headers=_besides(call, stored.meta))
+        response.lines = answers.described_lines(stored.entry.value)
+        if call.address.style == "path":
+            response.lines += _ISOLATED_LINES
+        return filled(call, response, stored, 0, stored.meta.size_bytes)
+    meta = seen(link, stored)
     headers = described(call, meta)
     if call.query:
         changed = overrides(call)
@@ -157,10 +175,10 @@ def send(call: Call, meta: Meta, stored: Stored) -> HttpResponse:
 
 def filled(call: Call, response: HttpResponse, stored: Stored, start: int, size_bytes: int) -> HttpResponse:
     """The response with those bytes of a version: in memory when they are few, else straight from the files."""
-    volume, entry, upload_id = call.space.volume, stored.entry, stored.meta.upload_id
+    volume, blobs, upload_id = call.space.volume, stored.entry.blobs, stored.meta.upload_id
     if size_bytes <= HELD_BYTES:
-        if len(entry.blobs) == 1 and not upload_id:
-            response.body = volume.read(entry.blobs[0], start, size_bytes)
+        if len(blobs) == 1 and not upload_id:
+            response.body = volume.read(blobs[0], start, size_bytes)
         else:
             response.body = b"".join([volume.read(*piece) for piece in pieces(volume, stored, start, size_bytes)])
         return response
@@ -190,6 +208,9 @@ def answered(call: Call, response: HttpResponse, *shown: Stored) -> Answer:
 def settled(call: Call, *shown: Stored) -> asyncio.Future[None] | None:
     """What to wait for before an answer may show those versions; None when they are acknowledged already."""
     volume = call.space.volume
+    if volume.is_settled:
+        # Nothing of it waits.
+        return None
     for stored in shown:
         if volume.pending(stored.entry.key):
             return volume.settled()
