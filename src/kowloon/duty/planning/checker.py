@@ -97,9 +97,10 @@ class _Check:
             person = self.people.get(turn.person)
             if person is None or not _has(person, self.wanted(turn.shift)):
                 yield _of("eligible", post.id, f"{turn.person} is not eligible", turn)
+            if person is None:
                 continue
             limits = post.limits
-            if _meet(person.away, turn.shift.spans):
+            if _away_h(person, turn.shift) > limits.most_away_h:
                 yield _of("absence", person.id, f"{person.id} is away", turn)
             elif limits.overlap_h and _meet(person.away, [_tail(turn.shift, limits)]):
                 yield _of("overlap_h", post.id, f"{person.id} is away at the hand-over", turn)
@@ -210,7 +211,7 @@ class _Check:
         limits = post.limits
         return (
             _has(person, self.wanted(shift))
-            and not _meet(person.away, shift.spans)
+            and _away_h(person, shift) <= limits.most_away_h
             and not (limits.overlap_h and _meet(person.away, [_tail(shift, limits)]))
             and (not limits.daylight or all(_by_day(person, span, limits.daylight) for span in shift.spans))
             and not (limits.free_on_holidays and any(_has_holiday(person, span) for span in shift.spans))
@@ -326,6 +327,11 @@ def _has(person: Person, wanted: Eligibility) -> bool:
         and all(person.skills.get(skill, 0) >= level for skill, level in wanted.skills.items())
         and person.seniority >= wanted.seniority
     )
+
+
+def _away_h(person: Person, shift: Shift) -> float:
+    away = _Sums(person.away)
+    return sum([away.between(*span) for span in shift.spans]) / _HOUR_S
 
 
 def _tail(shift: Shift, limits: Limits) -> Span:

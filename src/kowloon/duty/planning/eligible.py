@@ -52,9 +52,9 @@ def unfit_then(person: Person, post: Post, spans: Sequence[Span]) -> list[Reason
     """Absence, hours of the day and holidays. A hand-over after the last span is part of it."""
     reasons = []
     limits = post.limits
-    if _is_away(person, spans):
+    if _away_s(person, spans) > limits.most_away_h * _HOUR_S:
         reasons.append(Reason(rule=RuleName(rule="absence", about=person.id), text="is away"))
-    elif limits.overlap_h and _is_away(person, [Span(spans[-1].end, spans[-1].end + limits.overlap_h * _HOUR_S)]):
+    elif limits.overlap_h and _away_s(person, [Span(spans[-1].end, spans[-1].end + limits.overlap_h * _HOUR_S)]):
         rule = RuleName(rule="overlap_h", about=post.id)
         reasons.append(Reason(rule=rule, text=f"is away in the {limits.overlap_h:g} h beside the next holder"))
     if limits.daylight and not all(in_daylight(span, limits.daylight, person.time_zone) for span in spans):
@@ -85,5 +85,6 @@ def has_holiday(spans: tuple[Span, ...], time_zone: str, country: str) -> bool:
     return calendar.local_burden(spans, time_zone, country).holidays > 0
 
 
-def _is_away(person: Person, spans: Sequence[Span]) -> bool:
-    return any(gone.start < span.end and span.start < gone.end for gone in person.away for span in spans)
+def _away_s(person: Person, spans: Sequence[Span]) -> float:
+    pieces = (min(gone.end, span.end) - max(gone.start, span.start) for gone in person.away for span in spans)
+    return sum([piece for piece in pieces if piece > 0])

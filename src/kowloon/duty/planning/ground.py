@@ -59,6 +59,10 @@ class Ground:
     def minutes(self, turn: int, person: int) -> Minutes:
         return self._minutes(turn, self._place_of[person])
 
+    def minutes_of_all(self, turn: int, people: Sequence[int]) -> frozenset[tuple[int, Minutes]]:
+        """By where they live."""
+        return frozenset((place, self._minutes(turn, place)) for place in {self._place_of[each] for each in people})
+
     @functools.cached_property
     def before(self) -> dict[int, int | None]:
         """Whom each free shift had, None for somebody who is gone; not there for what is new."""

@@ -71,7 +71,8 @@ class Limits(Value, frozen=True, kw_only=True):
     to others before one returns; `everyone_serves`: each one eligible (and there for at least one shift) at least once
     in the horizon; `overlap_h`: the outgoing holder stays this long beside the next (there, and free of what excludes
     it; it is no burden); `daylight`: only within these local hours of the person, such as `08:00-22:00` (follow the
-    sun); `free_on_holidays`: never on a public holiday of the person."""
+    sun); `free_on_holidays`: never on a public holiday of the person; `most_away_h`: absences of so many hours within a
+    shift do not matter (somebody acts then), as in posts that are held for a year."""
 
     rest_h: float = 0.0
     most_h_per_week: float = 168.0
@@ -80,6 +81,7 @@ class Limits(Value, frozen=True, kw_only=True):
     overlap_h: float = 0.0
     daylight: str = ""
     free_on_holidays: bool = False
+    most_away_h: float = 0.0
 
 
 class Layer(Value, frozen=True, kw_only=True):
@@ -200,23 +202,28 @@ class Violation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True, tag_field="outcome", tag="plan"):
-    """`served`: person by shift. `cost` and the proven lower `bound` of it, in the units of Weights; `gap` between them
-    (0: optimal); `moved`: the shifts that went to somebody else than `before`."""
+    """`served`: person by shift. `cost` and the proven lower `bound` of it, in the units of Weights; `gap` between
+    them, as a part of `cost` (0: optimal); `moved`: the shifts that went to somebody else than `before`; at least
+    `moved_bound` have to in any plan."""
 
     served: dict[str, str]
     cost: float
     bound: float
     gap: float
     moved: tuple[str, ...] = ()
+    moved_bound: int = 0
     took_s: float = 0.0
 
 
 class Conflict(msgspec.Struct, frozen=True, kw_only=True, tag_field="outcome", tag="conflict"):
-    """There is no plan: these rules cannot all hold, and without any one of them the rest could. `text` says it to
-    people. `smallest`: proven that no fewer rules conflict; else only that none of these can be left out."""
+    """There is no plan: these rules cannot all hold, and without any one of them the rest could (not `minimal`: time
+    was over before all were tried). `text` says it to people; `shifts` are those that it is about. `smallest`: proven
+    that no fewer rules about these conflict; else only that none can be left out."""
 
     rules: tuple[RuleName, ...]
     text: str
+    shifts: tuple[str, ...] = ()
+    minimal: bool = True
     smallest: bool = False
     took_s: float = 0.0
 

@@ -83,7 +83,7 @@ class Model:
         self._proto.solution_hint.values.extend(values)
 
     def assume(self, literals: Sequence[int]) -> None:
-        del self._proto.assumptions[:]
+        self._proto.assumptions.clear()
         self._proto.assumptions.extend(literals)
 
     def solve(
@@ -112,7 +112,7 @@ class Model:
         bound = math.ceil(response.best_objective_bound - 1e-6) if math.isfinite(response.best_objective_bound) else 0
         if status == "unknown":
             return Answer(status, bound=bound)
-        return Answer(status, response.solution, round(response.objective_value), bound)
+        return Answer(status, tuple(response.solution), round(response.objective_value), bound)
 
     def _status(self, status: Any) -> Status:
         kinds = self._solver.CpSolverStatus

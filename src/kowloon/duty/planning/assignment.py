@@ -1,0 +1,221 @@
+"""Who serves which turn, as a model to be solved: rules, fairness and moves, exactly."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from kowloon.duty.planning.fairness import Fairness
+from kowloon.duty.planning.ground import Ground, Minutes
+from kowloon.duty.planning.rules import Pair, Rules
+from kowloon.duty.planning.sat import Model, Status
+
+# Numbers of turns that are looked at one by one for bounds; and how much longer than the shortest is still its size.
+_MOST_STATES = 600
+_SAME_SIZE = 1.3
+
+
+class Found(NamedTuple):
+    """`served`: person by turn, empty where there is none; `others`: variables of the rules that say no such thing.
+    `cost` and `bound` are in weighted minutes."""
+
+    status: Status
+    served: dict[int, int]
+    others: dict[int, int]
+    cost: int = 0
+    bound: int = 0
+
+
+class Assignment:
+    """Of the turns in `choices`; those in `held` stay. `aim`: minutes by person; then nothing is priced, and nobody may
+    be further from the fair share than they say."""
+
+    def __init__(
+        self,
+        ground: Ground,
+        fairness: Fairness,
+        choices: Mapping[int, Sequence[int]],
+        held: Mapping[int, Sequence[int]],
+        aim: Mapping[int, Sequence[int]] | None = None,
+    ) -> None:
+        self.ground = ground
+        self.model = Model()
+        self.rules = Rules(ground, choices, held)
+        self._add_rules(choices)
+        self._priced: list[int] = []
+        self._prices: list[int] = []
+        loads = fairness.loads({turn: people[0] for turn, people in held.items() if turn not in ground.held})
+        for person, items in self._items().items():
+            due = [fair - has for fair, has in zip(fairness.fair[person], loads[person], strict=True)]
+            if aim is None:
+                variables, prices = price_loads(self.model, fairness.weights, due, items)
+                self._priced += variables
+                self._prices += prices
+            elif person in aim:
+                self._limit_load(due, items, fairness.fair[person], aim[person])
+        self._fair_priced = list(self._priced)
+        if aim is None:
+            offset = self._price_moves(choices)
+            self.model.minimise(self._priced, self._prices, offset)
+
+    def at_least(self, bound: int) -> None:
+        """What is proven of the cost of fairness: once that is reached, nothing is left to look for."""
+        self.model.limit(self._fair_priced, self._prices[: len(self._fair_priced)], least=bound)
+
+    def solve(self, seconds: float, workers: int, **parameters: Any) -> Found:
+        answer = self.model.solve(seconds, workers, self.ground.problem.seed, **parameters)
+        serves = self.rules.serves
+        if not answer.values:
+            return Found(answer.status, {}, {}, bound=answer.bound)
+        served = {turn: person for (turn, person), variable in serves.items() if answer.values[variable]}
+        others = {variable: answer.values[variable] for variable in range(len(serves), self.rules.count)}
+        return Found(answer.status, served, others, answer.cost, answer.bound)
+
+    def hint(self, served: Mapping[int, int]) -> None:
+        variables = list(self.rules.serves.values())
+        values = [int(served.get(turn) == person) for turn, person in self.rules.serves]
+        self.model.hint(variables, values)
+
+    def _items(self) -> dict[int, list[Item]]:
+        items: dict[int, list[Item]] = defaultdict(list)
+        for (turn, person), variable in self.rules.serves.items():
+            items[person].append(Item(variable, self.ground.minutes(turn, person), 1))
+        return dict(sorted(items.items()))
+
+    def _add_rules(self, choices: Mapping[int, Sequence[int]]) -> None:
+        model, rules = self.model, self.rules
+        model.booleans(rules.count)
+        for turn, people in choices.items():
+            model.exactly_one([rules.serves[(turn, person)] for person in people])
+        for clique in cliques(rules.pairs):
+            model.at_most_one(clique)
+        for never in rules.never:
+            model.limit([never.variable], [1], 0, 0)
+        for limit in rules.limits:
+            model.limit(limit.variables, limit.factors, most=limit.most)
+
+    def _limit_load(self, due: Sequence[int], items: Sequence[Item], fair: Sequence[int], aim: Sequence[int]) -> None:
+        for kind, own_due in enumerate(due):
+            off = abs(aim[kind] - fair[kind])
+            own = [item for item in items if item.minutes[kind]]
+            factors = [item.minutes[kind] for item in own]
+            self.model.limit([item.variable for item in own], factors, own_due - off, own_due + off)
+
+    def _price_moves(self, choices: Iterable[int]) -> int:
+        """What it costs to move all of them."""
+        price = self.ground.problem.weights.moved * 60
+        total = 0
+        for turn in choices:
+            if turn in self.ground.before and price:
+                total += price
+                before = self.ground.before[turn]
+                variable = self.rules.serves.get((turn, before)) if before is not None else None
+                if variable is not None:
+                    self._priced.append(variable)
+                    self._prices.append(-price)
+        return total
+
+
+class Item(NamedTuple):
+    """Up to `most` turns of so many minutes each."""
+
+    variable: int
+    minutes: Minutes
+    most: int
+
+
+def price_loads(
+    model: Model, weights: Sequence[int], due: Sequence[int], items: Sequence[Item]
+) -> tuple[list[int], list[int]]:
+    """Variables, and the price of each, that together cost what it costs somebody to have other minutes than `due`."""
+    priced, prices = [], []
+    for kind, weight in enumerate(weights):
+        if weight:
+            most = sum(item.minutes[kind] * item.most for item in items)
+            off = model.whole(0, max(abs(due[kind]), abs(most - due[kind])))
+            own = [item for item in items if item.minutes[kind]]
+            variables, factors = [item.variable for item in own], [item.minutes[kind] for item in own]
+            model.limit([*variables, off], [*factors, -1], most=due[kind])
+            model.limit([*variables, off], [*factors, 1], least=due[kind])
+            priced.append(off)
+            prices.append(weight)
+    _bound_by_number(model, weights, due, items, priced, prices)
+    return priced, prices
+
+
+def _bound_by_number(
+    model: Model,
+    weights: Sequence[int],
+    due: Sequence[int],
+    items: Sequence[Item],
+    priced: Sequence[int],
+    prices: Sequence[int],
+) -> None:
+    """Nobody has half a week: with every number of turns (of each size) goes a cost that it has at least. Nothing new
+    for whole numbers, but what bounds are made of: without it half a turn for everybody costs nothing."""
+    sizes = _sizes(items)
+    numbers = [sum(item.most for item in size) for size in sizes]
+    if math.prod(number + 1 for number in numbers) > _MOST_STATES:
+        return
+    sums = [[_sums(size, kind) for kind in range(len(weights))] for size in sizes]
+    states = list(itertools.product(*[range(number + 1) for number in numbers]))
+    costs = []
+    for state in states:
+        cost = 0
+        for kind, weight in enumerate(weights):
+            least = sum(sums[size][kind][0][number] for size, number in enumerate(state))
+            most = sum(sums[size][kind][1][number] for size, number in enumerate(state))
+            cost += weight * max(0, least - due[kind], due[kind] - most)
+        costs.append(cost)
+    first = model.booleans(len(states))
+    chosen = list(range(first, first + len(states)))
+    model.exactly_one(chosen)
+    for index, size in enumerate(sizes):
+        variables = [item.variable for item in size]
+        of_state = [-state[index] for state in states]
+        model.limit([*variables, *chosen], [*[1] * len(variables), *of_state], 0, 0)
+    model.limit([*priced, *chosen], [*prices, *[-cost for cost in costs]], least=0)
+
+
+def _sizes(items: Sequence[Item]) -> list[list[Item]]:
+    """Those of about the same hours together: weeks, months, years."""
+    sizes: list[list[Item]] = []
+    for item in sorted(items, key=lambda item: item.minutes[0]):
+        if not sizes or item.minutes[0] > sizes[-1][0].minutes[0] * _SAME_SIZE:
+            sizes.append([])
+        sizes[-1].append(item)
+    return sizes
+
+
+def _sums(items: Sequence[Item], kind: int) -> tuple[list[int], list[int]]:
+    """The least and the most minutes of a kind that any number of turns can have."""
+    minutes = sorted(itertools.chain.from_iterable([item.minutes[kind]] * item.most for item in items))
+    return [0, *itertools.accumulate(minutes)], [0, *itertools.accumulate(reversed(minutes))]
+
+
+def cliques(pairs: Iterable[Pair]) -> list[list[int]]:
+    """Sets of which at most one may be, that together say what the pairs do: far fewer."""
+    near: dict[int, set[int]] = defaultdict(set)
+    for pair in pairs:
+        near[pair.one].add(pair.other)
+        near[pair.other].add(pair.one)
+    done: set[tuple[int, int]] = set()
+    found = []
+    for one in near:
+        for other in near[one]:
+            if one < other and (one, other) not in done:
+                clique = [one, other]
+                common = near[one] & near[other]
+                while common:
+                    # One that goes with most of the rest, the first of those: the same every time.
+                    third = min(common)
+                    clique.append(third)
+                    common &= near[third]
+                clique.sort()
+                for number, first in enumerate(clique):
+                    done.update((first, second) for second in clique[number + 1 :])
+                found.append(clique)
+    return found

@@ -1,0 +1,341 @@
+"""From a problem to a plan with a proven bound, or to the rules that conflict.
+
+People who never share a shift, directly or through others, are planned apart; bounds add up. Each part has two models:
+who serves which turn (exact), and how many turns of each kind everybody has (small: its bound is good). A re-plan first
+looks at nothing but the turns that have to move.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from typing import BinaryIO
+
+import msgspec
+
+from kowloon.duty.planning import conflict
+from kowloon.duty.planning.assignment import Assignment, Found
+from kowloon.duty.planning.checker import check
+from kowloon.duty.planning.counting import count
+from kowloon.duty.planning.fairness import Fairness
+from kowloon.duty.planning.ground import Ground
+from kowloon.duty.planning.improve import Improving
+from kowloon.duty.planning.problem import Outcome, Plan, Problem, Unknown
+
+Stopwatch = Callable[[], float]
+#: Told the best cost and bound now and then, of all parts that have a plan.
+Tell = Callable[[float, float], None]
+
+# Choices of a part that are solved as they are; above, steps are made from any plan that keeps the rules.
+_MOST_EXACT = 6000
+# What is proven this well needs no more time.
+_ENOUGH = 0.0005
+_LEAST_S = 0.05
+# A model of so many choices is built in a second, also where the machine is busy.
+_CHOICES_PER_S = 20_000
+# How far around what has to move a re-plan looks, if need be.
+_WIDER_DAYS = (0, 10, 40)
+_DAY_S = 24 * 3600
+# Rules that what one names as broken keeps broken, until one of its shifts moves.
+_LASTING = frozenset(
+    ("eligible", "absence", "overlap_h", "daylight", "free_on_holidays", "exclusive", "rest_h", "turns_between")
+)
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """What `run` takes, as JSON."""
+
+    problem: Problem
+    seconds: float
+    workers: int = 2
+
+
+def run(argument: bytes, source: BinaryIO, emit: Callable[[bytes], None]) -> None:
+    """The function of a job (`engines/jobs`): a Request in; out, a line of JSON each, `{"cost", "bound"}` now and then
+    and the outcome last."""
+    request = msgspec.json.decode(argument, type=Request)
+
+    def tell(cost: float, bound: float) -> None:
+        emit(msgspec.json.encode({"cost": cost, "bound": bound}) + b"\n")
+
+    emit(msgspec.json.encode(solve(request.problem, request.seconds, request.workers, tell=tell)) + b"\n")
+
+
+def solve(
+    problem: Problem,
+    seconds: float,
+    workers: int = 2,
+    *,
+    tell: Tell = lambda cost, bound: None,
+    stopwatch: Stopwatch = time.monotonic,
+) -> Outcome:
+    """The best plan that is found in `seconds`. ValueError: the problem names what there is not."""
+    return _Solving(problem, seconds, workers, tell, stopwatch).outcome()
+
+
+class _Part:
+    """Turns and the people who may serve them, nobody else's business. Costs are in weighted minutes; `bound` is of the
+    fairness alone until `exact`."""
+
+    def __init__(self, ground: Ground, turns: list[int]) -> None:
+        self.choices = {turn: ground.candidates[turn] for turn in turns}
+        self.people = sorted({person for people in self.choices.values() for person in people})
+        self.size = sum(len(people) for people in self.choices.values())
+        self.fair_bound = 0
+        self.bound = 0
+        self.loads: dict[int, list[int]] | None = None
+        self.counted = False
+        self.served: dict[int, int] = {}
+        self.cost = 0
+        self.impossible = False
+
+    @property
+    def gap(self) -> int:
+        """In weighted minutes; of what has no plan yet: all there is."""
+        return self.cost - self.bound if self.served else 1 << 60
+
+    @property
+    def done(self) -> bool:
+        return self.impossible or (bool(self.served) and self.cost <= self.bound)
+
+    def take(self, served: Mapping[int, int], cost: int) -> None:
+        if not self.served or cost < self.cost:
+            self.served, self.cost = dict(served), cost
+
+
+class _Solving:
+    def __init__(self, problem: Problem, seconds: float, workers: int, tell: Tell, stopwatch: Stopwatch) -> None:
+        self.stopwatch = stopwatch
+        self.began = stopwatch()
+        self.until = self.began + seconds
+        self.problem = problem
+        self.workers = workers
+        self.tell = tell
+        self.ground = Ground(problem)
+        self.fairness = Fairness(self.ground)
+        self.moved_bound = 0
+        # Sets of turns out of each of which one has to move.
+        self.lasting: list[frozenset[int]] = []
+
+    @property
+    def left_s(self) -> float:
+        return max(self.until - self.stopwatch(), 0.0)
+
+    @property
+    def took_s(self) -> float:
+        return round(self.stopwatch() - self.began, 3)
+
+    def outcome(self) -> Outcome:
+        nobody = [turn for turn in self.ground.free if not self.ground.candidates[turn]]
+        if nobody:
+            return self._conflict(nobody[:1])
+        self.parts = [_Part(self.ground, turns) for turns in parts(self.ground)]
+        if self.problem.before:
+            self._keep_what_can_stay()
+        self._work()
+        impossible = [part for part in self.parts if part.impossible]
+        if impossible:
+            return self._conflict(list(min(impossible, key=lambda part: part.size).choices))
+        if not all(part.served for part in self.parts):
+            return Unknown(
+                text=f"no plan was found in {self.took_s:g} s, and no proof that there is none", took_s=self.took_s
+            )
+        return self._plan()
+
+    def _conflict(self, turns: list[int]) -> Outcome:
+        """Time is given for that: who has no plan wants to know why."""
+        least_s = 0.3 * (self.until - self.began)
+        return conflict.explain(self.ground, turns, max(self.left_s, least_s), self.workers, self.stopwatch, self.began)
+
+    def _work(self) -> None:
+        """Rounds over the parts that are not proven yet: half of the time that is left, by how much is to be gained."""
+        while self.left_s > _LEAST_S:
+            open_ = [part for part in self.parts if not part.done]
+            if not open_ or any(part.impossible for part in self.parts) or self._gap() <= _ENOUGH:
+                return
+            open_.sort(key=lambda part: (-part.gap, part.size))
+            budget_s = self.left_s / 2 if self.left_s > 4 * _LEAST_S * len(open_) else self.left_s
+            total = sum(part.size for part in open_)
+            for part in open_:
+                share_s = max(budget_s * part.size / total, min(budget_s / len(open_), 1.0))
+                share_s = min(share_s, self.left_s)
+                if share_s <= _LEAST_S or part.size > self.left_s * _CHOICES_PER_S:
+                    continue
+                self._work_on(part, share_s)
+                if part.impossible:
+                    return
+            if all(part.size > self.left_s * _CHOICES_PER_S for part in open_):
+                return
+
+    def _gap(self) -> float:
+        if not all(part.served for part in self.parts):
+            return 1.0
+        cost = sum(part.cost for part in self.parts)
+        bound = sum(part.bound for part in self.parts)
+        if cost:
+            self.tell(cost / 60, bound / 60)
+        return (cost - bound) / cost if cost else 0.0
+
+    def _work_on(self, part: _Part, seconds: float) -> None:
+        until = self.stopwatch() + seconds
+        if not part.counted:
+            counted = count(self.ground, self.fairness, part.choices, seconds * 0.4, self.workers)
+            part.impossible = not counted.possible
+            part.fair_bound = max(part.fair_bound, counted.bound)
+            part.bound = max(part.bound, part.fair_bound + self._moves_bound(part))
+            part.loads = counted.loads
+            costs = {person: self.fairness.cost_of(person, load) for person, load in (counted.loads or {}).items()}
+            part.counted = counted.loads is not None and sum(costs.values()) <= counted.bound
+        if part.done:
+            return
+        if part.size <= _MOST_EXACT:
+            self._solve_exactly(part, until)
+        else:
+            self._improve(part, until)
+
+    def _solve_exactly(self, part: _Part, until: float) -> None:
+        model = Assignment(self.ground, self.fairness, part.choices, self.ground.held)
+        model.at_least(part.fair_bound)
+        if part.served:
+            model.hint(part.served)
+        found = model.solve(until - self.stopwatch(), self.workers)
+        part.bound = max(part.bound, found.bound)
+        self._take(part, found)
+
+    def _improve(self, part: _Part, until: float) -> None:
+        """Any plan that keeps the rules, at best with the numbers that were counted; then better ones step by step."""
+        model = None
+        if not part.served and part.loads is not None:
+            model = Assignment(self.ground, self.fairness, part.choices, self.ground.held, part.loads)
+            found = model.solve((until - self.stopwatch()) / 2, self.workers)
+        if part.served or model is None or not found.served:
+            model = Assignment(self.ground, self.fairness, part.choices, self.ground.held, {})
+            if part.served:
+                model.hint(part.served)
+            found = model.solve(until - self.stopwatch(), self.workers)
+        if not found.served:
+            part.impossible = found.status == "infeasible"
+            return
+        steps = Improving(self.ground, self.fairness, model.rules, found.served, found.others)
+        steps.run(until - self.stopwatch(), self.problem.seed, self.stopwatch, part.bound)
+        part.take(steps.served, steps.cost)
+
+    def _take(self, part: _Part, found: Found) -> None:
+        if found.status == "infeasible":
+            part.impossible = True
+        elif found.served:
+            part.take(found.served, found.cost)
+
+    def _plan(self) -> Plan:
+        served = {turn: person for part in self.parts for turn, person in part.served.items()}
+        in_parts = {person for part in self.parts for person in part.people}
+        rest = sum(
+            self.fairness.cost_of(person, load)
+            for person, load in enumerate(self.fairness.earlier)
+            if person not in in_parts
+        )
+        cost = sum(part.cost for part in self.parts) + rest
+        bound = min(sum(part.bound for part in self.parts) + rest, cost)
+        shifts, people = self.problem.shifts, self.ground.people
+        by_id = {shifts[turn].id: people[person].id for turn, person in served.items()}
+        fixed = {id: person for id, person in self.problem.fixed.items() if id in self.ground.by_shift}
+        before = self.problem.before
+        moved = tuple(id for id in by_id if id in before and before[id] != by_id[id])
+        return Plan(
+            served={shift.id: {**by_id, **fixed}[shift.id] for shift in shifts},
+            cost=cost / 60,
+            bound=bound / 60,
+            gap=(cost - bound) / cost if cost else 0.0,
+            moved=moved,
+            moved_bound=self.moved_bound,
+            took_s=self.took_s,
+        )
+
+    def _keep_what_can_stay(self) -> None:
+        """Leave what there was but for what rules forbid now; wider around it when that is not enough."""
+        ground, shifts = self.ground, self.problem.shifts
+        had = {shifts[turn].id: self.problem.before[shifts[turn].id] for turn in ground.before}
+        touched = {turn for turn in ground.free if turn not in ground.before}
+        separations = {separation.id for separation in self.problem.separations}
+        for violation in check(self.problem, had):
+            broken = frozenset(ground.by_shift[id] for id in violation.shifts if id in ground.by_shift) - set(
+                ground.held
+            )
+            lasts = violation.rule.rule in _LASTING or violation.rule.rule in separations
+            if lasts and broken & set(ground.before) and all(broken.isdisjoint(other) for other in self.lasting):
+                self.lasting.append(broken)
+            touched |= broken
+        self.moved_bound = len(self.lasting)
+        for days in _WIDER_DAYS:
+            open_ = self._around(touched, days)
+            choices = {turn: ground.candidates[turn] for turn in sorted(open_)}
+            size = sum(len(people) for people in choices.values())
+            if size > min(_MOST_EXACT, self.left_s * _CHOICES_PER_S):
+                return
+            pins = {
+                turn: (person,) for turn, person in ground.before.items() if turn not in open_ and person is not None
+            }
+            model = Assignment(ground, self.fairness, choices, {**ground.held, **pins})
+            found = model.solve(self.left_s / 2, self.workers)
+            if found.status in ("optimal", "feasible"):
+                self._take_all({**{turn: people[0] for turn, people in pins.items()}, **found.served})
+                return
+
+    def _around(self, touched: set[int], days: float) -> set[int]:
+        """Turns near these in time, of people who could serve in both."""
+        if not days:
+            return touched
+        ground, found = self.ground, set(touched)
+        for part in self.parts:
+            near = [ground.turns[turn] for turn in touched if turn in part.choices]
+            found |= {
+                turn
+                for turn in part.choices
+                for shift in near
+                if shift.start - days * _DAY_S < ground.turns[turn].end
+                and ground.turns[turn].start < shift.end + days * _DAY_S
+            }
+        return found
+
+    def _take_all(self, served: Mapping[int, int]) -> None:
+        loads = self.fairness.loads(dict(served))
+        before, price = self.ground.before, self.problem.weights.moved * 60
+        for part in self.parts:
+            own = {turn: served[turn] for turn in part.choices}
+            moved = sum(turn in before and before[turn] != person for turn, person in own.items())
+            part.take(own, sum(self.fairness.cost_of(person, loads[person]) for person in part.people) + moved * price)
+
+    def _moves_bound(self, part: _Part) -> int:
+        """What has to move there costs that."""
+        return self.problem.weights.moved * 60 * sum(not broken.isdisjoint(part.choices) for broken in self.lasting)
+
+
+def parts(ground: Ground) -> list[list[int]]:
+    """Free turns, in sets such that no rule and no person is of two of them."""
+    parents = list(range(len(ground.people)))
+
+    def root(person: int) -> int:
+        while parents[person] != person:
+            parents[person] = parents[parents[person]]
+            person = parents[person]
+        return person
+
+    def join(people: Iterable[int]) -> None:
+        roots = [root(person) for person in people]
+        for other in roots[1:]:
+            parents[root(other)] = root(roots[0])
+
+    of_post: dict[str, set[int]] = defaultdict(set)
+    for turn in ground.free:
+        join(ground.candidates[turn])
+        of_post[ground.turns[turn].post].update(ground.candidates[turn])
+    linked = [(post.id, *post.neighbours) for post in ground.problem.posts if post.neighbours]
+    for posts in [*linked, *[coverage.posts for coverage in ground.problem.coverage]]:
+        join([person for post in posts for person in of_post[post]])
+    for separation in ground.problem.separations:
+        join([ground.number[id] for id in separation.people if ground.number.get(id, len(parents)) < len(parents)])
+    found: dict[int, list[int]] = defaultdict(list)
+    for turn in ground.free:
+        found[root(ground.candidates[turn][0])].append(turn)
+    return list(found.values())
