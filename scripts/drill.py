@@ -23,6 +23,7 @@ from pathlib import Path
 from rich.console import Console
 
 from kowloon.drill.control import ControlError
+from kowloon.drill.duty import load_duty
 from kowloon.drill.objectives import Workload, load_workload
 from kowloon.drill.progress import LiveProgress
 from kowloon.drill.rehearsal import rehearse
@@ -34,6 +35,7 @@ from kowloon.topology.map import Topology
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLE = ROOT / "examples" / "exchange"
+DUTY = ROOT / "examples" / "duty" / "hongkong.yaml"
 VARIANTS = ("single-zone", "multi-zone")
 PROVIDERS: tuple[Provider, ...] = ("recorded", "ideal")
 REGION = "cn-hongkong"
@@ -133,6 +135,7 @@ def play(scenario: Scenario, provider: Provider, build: Path, seed: int, console
                 systems,
                 endpoint=environment["ALIBABA_CLOUD_ENDPOINT"],
                 token=environment["KOWLOON_ADMIN_TOKEN"],
+                duty=load_duty(DUTY),
                 on_progress=live.show,
             )
             result = asyncio.run(drill)
@@ -152,6 +155,9 @@ def tell(result: DrillResult, console: Console) -> None:
             longest += " (measured)"
         lost = f", {probe.lost} of {probe.acknowledged} acknowledged writes lost" if probe.is_ledger else ""
         console.print(f"  {name:28} available {percent(probe.availability)}, {longest}{lost}")
+    for page in result.duty.called if result.duty is not None else ():
+        answered = "not answered" if page.answered_s is None else f"answered after {duration(page.answered_s)}"
+        console.print(f"  page to {page.post}: {answered} {page.answered_by}")
 
 
 def main() -> int:

@@ -26,6 +26,9 @@ def run(
     scenario: str = typer.Argument(..., help="A shipped scenario such as hongkong-2022, or the path of a .yaml file."),
     probes: list[Path] = typer.Option(..., "--probes", help="Probe and objective file; several are variants."),
     provider: str = typer.Option("recorded", help="recorded (as the provider acted) or ideal."),
+    duty: Path | None = typer.Option(
+        None, "--duty", help="Who answers for it: an organisation and a cast, such as examples/duty/hongkong.yaml."
+    ),
     out: Path = typer.Option(Path("drill-report"), help="Folder for report.html, .json and .xml (JUnit)."),
     as_json: bool = typer.Option(False, "--json", help="Print the result as JSON instead of a summary."),
 ) -> None:
@@ -38,7 +41,7 @@ def run(
     from kowloon.drill.result import exit_code
 
     try:
-        result = _rehearse(cloud, scenario, probes, provider, quiet=as_json)
+        result = _rehearse(cloud, scenario, probes, provider, duty, quiet=as_json)
     except ConfigurationError as problem:
         fail(str(problem), 2)
     except ControlError as problem:
@@ -54,7 +57,10 @@ def run(
     raise typer.Exit(exit_code([result]))
 
 
-def _rehearse(cloud: RunningCloud, scenario: str, probes: list[Path], provider: str, *, quiet: bool) -> DrillResult:
+def _rehearse(
+    cloud: RunningCloud, scenario: str, probes: list[Path], provider: str, duty: Path | None, *, quiet: bool
+) -> DrillResult:
+    from kowloon.drill.duty import load_duty
     from kowloon.drill.objectives import load_workload
     from kowloon.drill.progress import LiveProgress
     from kowloon.drill.rehearsal import rehearse
@@ -81,6 +87,7 @@ def _rehearse(cloud: RunningCloud, scenario: str, probes: list[Path], provider: 
                 endpoint=cloud.server.endpoint,
                 token=cloud.identity.admin_token,
                 text=text,
+                duty=load_duty(duty) if duty is not None else None,
                 on_progress=(lambda progress: None) if quiet else live.show,
             )
         )

@@ -73,6 +73,11 @@ class HttpControl:
     async def record(self, drill_id: str) -> DrillRecord:
         return msgspec.json.decode(await self._ask("GET", f"/{drill_id}/record", None), type=DrillRecord)
 
+    async def ask(self, method: str, path: str, body: object) -> dict[str, Any]:
+        """Any other admin call, `path` under /_kowloon."""
+        content = None if body is None else msgspec.json.encode(body)
+        return msgspec.json.decode(await self._send(method, f"/_kowloon/{path}", content), type=dict[str, Any])
+
     async def close(self) -> None:
         await self._client.aclose()
 
@@ -81,8 +86,11 @@ class HttpControl:
 
     async def _ask(self, method: str, path: str, body: dict[str, Any] | None) -> bytes:
         content = None if body is None else msgspec.json.encode(body)
+        return await self._send(method, f"/_kowloon/drills{path}", content)
+
+    async def _send(self, method: str, path: str, content: bytes | None) -> bytes:
         try:
-            answer = await self._client.request(method, f"/_kowloon/drills{path}", content=content)
+            answer = await self._client.request(method, path, content=content)
         except httpx.HTTPError as problem:
             raise ControlError(f"the cloud does not answer: {problem or type(problem).__name__}") from problem
         if answer.is_error:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 
 import msgspec
 
+from kowloon.drill.duty import DutyResult
 from kowloon.drill.measure import (
     Outage,
     Phase,
@@ -105,10 +107,21 @@ class DrillResult(msgspec.Struct, frozen=True, kw_only=True):
     objectives: tuple[ObjectiveResult, ...]
     facts: tuple[Fact, ...]
     record: DrillRecord
+    duty: DutyResult | None = None
+
+    @property
+    def first_outage_min(self) -> float | None:
+        """When a customer first saw an outage."""
+        starts = [outage.start_min for probe in self.probes if probe.kind != "api" for outage in probe.outages]
+        return min(starts, default=None)
 
     @property
     def passed(self) -> bool:
         return all(objective.passed for objective in self.objectives)
+
+    def local(self, minute: float) -> str:
+        """What the wall showed there, such as `10:17`."""
+        return f"{datetime.fromisoformat(self.start) + timedelta(minutes=minute):%H:%M}"
 
     def classes(self) -> dict[str, tuple[str, ...]]:
         """`variant/probe` -> its state at the end of each phase: what the same seed gives again."""

@@ -5,36 +5,29 @@ An SVG to stand in a page, with colours that follow the page's (CSS variables), 
 
 from __future__ import annotations
 
-import io
-import re
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
-from typing import Any
 
-import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from kowloon.drill.measure import Class, classify
+from kowloon.drill.report.looks import (
+    BY_NAME,
+    FAINT,
+    PALETTE,
+    as_svg,
+    frame,
+    legend,
+    looks,
+    percent,
+    time_axis,
+    title,
+)
 from kowloon.drill.result import DrillResult, ProbeResult
 
-# What is drawn in one of these colours takes the variable's instead; the second pair is light, dark.
-PALETTE = {
-    "#010203": ("--ink", "#1d2530", "#e6e9ee"),
-    "#010204": ("--faint", "#8b95a3", "#7d8794"),
-    "#010205": ("--line", "#d7dce2", "#333b46"),
-    "#010206": ("--up", "#2a8f6b", "#3fb489"),
-    "#010207": ("--degraded", "#d08c1d", "#e0a73d"),
-    "#010208": ("--down", "#c8403a", "#ea6a62"),
-    "#010209": ("--one", "#2f6fb3", "#6ca8e6"),
-    "#01020a": ("--two", "#8a4fb0", "#bb8be0"),
-    "#01020b": ("--heat", "#b5533c", "#e58a6f"),
-}
-_BY_NAME = {variable.removeprefix("--"): colour for colour, (variable, _, _) in PALETTE.items()}
-INK, FAINT, LINE = _BY_NAME["ink"], _BY_NAME["faint"], _BY_NAME["line"]
-_STATE_COLOURS: dict[Class, str] = {"up": _BY_NAME["up"], "degraded": _BY_NAME["degraded"], "down": _BY_NAME["down"]}
-_SERIES_COLOURS = (_BY_NAME["one"], _BY_NAME["two"])
+_STATE_COLOURS: dict[Class, str] = {"up": BY_NAME["up"], "degraded": BY_NAME["degraded"], "down": BY_NAME["down"]}
+_SERIES_COLOURS = (BY_NAME["one"], BY_NAME["two"])
 # A hold of seconds would not be seen on an axis of hours.
 _TICK_SHARE = 0.0025
 _EXTRAPOLATED_ALPHA = 0.38
@@ -44,9 +37,7 @@ _ROW_HEIGHT = 0.72
 def drill_chart(results: Sequence[DrillResult], *, narrow: bool = False) -> str:
     """An `<svg>` element for a page that defines the palette's variables. `narrow`: for a phone."""
     rows = list(_rows(results))
-    size = 9.5
-    settings: Any = {"svg.fonttype": "none", "font.family": "sans-serif", "font.size": size, "svg.hashsalt": "kowloon"}
-    with matplotlib.rc_context(settings):
+    with looks():
         width, top = (4.3, 1.5) if narrow else (10.4, 1.7)
         heights = [top, top, 0.3 * len(rows) + 0.3]
         figure = Figure(figsize=(width, sum(heights) + (2.0 if narrow else 1.5)), layout="constrained")
@@ -54,10 +45,8 @@ def drill_chart(results: Sequence[DrillResult], *, narrow: bool = False) -> str:
         _facility(facility, results[0], narrow=narrow)
         _control_plane(plane, results, narrow=narrow)
         _customers(customers, rows, results[0], narrow=narrow)
-        _time_axis(customers, results[0], narrow=narrow)
-        text = io.StringIO()
-        figure.savefig(text, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    return _for_pages(text.getvalue())
+        time_axis(customers, results[0], narrow=narrow)
+        return as_svg(figure)
 
 
 def standalone(svg: str) -> str:
@@ -70,23 +59,12 @@ def standalone(svg: str) -> str:
     return '<?xml version="1.0" encoding="utf-8"?>\n' + svg[:opening] + style + svg[opening:]
 
 
-def _for_pages(text: str) -> str:
-    svg = text[text.index("<svg") :]
-    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    for colour, (variable, _, _) in PALETTE.items():
-        svg = svg.replace(colour, f"var({variable})")
-    # Its size is the page's business; the view box keeps its proportions.
-    svg = re.sub(r'(<svg[^>]*?) (?:width|height)="[^"]*pt"', r"\1", svg, count=1)
-    svg = re.sub(r'(<svg[^>]*?) (?:width|height)="[^"]*pt"', r"\1", svg, count=1)
-    return svg.replace("font-family: 'sans-serif'", "font-family: inherit").replace("sans-serif", "inherit")
-
-
 # --- the three tracks ---
 
 
 def _facility(axes: Axes, result: DrillResult, *, narrow: bool) -> None:
     """Hosts up in the zone that suffered most, and its hottest aisle."""
-    _title(axes, "Facility: hosts up, and the hottest aisle")
+    title(axes, "Facility: hosts up, and the hottest aisle")
     samples = result.record.facility
     if not samples:
         return
@@ -104,22 +82,22 @@ def _facility(axes: Axes, result: DrillResult, *, narrow: bool) -> None:
             label=f"hosts up, {zone}" if suffered else None,
         )
     axes.plot([], [], color=FAINT, linewidth=1.0, label="hosts up, other zones")
-    _percent(axes)
+    percent(axes)
     heated = [(sample.minute, sample.zones[worst].temperature_c) for sample in samples]
     heat = [(minute, degrees) for minute, degrees in heated if degrees is not None]
     if heat:
         beside = axes.twinx()
-        _frame(beside)
-        beside.plot(*zip(*heat, strict=True), color=_BY_NAME["heat"], linewidth=1.4, linestyle=(0, (4, 2)))
+        frame(beside)
+        beside.plot(*zip(*heat, strict=True), color=BY_NAME["heat"], linewidth=1.4, linestyle=(0, (4, 2)))
         beside.set_ylim(0, 100)
         beside.yaxis.set_major_formatter(lambda value, _: f"{value:.0f} °C")
-        axes.plot([], [], color=_BY_NAME["heat"], linewidth=1.4, linestyle=(0, (4, 2)), label="hottest aisle")
-    _legend(axes, columns=2 if narrow else 3)
+        axes.plot([], [], color=BY_NAME["heat"], linewidth=1.4, linestyle=(0, (4, 2)), label="hottest aisle")
+    legend(axes, columns=2 if narrow else 3)
 
 
 def _control_plane(axes: Axes, results: Sequence[DrillResult], *, narrow: bool) -> None:
     """The share of API calls served: all probes of a drill together, dots where measured, lines between."""
-    _title(axes, "Control plane: share of ECS API calls served")
+    title(axes, "Control plane: share of ECS API calls served")
     for result, colour in zip(results, _SERIES_COLOURS, strict=False):
         points = list(_api_shares(result))
         if not points:
@@ -139,8 +117,8 @@ def _control_plane(axes: Axes, results: Sequence[DrillResult], *, narrow: bool) 
             label=f"provider {result.provider}, measured",
         )
     axes.plot([], [], color=FAINT, linewidth=1.2, linestyle=(0, (2, 1.5)), label="extrapolated")
-    _percent(axes)
-    _legend(axes, columns=2 if narrow else 3)
+    percent(axes)
+    legend(axes, columns=2 if narrow else 3)
 
 
 def _api_shares(result: DrillResult) -> Iterator[tuple[float, float, float]]:
@@ -162,7 +140,7 @@ def _rows(results: Sequence[DrillResult]) -> Iterator[tuple[str, str, ProbeResul
 
 
 def _customers(axes: Axes, rows: Sequence[tuple[str, str, ProbeResult]], result: DrillResult, *, narrow: bool) -> None:
-    _title(axes, "Customers: what the probes saw" + ("" if narrow else " (bright ticks measured, pale extrapolated)"))
+    title(axes, "Customers: what the probes saw" + ("" if narrow else " (bright ticks measured, pale extrapolated)"))
     width = result.length_min * _TICK_SHARE * (2 if narrow else 1)
     for row, (_, _, probe) in enumerate(rows):
         for phase in probe.phases:
@@ -175,7 +153,7 @@ def _customers(axes: Axes, rows: Sequence[tuple[str, str, ProbeResult]], result:
     axes.grid(visible=False, axis="y")
     for state, colour in _STATE_COLOURS.items():
         axes.add_patch(Rectangle((0, 0), 0, 0, color=colour, linewidth=0, label=state))
-    _legend(axes, columns=3, gap=0.22)
+    legend(axes, columns=3, gap=0.22)
 
 
 def _bar(axes: Axes, row: int, start: float, end: float, share: float, *, carried: bool) -> None:
@@ -191,59 +169,3 @@ def _bar(axes: Axes, row: int, start: float, end: float, share: float, *, carrie
             linewidth=0,
         )
     )
-
-
-# --- looks ---
-
-
-def _frame(axes: Axes) -> None:
-    for side in axes.spines.values():
-        side.set_visible(False)
-    axes.tick_params(colors=FAINT, labelcolor=INK, length=0)
-
-
-def _title(axes: Axes, text: str) -> None:
-    _frame(axes)
-    axes.set_title(text, loc="left", color=INK, fontsize="medium", fontweight="bold")
-    axes.grid(visible=True, color=LINE, linewidth=0.7)
-    axes.set_axisbelow(True)
-
-
-def _percent(axes: Axes) -> None:
-    axes.set_ylim(-4, 104)
-    axes.set_yticks([0, 50, 100])
-    axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0f} %")
-
-
-def _legend(axes: Axes, *, columns: int, gap: float = 0.12) -> None:
-    axes.legend(
-        ncols=columns,
-        frameon=False,
-        labelcolor=INK,
-        fontsize="small",
-        handlelength=1.6,
-        loc="upper center",
-        bbox_to_anchor=(0.5, -gap),
-    )
-
-
-def _time_axis(axes: Axes, result: DrillResult, *, narrow: bool) -> None:
-    """Local time on the hours, as on the wall there."""
-    start = datetime.fromisoformat(result.start)
-    step = _hours_between_marks(result.length_min, narrow=narrow)
-    first = start.replace(minute=0, second=0)
-    marks = []
-    moment = first
-    while moment <= start + timedelta(minutes=result.length_min):
-        if moment >= start and (moment.hour * 60 + moment.minute) % step == 0:
-            marks.append(moment)
-        moment += timedelta(minutes=min(step, 60))
-    axes.set_xlim(0, result.length_min)
-    axes.set_xticks([(mark - start).total_seconds() / 60 for mark in marks], [f"{mark:%H:%M}" for mark in marks])
-    axes.tick_params(axis="x", labelcolor=INK)
-
-
-def _hours_between_marks(length_min: float, *, narrow: bool) -> int:
-    """Minutes between marks, so that there are at most eight of them (four on a phone)."""
-    most = 4 if narrow else 8
-    return next((step for step in (5, 10, 30, 60, 120, 180, 240, 360) if length_min / step <= most), 720)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import groupby
 
 import msgspec
@@ -12,7 +12,9 @@ from markupsafe import Markup
 
 from kowloon import __version__
 from kowloon.drill.measure import HOLD_MOST_S, WINDOW_S
-from kowloon.drill.report.chart import PALETTE, drill_chart
+from kowloon.drill.report.chart import drill_chart
+from kowloon.drill.report.duty_section import duty_section
+from kowloon.drill.report.looks import PALETTE
 from kowloon.drill.result import DrillResult, ProbeResult, duration, percent
 
 _TRUTHS = {
@@ -74,6 +76,7 @@ def html_page(results: Sequence[DrillResult]) -> str:
         planes=[(result, [probe for probe in result.probes if probe.kind == "api"]) for result in results],
         moves=[(result, list(_moves(result))) for result in results],
         recovery=_recovery,
+        on_duty=[(result, duty_section(result)) for result in results if result.duty is not None],
     )
 
 
@@ -86,10 +89,6 @@ def _style(environment: Environment) -> str:
 def _day(result: DrillResult) -> str:
     moment = datetime.fromisoformat(result.start)
     return f"{moment.day} {moment:%B %Y}, from {moment:%H:%M} ({result.timezone})"
-
-
-def _local(result: DrillResult, minute: float) -> str:
-    return f"{datetime.fromisoformat(result.start) + timedelta(minutes=minute):%H:%M}"
 
 
 def _cards(result: DrillResult) -> Iterator[Card]:
@@ -157,4 +156,4 @@ def _moves(result: DrillResult) -> Iterator[tuple[str, str, str, str]]:
     shown = [item for item in result.record.happened if item.kind in ("db-instance", "load-balancer", "instance")]
     for _, same in groupby(shown, key=lambda item: (item.id, item.state, item.text)):
         item = next(same)
-        yield f"T+{item.minute:.1f}", _local(result, item.minute), f"{item.kind} {item.id}: {item.state}", item.text
+        yield f"T+{item.minute:.1f}", result.local(item.minute), f"{item.kind} {item.id}: {item.state}", item.text
