@@ -10,8 +10,9 @@ from kowloon.testing.cloud import LocalCloud
 from tests.duty.page.browsers import DutyCloud, Visitor, start_browser
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Of a module: while it is there a loop runs in this thread, and tests that are coroutines cannot."""
     with sync_playwright() as playwright:
         browser = start_browser(playwright)
         yield browser

@@ -9,9 +9,10 @@ let offset = 0;
 let zoneOfOrganisation = "UTC";
 let own = false;
 
-/** The cloud's clock goes at the pace of ours, from what it last said. */
+/** The cloud's clock goes at the pace of ours, from what it last said. It says whole seconds: less is no difference. */
 export function setNow(text) {
-  offset = Date.parse(text) - Date.now();
+  const told = Date.parse(text) + 500 - Date.now();
+  if (Math.abs(told - offset) > 1500) offset = told;
 }
 
 export const now = () => Date.now() + offset;
