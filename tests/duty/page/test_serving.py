@@ -47,6 +47,9 @@ async def test_the_page_and_what_it_loads_are_there(caller: Caller) -> None:
                 target = target.replace("/./", "/")
                 waiting |= {target} - seen
     assert "/duty/views/rota.js" in seen
+    # All at once, not each when the one that needs it has come.
+    ahead = set(re.findall(r'rel="modulepreload" href="([^"]+)"', page.body.decode()))
+    assert ahead == {path for path in seen if path.endswith(".js")} - {"/duty/main.js"}
     # Nothing is shipped that the page does not use.
     assert {f"/duty/{name}" for name in _names(FILES, "")} - seen == {"/duty/index.html"}
 
