@@ -69,7 +69,9 @@ def organisation(seed: int, most_assignments: int = 100_000) -> Problem:
         fixed={shift.id: luck.choice([*ids, "gone"]) for shift in found if luck.random() < 0.1},
         before=had if luck.random() < 0.3 else {},
         past=tuple(_past(luck, posts, found[0].start, ids)),
-        served_h={id: {"hours": luck.randint(0, 200), "nights": luck.randint(0, 60)} for id in ids if luck.random() < 0.2},
+        served_h={
+            id: {"hours": luck.randint(0, 200), "nights": luck.randint(0, 60)} for id in ids if luck.random() < 0.2
+        },
         frozen=(Span(found[-1].start - HOUR_S, found[-1].start + HOUR_S),) if luck.random() < 0.3 else (),
         seed=seed & 0xFFFF,
     )
@@ -124,7 +126,7 @@ def _person(luck: random.Random, number: int) -> Person:
 def _away(luck: random.Random, person: Person, found: list[Shift]) -> Person:
     spans = []
     for shift in found:
-        if luck.random() < 0.15:
+        if luck.random() < 0.07:
             start = shift.start + luck.choice([-6, 0, 6]) * HOUR_S
             spans.append(Span(start, start + luck.choice([2, 24, 100]) * HOUR_S))
     return Person(**{**{name: getattr(person, name) for name in person.__struct_fields__}, "away": merged(spans)})
@@ -156,11 +158,11 @@ def _post(luck: random.Random, number: int) -> Post:
         ),
         limits=Limits(
             rest_h=sometimes(0.35, 4, 11, 36),
-            most_h_per_week=sometimes(0.2, 40, 100) or 168.0,
+            most_h_per_week=sometimes(0.15, 40, 100) or 168.0,
             turns_between=int(sometimes(0.4, 1, 2)),
             everyone_serves=luck.random() < 0.08,
             overlap_h=sometimes(0.3, 0.5, 2),
-            daylight=luck.choice(["08:00-22:00", "20:00-10:00"]) if luck.random() < 0.1 else "",
+            daylight=luck.choice(["08:00-22:00", "20:00-10:00"]) if luck.random() < 0.04 else "",
             free_on_holidays=luck.random() < 0.06,
             most_away_h=sometimes(0.2, 12, 48),
         ),
@@ -171,7 +173,9 @@ def _post(luck: random.Random, number: int) -> Post:
 
 def _separations(luck: random.Random, people: list[str], posts: list[str]) -> Iterator[Separation]:
     if luck.random() < 0.25:
-        yield Separation(id="kin", kind="kin", people=tuple(people[:2]), posts=tuple(posts[:1]) if luck.random() < 0.5 else ())
+        yield Separation(
+            id="kin", kind="kin", people=tuple(people[:2]), posts=tuple(posts[:1]) if luck.random() < 0.5 else ()
+        )
     if len(posts) > 1 and luck.random() < 0.3:
         yield Separation(id="apart", kind="together", posts=tuple(posts))
     if len(posts) > 1 and luck.random() < 0.3:

@@ -161,24 +161,36 @@ def _is_smallest(
         if answer.cost >= len(found):
             return True
         fewest = [name for name, index in position.items() if answer.values[index]]
-        # Grown to as much as can hold: what is left out of that is a small set.
         if switches.core(fewest, until - stopwatch(), workers) is not None:
             return fewest
         if not switches.holds:
             return False
-        kept = fewest
-        for name in found:
-            if (
-                name not in kept
-                and switches.core([*kept, name], until - stopwatch(), workers) is None
-                and switches.holds
-            ):
-                kept = [*kept, name]
-        rest = [name for name in switches.names if name not in kept and name not in found]
-        if switches.core([*kept, *rest], until - stopwatch(), workers) is None and switches.holds:
-            kept = [*kept, *rest]
+        # Grown to as much as can hold: what that leaves out is a small set.
+        kept = _grown(
+            switches, fewest, [name for name in switches.names if name not in fewest], until, workers, stopwatch
+        )
         hitting.any_of([index for name, index in position.items() if name not in kept])
     return False
+
+
+def _grown(
+    switches: _Switches,
+    kept: list[RuleName],
+    more: list[RuleName],
+    until: float,
+    workers: int,
+    stopwatch: Stopwatch,
+) -> list[RuleName]:
+    """`kept`, and as many of `more` as can hold with it, halves at a time."""
+    if not more:
+        return kept
+    if switches.core([*kept, *more], until - stopwatch(), workers) is None and switches.holds:
+        return [*kept, *more]
+    if len(more) == 1:
+        return kept
+    half = len(more) // 2
+    kept = _grown(switches, kept, more[:half], until, workers, stopwatch)
+    return _grown(switches, kept, more[half:], until, workers, stopwatch)
 
 
 def _text(ground: Ground, rules: Sequence[RuleName], turns: Sequence[int]) -> str:
@@ -207,7 +219,8 @@ def _people(ground: Ground, rules: Sequence[RuleName], turn: int) -> str:
             others.append(person.id)
     listed = told[:_MOST_TOLD] + ([f"{len(told) - _MOST_TOLD} more cannot either"] if len(told) > _MOST_TOLD else [])
     if not others:
-        return f"nobody can serve: {', '.join([*listed, f'{no_candidates} others are not eligible'])}"
+        listed += [f"{no_candidates} others are not eligible"] if no_candidates else []
+        return f"nobody can serve: {', '.join(listed)}"
     who = ", ".join(others[:_MOST_TOLD])
     return f"only {who} could serve" + (f" ({', '.join(listed)})" if listed else "")
 

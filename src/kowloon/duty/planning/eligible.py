@@ -59,7 +59,7 @@ def unfit_then(person: Person, post: Post, spans: Sequence[Span]) -> list[Reason
         reasons.append(Reason(rule=rule, text=f"is away in the {limits.overlap_h:g} h beside the next holder"))
     if limits.daylight and not all(in_daylight(span, limits.daylight, person.time_zone) for span in spans):
         rule = RuleName(rule="daylight", about=post.id)
-        reasons.append(Reason(rule=rule, text=f"has it outside of {limits.daylight} in {person.time_zone}"))
+        reasons.append(Reason(rule=rule, text=f"would serve outside of {limits.daylight}, {person.time_zone}"))
     if limits.free_on_holidays and has_holiday(tuple(spans), person.time_zone, person.country):
         rule = RuleName(rule="free_on_holidays", about=post.id)
         reasons.append(Reason(rule=rule, text="has a public holiday"))

@@ -356,12 +356,10 @@ class Rules:
                     continue
                 open_ = [turn for turn in active if turn in self.choices]
                 seniors = [
-                    self.serves[(turn, person)] for turn in open_ for person in self.choices[turn] if person in fit
+                    self.serves[turn, person] for turn in open_ for person in self.choices[turn] if person in fit
                 ]
-                if held:
-                    self.limits.append(Limit(rule, tuple(seniors), (-1,) * len(seniors), -1))
-                for turn in open_ if not held else ():
-                    juniors = [self.serves[(turn, person)] for person in self.choices[turn] if person not in fit]
+                for turn in open_:
+                    juniors = [self.serves[turn, person] for person in self.choices[turn] if person not in fit]
                     factors = (*[1] * len(juniors), *[-1] * len(seniors))
                     self.limits.append(Limit(rule, (*juniors, *seniors), factors, 0))
 
