@@ -68,6 +68,16 @@ def main() -> None:
         uv, "pip", "install", "-q", "--python", str(python), "--no-deps", "--no-build-isolation", "-e", ".", quiet=False
     ):
         fail("could not install kowloon itself into the environment")
+    offer_browser()
+
+
+def offer_browser() -> None:
+    """Only the tests of the page need one; without it they are skipped by name."""
+    if any(map(shutil.which, ("chromium", "chromium-browser"))) or install_debian_packages(["chromium"]):
+        return
+    sys.stderr.write(
+        "setup: no browser found, so the page of duty is not tested; type: sudo apt-get install chromium\n"
+    )
 
 
 if __name__ == "__main__":

@@ -24,7 +24,9 @@ def test_every_action_is_described_and_the_description_is_valid(product: Product
         assert operation["summary"], path
         taken = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
         fields = product.actions[path.rpartition("/")[2]].request.__struct_fields__
-        assert set(schemas[taken].get("properties", {})) == set(fields), path
+        region = set() if product.central else {"RegionId"}
+        assert set(schemas[taken].get("properties", {})) == set(fields) | region, path
+        assert schemas[taken]["additionalProperties"] is False
 
 
 async def test_it_is_served_to_everybody() -> None:

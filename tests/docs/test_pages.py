@@ -18,6 +18,11 @@ def test_the_coverage_page_is_generated_from_this_code() -> None:
     assert done.returncode == 0, "run: .venv/bin/python scripts/coverage_page.py"
 
 
+def test_the_openapi_descriptions_are_generated_from_this_code() -> None:
+    done = subprocess.run([sys.executable, "scripts/openapi.py", "--check"], cwd=ROOT, check=False, timeout=60)
+    assert done.returncode == 0, "run: .venv/bin/python scripts/openapi.py"
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):

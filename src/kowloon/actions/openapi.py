@@ -33,15 +33,14 @@ def describe(product: Product) -> dict[str, Any]:
     answers = [_answer_type(action) for action in actions]
     types = [*(action.request for action in actions), *answers]
     schemas, components = msgspec.json.schema_components(types, ref_template=_REFERENCES)
-    for schema in components.values():
-        # What msgspec takes from struct classes without a docstring of their own says nothing of the type.
-        if str(schema.get("description", "")).startswith("Base of typed "):
-            del schema["description"]
+    _tidy(components)
+    for schema in schemas[: len(actions)]:
+        _close(components[schema["$ref"].rpartition("/")[2]], product)
     paths = {
         f"/api/{product.code}/{action.name}": {"post": _operation(product, action, taken, given)}
         for action, taken, given in zip(actions, schemas[: len(actions)], schemas[len(actions) :], strict=True)
     }
-    return {
+    description = {
         "openapi": "3.1.0",
         "info": {
             "title": f"{product.code} {product.version}",
@@ -66,6 +65,24 @@ def describe(product: Product) -> dict[str, Any]:
             "securitySchemes": {"session": {"type": "apiKey", "in": "cookie", "name": SESSION_COOKIE}},
         },
     }
+    # Defaults that are tuples are lists as JSON has them.
+    plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(description))
+    return plain
+
+
+def _tidy(components: dict[str, Any]) -> None:
+    for schema in components.values():
+        text = schema.pop("description", "")
+        # What msgspec takes from the base of a type without a docstring of its own says nothing of the type.
+        if text and not text.startswith("Base of typed "):
+            schema["description"] = inspect.cleandoc(text)
+
+
+def _close(request: dict[str, Any], product: Product) -> None:
+    """As JSON no parameter is taken that the action does not have; but all say where they are meant."""
+    request["additionalProperties"] = False
+    if not product.central:
+        request.setdefault("properties", {}).setdefault("RegionId", {"type": "string"})
 
 
 def _answer_type(action: Action) -> Any:

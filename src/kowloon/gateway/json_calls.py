@@ -114,7 +114,7 @@ def _parameters(product: Product, name: str, given: dict[str, Any]) -> dict[str,
     action = product.actions.get(name)
     if action is None:
         return {}
-    known = {*action.request.__struct_fields__, "RegionId"}
+    known = {*action.request.__struct_fields__, *(() if product.central else ("RegionId",))}
     for field in given:
         if field not in known:
             raise _UNKNOWN.error(product=product.code, action=name, name=field)

@@ -57,9 +57,10 @@ export function words(segment) {
 
 /**
  * An SVG of `segments` (of GetSchedule) for the posts `rows`, from `from` to `to`. `chosen(segment)` is called when a bar
- * is chosen; bars of others than `person` are faded, where one is given.
+ * is chosen, `pointed(segment)` when one is pointed at or focused; bars of others than `person` are faded, where one is
+ * given.
  */
-export function timeline({ segments, rows, from, to, zoom, width, person, chosen, current }) {
+export function timeline({ segments, rows, from, to, zoom, width, person, chosen, pointed, current }) {
   const narrow = width < NARROW;
   const gutter = narrow ? 8 : 190;
   const rowHeight = narrow ? ROW_NARROW : ROW_WIDE;
@@ -72,7 +73,7 @@ export function timeline({ segments, rows, from, to, zoom, width, person, chosen
       svg("pattern", { id: "acting", width: 7, height: 7, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" },
         svg("rect", { width: 2.5, height: 7, fill: "#14181e", opacity: 0.35 }))));
   if (to - from <= 45 * time.DAY) picture.append(...weekends(from, to, x, height));
-  picture.append(...axis(ZOOMS[zoom].marks(from, to, width - gutter), x, height));
+  picture.append(...axis(ZOOMS[zoom].marks(from, to, width - gutter), x, width, height));
   rows.forEach((id, row) => {
     picture.append(
       svg("text", { class: "post", x: 8, y: narrow ? top(row) + 15 : top(row) + ROW_WIDE / 2 + 4 }, clipped(postTitle(id), narrow ? width - 16 : gutter - 16)),
@@ -84,7 +85,7 @@ export function timeline({ segments, rows, from, to, zoom, width, person, chosen
   bars.forEach((row) => picture.append(...row.map((each) => each.element)));
   const present = time.now();
   if (present > from && present < to) picture.append(...nowLine(x(present), height));
-  walk(picture, bars, chosen);
+  walk(picture, bars, chosen, pointed);
   return picture;
 }
 
@@ -99,10 +100,10 @@ function weekends(from, to, x, height) {
   return found;
 }
 
-function axis(marks, x, height) {
+function axis(marks, x, width, height) {
   return marks.flatMap(([at, text]) => [
     svg("line", { class: "rule", x1: x(at), x2: x(at), y1: AXIS - 6, y2: height }),
-    svg("text", { class: "axis", x: x(at) + 3, y: AXIS - 11 }, text),
+    svg("text", { class: "axis", x: x(at) + 3, y: AXIS - 11 }, clipped(text, width - x(at) - 3)),
   ]);
 }
 
@@ -148,7 +149,7 @@ function clipped(text, width) {
 }
 
 /** One bar at a time is in the order of tabs; arrows lead to its neighbours, Enter chooses. */
-function walk(picture, bars, chosen) {
+function walk(picture, bars, chosen, pointed) {
   const rows = bars.filter((row) => row.length);
   const all = rows.flat();
   if (!all.length) return;
@@ -168,6 +169,7 @@ function walk(picture, bars, chosen) {
   };
   const steps = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
   for (const piece of all) {
+    for (const event of ["focus", "pointerenter"]) piece.element.addEventListener(event, () => pointed(piece.segment));
     piece.element.addEventListener("click", () => {
       enter(piece);
       chosen(piece.segment);

@@ -143,6 +143,7 @@ export const english = {
   "piece.acting": "{post}: {person}, acting, {from} to {to}",
   "piece.gap": "{post}: nobody, {from} to {to}",
   "as-table": "As a table ({n} {n|row|rows})",
+  "rota.hint": "Point at a bar to read it; choose it to see more and to act.",
   "rota.caption": "Who holds which post when",
   "planned-for": "Planned for {person}.",
 

@@ -143,6 +143,7 @@ export const chinese = {
   "piece.acting": "{post}：{person}，代理，{from} 至 {to}",
   "piece.gap": "{post}：无人，{from} 至 {to}",
   "as-table": "以表格显示（{n} 行）",
+  "rota.hint": "指向条块可查看内容，选中可查看详情并操作。",
   "rota.caption": "何时由谁担任何岗位",
   "planned-for": "原计划为 {person}。",
 

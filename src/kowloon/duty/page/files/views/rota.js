@@ -37,6 +37,9 @@ export function draw(root, { segments, turns }, params) {
   const rows = organisation().posts.map((post) => post.id).filter((id) => !params.post || id === params.post);
   const details = h("div", { "aria-live": "polite" });
   const holder = h("div", { class: "picture" });
+  // What readers hear is on the bars themselves.
+  const hint = h("p", { class: "hint", "aria-hidden": "true" }, t("rota.hint"));
+  const pointed = (segment) => replace(hint, words(segment));
   const choose = (segment) => {
     holder.querySelector(".chosen")?.classList.remove("chosen");
     holder.querySelector(`[data-key="${CSS.escape(key(segment))}"]`)?.classList.add("chosen");
@@ -44,9 +47,9 @@ export function draw(root, { segments, turns }, params) {
   };
   const paint = () => {
     const width = Math.max(Math.floor(holder.clientWidth), 280);
-    replace(holder, timeline({ segments, rows, from, to, zoom: name, width, person: params.person, chosen: choose }));
+    replace(holder, timeline({ segments, rows, from, to, zoom: name, width, person: params.person, chosen: choose, pointed }));
   };
-  root.append(tools(params, name, from, to), holder, details);
+  root.append(tools(params, name, from, to), holder, hint, details);
   const people = [...new Set(segments.map((segment) => segment.PersonId).filter(Boolean))];
   root.append(legend(people.length <= MOST_IN_LEGEND ? people : []));
   root.append(asTable(segments, params));
