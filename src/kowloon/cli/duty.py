@@ -253,7 +253,8 @@ def away(
         _call("CreateAbsence", PersonId=person, From=_moment(start), To=_moment(end), Note=note)
         typer.echo(f"{person} is away")
         return
-    now = datetime.now().astimezone()
+    # The cloud's clock may be ahead of this machine's.
+    now = datetime.fromisoformat(_call("ListHolders")["At"])
     for absence in _call("ListAbsences", PersonId=person)["Absences"]:
         over = absence["To"] and datetime.fromisoformat(absence["To"]) <= now
         if not over and datetime.fromisoformat(absence["From"]) <= now:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import msgspec
@@ -21,6 +22,7 @@ class RobotPager:
     def __init__(self, store: Store, webhook: RobotWebhook) -> None:
         self._store = store
         self._webhook = webhook
+        self._creating = asyncio.Lock()
 
     async def send(self, address: str, message: Outgoing) -> None:
         robot = await self._robot(address)
@@ -37,7 +39,8 @@ class RobotPager:
             raise NotDelivered(f"{refusal.code}: {refusal.message}") from None
 
     async def _robot(self, group: str) -> Robot:
-        for robot in self._store.list(Robot):
-            if robot.group == group and robot.name == _NAME:
-                return robot
-        return await self._webhook.create(name=_NAME, group=group, keywords=(KEYWORD,))
+        async with self._creating:
+            for robot in self._store.list(Robot):
+                if robot.group == group and robot.name == _NAME:
+                    return robot
+            return await self._webhook.create(name=_NAME, group=group, keywords=(KEYWORD,))

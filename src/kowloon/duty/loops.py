@@ -34,23 +34,25 @@ from kowloon.store.store import Store, Transaction
 T = TypeVar("T")
 _RETRY_S = 5.0
 _TRIES_EACH = 3
+_OUTCOME = b'{"outcome":'
 _SOLVER = "kowloon.duty.planning.solve:run"
 
 
 class Changer:
     """Runs a change of one account's duty in a transaction, and tells the bus after it."""
 
-    def __init__(self, store: Store, clock: Clock, ids: Ids, bus: EventBus) -> None:
+    def __init__(self, store: Store, clock: Clock, ids: Ids, bus: EventBus, rosters: Rosters) -> None:
         self.store = store
         self.clock = clock
         self.ids = ids
         self.bus = bus
+        self._rosters = rosters
 
     async def run(self, account: str, body: Callable[[DutyState], T]) -> T:
         last: list[DutyState] = []
 
         def once(tx: Transaction) -> T:
-            last[:] = [DutyState(tx, account, self.clock.now(), self.ids, by="duty")]
+            last[:] = [DutyState(tx, account, self.clock.now(), self.ids, self._rosters, by="duty")]
             return body(last[0])
 
         result = await self.store.run(once)
@@ -212,6 +214,11 @@ def _after(state: DutyState, id: str, channel: str, problem: str) -> Message | N
     return kept
 
 
+class _Progress(msgspec.Struct):
+    cost: float
+    bound: float
+
+
 class PlanRuns(_Loop):
     """Per plan: computed in a process of its own."""
 
@@ -239,17 +246,35 @@ class PlanRuns(_Loop):
             return msgspec.json.encode(made), run.seconds
 
         problem, seconds = await self._changer.run(run.account, begin)
-        outcome = await self._solve(problem, seconds)
+        outcome = await self._solve(run, problem, seconds)
         await self._changer.run(run.account, lambda state: _finish(state, key, outcome))
         return None
 
-    async def _solve(self, problem: bytes, seconds: float) -> Outcome:
+    async def _solve(self, run: PlanRun, problem: bytes, seconds: float) -> Outcome:
+        """What the planner writes: lines of how far it is, and its outcome last."""
         argument = msgspec.json.encode({"problem": msgspec.Raw(problem), "seconds": seconds})
+        line, outcome = b"", None
         try:
-            answer = await self._jobs.run(_SOLVER, argument, (), timeout_s=3 * seconds + 60.0)
-        except JobError as problem_:
-            return Unknown(text=f"the planner has failed: {problem_}")
-        return msgspec.json.decode(answer, type=Plan | Conflict | Unknown)
+            async with await self._jobs.start(_SOLVER, argument, (), timeout_s=3 * seconds + 60.0) as job:
+                async for piece in job:
+                    *lines, line = (line + piece).split(b"\n")
+                    for each in lines:
+                        if each.startswith(_OUTCOME):
+                            outcome = msgspec.json.decode(each, type=Plan | Conflict | Unknown)
+                        else:
+                            await self._note(run, msgspec.json.decode(each, type=_Progress))
+        except (JobError, msgspec.MsgspecError) as failure:
+            return Unknown(text=f"the planner has failed: {failure}")
+        return outcome or Unknown(text="the planner has ended without an outcome")
+
+    async def _note(self, run: PlanRun, progress: _Progress) -> None:
+        def body(state: DutyState) -> None:
+            fresh = state.tx.get(PlanRun, run.id)
+            if fresh is not None:
+                text = f"cost {progress.cost:.0f}, at best {progress.bound:.0f}"
+                state.tx.put(msgspec.structs.replace(fresh, progress=text))
+
+        await self._changer.run(run.account, body)
 
 
 def _finish(state: DutyState, id: str, outcome: Outcome) -> None:

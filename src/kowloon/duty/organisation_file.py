@@ -18,6 +18,10 @@ from kowloon.duty.planning.problem import Eligibility, Layer, Value
 _ID = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}")
 _MOST_BYTES = 1 << 20
 _WEEK_S = 7 * 86400.0
+_MOST_TURNS_A_WEEK = 7 * 24 + 1
+_MOST_WAIT_MIN = 7 * 24 * 60.0
+_MOST_ROUNDS = 100
+_MOST_ACTING_DAYS = 3660.0
 _LISTS: dict[str, type[Value]] = {
     "units": Unit,
     "people": Person,
@@ -169,6 +173,8 @@ class _Reader(Reading):
             self._eligible(post.eligible, whole, (*where, "eligible"))
             for position, name in enumerate(post.acting.succession):
                 self._somebody(name, whole, (*where, "acting", "succession", position))
+            if not 0 < post.acting.most_days <= _MOST_ACTING_DAYS:
+                self.complain((*where, "acting", "most_days"), "most_days is above 0, and ten years at most")
             self._hours(post.limits.daylight, (*where, "limits", "daylight"))
             self._check_layers(post, whole, where)
 
@@ -208,14 +214,23 @@ class _Reader(Reading):
         for index, ladder in enumerate(whole.ladders):
             for number, step in enumerate(ladder.steps):
                 where: Path = ("ladders", index, "steps", number)
-                if step.wait_min <= 0:
-                    self.complain((*where, "wait_min"), "wait_min is above 0")
+                if not 0 < step.wait_min <= _MOST_WAIT_MIN:
+                    self.complain((*where, "wait_min"), "wait_min is above 0, and a week at most")
+                if not step.notify:
+                    self.complain((*where, "notify"), "a step notifies somebody")
                 for position, name in enumerate(step.notify):
                     self._somebody(name, whole, (*where, "notify", position), ("holder", "manager"))
             if not ladder.steps:
                 self.complain(("ladders", index), "a ladder has at least one step")
+            if not 0 <= ladder.repeat <= _MOST_ROUNDS:
+                self.complain(("ladders", index, "repeat"), f"repeat is 0 to {_MOST_ROUNDS}")
         for index, rule in enumerate(whole.paging):
             self._known(rule.post, (post.id for post in whole.posts), "post", ("paging", index, "post"))
+            post = whole.post(rule.post)
+            if post is not None and not post.ladder:
+                self.complain(("paging", index, "post"), f"the post {post.id!r} has no ladder to page by")
+            if not 0 <= rule.once_in_min <= _MOST_WAIT_MIN:
+                self.complain(("paging", index, "once_in_min"), "once_in_min is 0 to a week")
 
     def _check_rules(self, whole: Organisation) -> None:
         posts = [post.id for post in whole.posts]
@@ -246,7 +261,8 @@ def _check_rotation(layer: Layer, time_zone: str) -> None:
     # Before its beginning nothing is asked of it but that it can be read.
     calendar.shifts(alone, 0.0, 1.0)
     starts = calendar.moment(datetime.fromisoformat(layer.rotation.starts), time_zone)
-    calendar.shifts(alone, starts, starts + _WEEK_S)
+    if len(calendar.shifts(alone, starts, starts + _WEEK_S)) > _MOST_TURNS_A_WEEK:
+        raise ValueError("repeats: a layer changes hands once an hour at most")
 
 
 def _with_time_zones(whole: Organisation) -> Organisation:

@@ -85,13 +85,15 @@ class Absence(Resource, frozen=True, kw_only=True):
 
 
 class Holding(Resource, frozen=True, kw_only=True):
-    """Who holds a post as far as hand-overs have been told; id is `<account>:<post>`. An empty `person`: nobody."""
+    """Who holds a post as far as hand-overs have been told; id is `<account>:<post>`. An empty `person`: nobody.
+    `nobody_acts`: why nobody stands in, as far as that has been told."""
 
     kind: ClassVar[str] = "duty-holding"
     post: str
     person: str = ""
     capacity: Capacity = "substantive"
     since: float = 0.0
+    nobody_acts: str = ""
 
 
 class PlanRun(Resource, frozen=True, kw_only=True):

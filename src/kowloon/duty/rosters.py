@@ -3,35 +3,27 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from kowloon.core.clock import Clock
-from kowloon.duty.organisation import Organisation
-from kowloon.duty.resources import Absence, Rota, StoredOrganisation, Tenure
-from kowloon.duty.roster import Holder, PostRoster
+from kowloon.duty.organisation import Organisation, Post
+from kowloon.duty.resources import Absence, Rota, StoredOrganisation, Tenure, Turn
+from kowloon.duty.roster import Away, Holder, Planned, PostRoster
 from kowloon.store.store import Store, Transaction
 
 
-def read_rosters(source: Store | Transaction, account: str, whole: Organisation) -> dict[str, PostRoster]:
-    """By post. Of a transaction: with what it has written so far."""
-    away: defaultdict[str, list[Absence]] = defaultdict(list)
-    for absence in source.list(Absence, account=account):
-        away[absence.person].append(absence)
-    tenures: defaultdict[str, list[Tenure]] = defaultdict(list)
-    for tenure in source.list(Tenure, account=account):
-        tenures[tenure.post].append(tenure)
-    rotas = {rota.post: rota.turns for rota in source.list(Rota, account=account)}
-    return {post.id: PostRoster(post, rotas.get(post.id, ()), tenures[post.id], away) for post in whole.posts}
-
-
 class Rosters:
-    """Kept while nothing of them changes. Also the Standing that roles ask: whose posts give them, at this moment."""
+    """Each is kept while nothing of it changes. Also the Standing that roles ask: whose posts give them, at this
+    moment."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
         self._watch = store.watch(StoredOrganisation, Rota, Tenure, Absence)
-        self._kept: dict[str, dict[str, PostRoster]] = {}
+        self._now: dict[str, dict[str, PostRoster]] = {}
+        self._away: dict[str, Away] = {}
+        # By account and post: what was made last, of the store or of a transaction.
+        self._made: dict[tuple[str, str], PostRoster] = {}
 
     def organisation(self, account: str) -> Organisation | None:
         stored = self._store.get(StoredOrganisation, account)
@@ -39,11 +31,38 @@ class Rosters:
 
     def of(self, account: str) -> dict[str, PostRoster]:
         if self._watch.changed():
-            self._kept.clear()
-        kept = self._kept.get(account)
+            self._now.clear()
+        kept = self._now.get(account)
         if kept is None:
             whole = self.organisation(account)
-            kept = self._kept[account] = read_rosters(self._store, account, whole) if whole is not None else {}
+            kept = self._now[account] = self.read(self._store, account, whole) if whole is not None else {}
+        return kept
+
+    def read(self, source: Store | Transaction, account: str, whole: Organisation) -> dict[str, PostRoster]:
+        """By post. Of a transaction: with what it has written so far."""
+        away = self.away(source, account)
+        tenures: defaultdict[str, list[Tenure]] = defaultdict(list)
+        for tenure in source.list(Tenure, account=account):
+            tenures[tenure.post].append(tenure)
+        rotas = {rota.post: rota.turns for rota in source.list(Rota, account=account)}
+        return {
+            post.id: self._roster(account, post, rotas.get(post.id, ()), tenures[post.id], away) for post in whole.posts
+        }
+
+    def away(self, source: Store | Transaction, account: str) -> Away:
+        absences = source.list(Absence, account=account)
+        kept = self._away.get(account)
+        if kept is None or kept.absences != absences:
+            kept = self._away[account] = Away(absences)
+        return kept
+
+    def _roster(self, account: str, post: Post, turns: Sequence[Turn], tenures: list[Tenure], away: Away) -> PostRoster:
+        kept = self._made.get((account, post.id))
+        planned = kept.planned if kept is not None else None
+        if planned is None or planned.post is not post or planned.turns is not turns:
+            planned = Planned(post, turns)
+        if kept is None or kept.planned is not planned or kept.away is not away or kept.tenures != tenures:
+            kept = self._made[account, post.id] = PostRoster(planned, tenures, away)
         return kept
 
     def who(self, account: str, post: str, moment: float | None = None) -> Holder | None:

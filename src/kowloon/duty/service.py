@@ -31,7 +31,7 @@ class DutyService:
         poke: Callable[[str, str], None],
     ) -> None:
         self.rosters = rosters
-        self.changer = Changer(store, clock, ids, bus)
+        self.changer = Changer(store, clock, ids, bus, rosters)
         self._jobs = Jobs(most=1)
         self.cast = Cast(self.changer)
         self.rules = PagingRules(self.changer, self.rosters, poke)
@@ -43,6 +43,11 @@ class DutyService:
             PlanRuns(self.changer, self._jobs),
             self.rules,
         )
+
+    def forget(self) -> None:
+        """What is only in memory: the cloud has another state now."""
+        self.cast.clear()
+        self.rules.forget()
 
     async def close(self) -> None:
         await self._jobs.close()

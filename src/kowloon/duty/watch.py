@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
@@ -69,16 +69,24 @@ class PagingRules:
                     self._poke(self.name, key)
 
     async def reconcile(self, key: str) -> float | None:
-        heard = self._heard.pop(key, [])
+        heard = tuple(self._heard.get(key, ()))
         account, _, id = key.partition("/")
         whole = self._rosters.organisation(account)
         rule = next((rule for rule in whole.paging if rule.id == id), None) if whole is not None else None
         if heard and rule is not None:
             await self._changer.run(account, lambda state: _call(state, rule, heard))
+        # What came meanwhile has woken this anew.
+        left = self._heard.pop(key, [])[len(heard) :]
+        if left:
+            self._heard[key] = left
         return None
 
+    def forget(self) -> None:
+        """The cloud has another state now."""
+        self._heard.clear()
 
-def _call(state: DutyState, rule: PagingRule, heard: list[Trouble]) -> None:
+
+def _call(state: DutyState, rule: PagingRule, heard: Sequence[Trouble]) -> None:
     lines = [trouble.text for trouble in heard[:_MOST_LINES]]
     if len(heard) > _MOST_LINES:
         lines.append(f"and {len(heard) - _MOST_LINES} more")

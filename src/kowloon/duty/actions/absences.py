@@ -59,7 +59,8 @@ def create_absence(ctx: Context, req: CreateAbsenceRequest) -> CreateAbsenceResp
     person = acting_person(ctx, state, req.PersonId)
     from_at = moment(req.From, "From") if req.From else ctx.now
     to_at = moment(req.To, "To") if req.To else None
-    return CreateAbsenceResponse(Absence=absence_item(changes.add_absence(state, person, from_at, to_at, req.Note)))
+    (absence,) = changes.add_absences(state, person, [(from_at, to_at, req.Note)])
+    return CreateAbsenceResponse(Absence=absence_item(absence))
 
 
 class EndAbsenceRequest(Request):

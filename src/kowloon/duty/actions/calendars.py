@@ -14,6 +14,7 @@ from kowloon.duty.logic import changes
 from kowloon.duty.logic.state import DutyState
 from kowloon.duty.organisation import Person, Post
 from kowloon.duty.planning import calendar
+from kowloon.duty.planning.problem import Span
 from kowloon.duty.product import duty
 from kowloon.duty.roster import Segment
 
@@ -91,15 +92,16 @@ def import_calendar(ctx: Context, req: ImportCalendarRequest) -> ImportCalendarR
     are free time or are known already are skipped."""
     state = state_of(ctx)
     person = acting_person(ctx, state, req.PersonId)
-    known = {(span.start, span.end) for span in state.away(person.id)}
-    taken = skipped = 0
-    for start, end, title in _events(req.Calendar, person):
-        if end <= ctx.now or any(since <= start and end <= until for since, until in known):
-            skipped += 1
-            continue
-        changes.add_absence(state, person, start, end, title)
-        taken += 1
-    return ImportCalendarResponse(Absences=taken, Skipped=skipped)
+    known = list(state.away(person.id))
+    events = _events(req.Calendar, person)
+    taken: list[tuple[float, float, str]] = []
+    for start, end, title in events:
+        start = max(start, ctx.now)
+        if start < end and not any(since <= start and end <= until for since, until in known):
+            taken.append((start, end, title))
+            known.append(Span(start, end))
+    changes.add_absences(state, person, taken)
+    return ImportCalendarResponse(Absences=len(taken), Skipped=len(events) - len(taken))
 
 
 def _events(text: str, person: Person) -> list[tuple[float, float, str]]:

@@ -11,6 +11,8 @@ from kowloon.duty import errors
 from kowloon.duty.callers import person_of
 from kowloon.duty.logic.state import DutyState
 from kowloon.duty.organisation import Person
+from kowloon.duty.roster import FOREVER
+from kowloon.duty.rosters import Rosters
 
 ON_BEHALF = {"duty:ActForOthers": "acs:duty:*:{account}:person/{Other}"}
 """Of calls with a PersonId: what the caller must be allowed as well when that is somebody else."""
@@ -18,7 +20,7 @@ ON_BEHALF = {"duty:ActForOthers": "acs:duty:*:{account}:person/{Other}"}
 
 def state_of(ctx: Context) -> DutyState:
     """`OrganisationNotFound` when the account has none."""
-    state = DutyState(ctx.tx, ctx.account, ctx.now, ctx.ids, by=ctx.principal.arn)
+    state = DutyState(ctx.tx, ctx.account, ctx.now, ctx.ids, ctx.port(Rosters), by=ctx.principal.arn)
     state.events = ctx.events
     return state
 
@@ -41,6 +43,8 @@ def moment(text: str, name: str) -> float:
         raise invalid(name, "It is a time such as 2026-01-05T09:00:00Z.") from None
     if found.tzinfo is None:
         raise invalid(name, "It names its zone, such as 2026-01-05T09:00:00Z or 2026-01-05T17:00:00+08:00.")
+    if not 0.0 <= found.timestamp() < FOREVER:
+        raise invalid(name, "It is a time from 1970 to 2999.")
     return found.timestamp()
 
 

@@ -8,6 +8,7 @@ from kowloon.actions import pages
 from kowloon.actions.context import Context
 from kowloon.actions.declare import Response
 from kowloon.actions.decode import Request
+from kowloon.core.clock import iso_minutes
 from kowloon.duty import errors
 from kowloon.duty.actions.calls import ON_BEHALF, acting_person, moment, shown, state_of
 from kowloon.duty.logic import changes, hand_over, succession
@@ -16,6 +17,7 @@ from kowloon.duty.organisation import Post
 from kowloon.duty.planning.problem import Span
 from kowloon.duty.product import duty
 from kowloon.duty.resources import Tenure
+from kowloon.duty.roster import FOREVER
 
 _POST = "acs:duty:*:{account}:post/{PostId}"
 
@@ -161,12 +163,21 @@ def end_tenure(ctx: Context, req: EndTenureRequest) -> TenureResponse:
     """Now; one to come is forgotten. The plan, or an acting holder, follows at once."""
     state = state_of(ctx)
     tenure = _running(state, req.TenureId)
+    post = state.post(tenure.post)
+    before = state.rosters[post.id]
     ended = msgspec.structs.replace(tenure, to_at=max(ctx.now, tenure.from_at))
     ctx.tx.put(ended)
     state.changed()
     state.happened("tenure-ended", post=tenure.post, person=tenure.person, text=tenure.id)
-    state.tell([tenure.person], "Your duty has changed", f"{state.post(tenure.post).title} is no longer yours.")
-    hand_over.settle(state, state.post(tenure.post))
+    if tenure.capacity == "acting" and state.rosters[post.id].at(ctx.now) is None:
+        # Not the same one again.
+        succession.appoint(
+            state, post, tenure.why, missing=tenure.instead_of, reason=tenure.reason, beside=(tenure.person,)
+        )
+    name = state.person(tenure.person).name
+    span = Span(ctx.now, FOREVER if tenure.to_at is None else tenure.to_at)
+    changes.tell_change(state, before, tenure.person, span, f"{name} no longer from {iso_minutes(ended.to_at or 0.0)}")
+    hand_over.settle(state, post)
     return TenureResponse(Tenure=tenure_item(ended))
 
 
@@ -193,21 +204,26 @@ def appoint_acting(ctx: Context, req: AppointActingRequest) -> TenureResponse:
     """Somebody acts in a post from now on, in place of its holder if it has one."""
     state = state_of(ctx)
     post = state.post(req.PostId)
-    for tenure in ctx.tx.list(Tenure, account=ctx.account):
-        if tenure.post == post.id and tenure.capacity == "acting" and tenure.covers(ctx.now):
-            succession.end_acting(state, tenure, "somebody else is appointed")
+    until = moment(req.Until, "Until") if req.Until else None
+    if until is not None and until <= ctx.now:
+        raise errors.TIME_ORDER.error(why="Until is in the future.")
+    acted = state.rosters[post.id].acting(ctx.now)
+    for tenure in acted:
+        succession.end_acting(state, tenure, "somebody else is appointed")
     meant = state.rosters[post.id].meant(ctx.now)
+    missing, beside = meant.person if meant is not None else "", [tenure.person for tenure in acted]
     made = succession.appoint(
         state,
         post,
         "unanswered" if meant is not None else "vacant",
-        missing=meant.person if meant is not None else "",
+        missing=missing,
         reason=req.Reason or "appointed by hand",
         person=req.PersonId,
-        to_at=moment(req.Until, "Until") if req.Until else None,
+        to_at=until,
+        beside=beside,
     )
     if made is None:
-        why = "; ".join(succession.next_in_line(state, post, ()).passed_over) or "the succession is empty"
+        why = succession.nobody_acts(state, post, missing, beside)
         raise errors.NOBODY_LEFT.error(post=post.id, why=why)
     hand_over.settle(state, post)
     return TenureResponse(Tenure=tenure_item(made))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
 
 from kowloon.core.clock import iso_minutes
+from kowloon.core.errors import ApiError
 from kowloon.duty import errors
 from kowloon.duty.logic import succession
 from kowloon.duty.logic.hand_over import settle, settle_all
@@ -16,6 +17,7 @@ from kowloon.duty.organisation import Person, Post
 from kowloon.duty.planning import checker, eligible
 from kowloon.duty.planning.problem import Problem, Shift, Span
 from kowloon.duty.resources import Absence, Asking, Rota, Tenure, Turn, Why
+from kowloon.duty.roster import FOREVER, PostRoster
 
 _MINUTE_S = 60.0
 # How far around a change the rules are looked at.
@@ -49,9 +51,16 @@ def coming_shift(state: DutyState, id: str) -> Planned:
     return found
 
 
-def add_absence(state: DutyState, person: Person, from_at: float, to_at: float | None, note: str) -> Absence:
-    """Who is missing from now on is stood in for at once."""
-    if to_at is not None and to_at <= max(from_at, state.now):
+def add_absences(state: DutyState, person: Person, spans: Sequence[tuple[float, float | None, str]]) -> list[Absence]:
+    """Each from, to and why; what is past of them stays as it was. Who is missing from now on is stood in for at
+    once."""
+    added = [_add_absence(state, person, max(from_at, state.now), to_at, note) for from_at, to_at, note in spans]
+    settle_all(state)
+    return added
+
+
+def _add_absence(state: DutyState, person: Person, from_at: float, to_at: float | None, note: str) -> Absence:
+    if to_at is not None and to_at <= from_at:
         raise errors.TIME_ORDER.error(why="An absence ends after it begins, and not in the past.")
     absence = Absence(
         id=state.new_id("da"),
@@ -67,7 +76,6 @@ def add_absence(state: DutyState, person: Person, from_at: float, to_at: float |
     state.changed()
     until = iso_minutes(to_at) if to_at is not None else "they say otherwise"
     state.happened("absent", person=person.id, text=f"from {iso_minutes(from_at)} until {until} {note}".rstrip())
-    settle_all(state)
     return absence
 
 
@@ -92,14 +100,17 @@ def override(
     layer: str = "",
     reason: str = "",
 ) -> Tenure:
-    """For that time the person holds the post, or a layer of it, whatever the plan says."""
-    if span.end <= max(span.start, state.now):
+    """For what is to come of that time the person holds the post, or a layer of it, whatever the plan says."""
+    span = Span(max(span.start, state.now), span.end)
+    if span.end <= span.start:
         raise errors.TIME_ORDER.error(why="An override ends after it begins, and not in the past.")
     if layer and all(each.id != layer for each in post.layers):
         raise errors.LAYER_NOT_FOUND.error(post=post.id, id=repr(layer))
     _require_fit(state, post, person, (span,), layer)
+    before = state.rosters[post.id]
     tenure = _put(state, post, person.id, span.start, span.end, why=why, layer=layer, reason=reason)
-    _tell_change(state, post, {person.id}, f"{person.name} from {iso_minutes(span.start)} to {iso_minutes(span.end)}")
+    text = f"{person.name} from {iso_minutes(span.start)} to {iso_minutes(span.end)} ({why})"
+    tell_change(state, before, person.id, span, text)
     settle(state, post)
     return tenure
 
@@ -114,19 +125,20 @@ def give_shift(state: DutyState, planned: Planned, person: Person, why: Why, rea
 
 
 def _give(state: DutyState, planned: Planned, person: Person, why: Why, reason: str) -> Tenure:
-    turn = planned.turn
+    turn, before = planned.turn, state.rosters[planned.post.id]
+    span = Span(max(turn.start, state.now), turn.end)
     tenure = _put(
         state,
         planned.post,
         person.id,
-        max(turn.start, state.now),
-        turn.end,
+        span.start,
+        span.end,
         why=why,
         layer=turn.layer,
         shift=turn.shift,
         reason=reason,
     )
-    _tell_change(state, planned.post, {planned.person, person.id}, f"{planned.title}: {person.name} ({why})")
+    tell_change(state, before, person.id, span, f"{planned.title}: {person.name} ({why})")
     settle(state, planned.post)
     return tenure
 
@@ -144,58 +156,76 @@ def swap(state: DutyState, one: Planned, other: Planned, reason: str) -> None:
 
 
 def appoint_for_good(state: DutyState, post: Post, person: Person, from_at: float, to_at: float | None) -> Tenure:
-    """A substantive tenure; it ends the one before and whoever acts until a successor is named."""
+    """Substantive, from now on or later; it ends the one before, and whoever acts until a successor is named."""
+    from_at = max(from_at, state.now)
     missing = eligible.lacks(person.planned(()), post.eligible)
     if missing:
         raise errors.NOT_POSSIBLE.error(person=person.id, post=post.id, why=missing[0])
     if to_at is not None and to_at <= from_at:
         raise errors.TIME_ORDER.error(why="A tenure ends after it begins.")
-    for earlier in _appointments(state, post):
-        if earlier.to_at is None or earlier.to_at > from_at:
+    before = state.rosters[post.id]
+    for earlier in before.tenures:
+        if earlier.why == "appointed" and _overlaps(earlier, from_at, to_at):
             state.tx.put(msgspec.structs.replace(earlier, to_at=max(from_at, earlier.from_at)))
     tenure = _put(state, post, person.id, from_at, to_at, why="appointed")
     state.happened("appointed", post=post.id, person=person.id, text=f"from {iso_minutes(from_at)}")
-    _tell_change(state, post, {person.id}, f"{person.name} from {iso_minutes(from_at)}")
+    span = Span(from_at, FOREVER if to_at is None else to_at)
+    tell_change(state, before, person.id, span, f"{person.name} from {iso_minutes(from_at)} (appointed)")
     settle(state, post)
     return tenure
 
 
+def _overlaps(tenure: Tenure, from_at: float, to_at: float | None) -> bool:
+    return (tenure.to_at is None or tenure.to_at > from_at) and (to_at is None or tenure.from_at < to_at)
+
+
 def resign(state: DutyState, post: Post, person: Person, at: float) -> None:
-    """The person leaves this post and keeps others: tenures end, turns from then on have nobody until the next plan."""
-    _cut(state, post.id, person.id, at)
+    """The person leaves this post and keeps others: tenures end, turns from then on have nobody until the next plan.
+    `NotHolding` when there is nothing to leave."""
+    before = state.rosters[post.id]
+    if not _cut(state, post.id, person.id, at):
+        raise errors.NOT_HOLDING.error(person=person.id, post=post.id)
     state.happened("resigned", post=post.id, person=person.id, text=f"at {iso_minutes(at)}")
     manager = state.holder(post.manager) if post.manager else ""
-    state.tell(
-        [each for each in (manager,) if each], f"{post.title}: resignation", f"{person.name} leaves {post.title}."
-    )
+    state.tell([manager], f"{post.title}: resignation", f"{person.name} leaves {post.title}.")
+    tell_change(state, before, person.id, Span(at, FOREVER), f"{person.name} leaves at {iso_minutes(at)}")
     settle(state, post)
 
 
 def leave(state: DutyState, person: str) -> None:
-    """Of somebody whom the organisation has no more: all that they hold ends now."""
-    for rota in state.tx.list(Rota, account=state.account):
-        _cut(state, rota.post, person, state.now)
-    for tenure in state.tx.list(Tenure, account=state.account):
-        if tenure.person == person:
-            _cut(state, tenure.post, person, state.now)
+    """Of somebody whom the organisation has no more: all that they hold ends now, whatever has become of the posts."""
+    posts = {rota.post for rota in state.tx.list(Rota, account=state.account)}
+    posts |= {tenure.post for tenure in state.tx.list(Tenure, account=state.account)}
+    for post in sorted(posts):
+        _cut(state, post, person, state.now)
     state.happened("left", person=person)
 
 
-def _cut(state: DutyState, post: str, person: str, at: float) -> None:
-    for tenure in state.tx.list(Tenure, account=state.account):
-        mine = tenure.post == post and tenure.person == person
-        if mine and (tenure.to_at is None or tenure.to_at > at):
-            state.tx.put(msgspec.structs.replace(tenure, to_at=max(at, tenure.from_at)))
+def _cut(state: DutyState, post: str, person: str, at: float) -> bool:
+    """Whether there was anything. Turns that the person has given away stay with who has them."""
+    tenures = [each for each in state.tx.list(Tenure, account=state.account) if each.post == post]
     rota = state.tx.get(Rota, f"{state.account}:{post}")
+    turns: tuple[Turn, ...] = ()
     if rota is not None:
-        turns = tuple([each for turn in rota.turns for each in _without(turn, person, at)])
+        latest = {each.shift: each.person for each in tenures if each.shift and each.from_at != each.to_at}
+        turns = tuple(
+            [
+                each
+                for turn in rota.turns
+                for each in ([turn] if latest.get(turn.shift, turn.person) != person else _until(turn, at))
+            ]
+        )
         if turns != rota.turns:
             state.tx.put(msgspec.structs.replace(rota, turns=turns))
+    mine = [each for each in tenures if each.person == person and (each.to_at is None or each.to_at > at)]
+    for tenure in mine:
+        state.tx.put(msgspec.structs.replace(tenure, to_at=max(at, tenure.from_at)))
     state.changed()
+    return bool(mine) or (rota is not None and turns != rota.turns)
 
 
-def _without(turn: Turn, person: str, at: float) -> list[Turn]:
-    if turn.person != person or turn.end <= at:
+def _until(turn: Turn, at: float) -> list[Turn]:
+    if turn.end <= at:
         return [turn]
     left = tuple([Span(span.start, min(span.end, at)) for span in turn.spans if span.start < at])
     return [msgspec.structs.replace(turn, spans=left)] if left else []
@@ -215,6 +245,8 @@ def ask(
     note: str = "",
 ) -> Asking:
     """Asks for somebody to take a turn, one after the other; or one person to swap."""
+    if expires_at <= state.now:
+        raise errors.TIME_ORDER.error(why="ExpiresAt is in the future.")
     asking = Asking(
         id=state.new_id("dq"),
         account=state.account,
@@ -251,16 +283,17 @@ def ask_next(state: DutyState, asking: Asking) -> Asking:
     if asking.state != "open":
         return asking
     left = asking.asked < len(asking.candidates)
-    if state.now >= asking.expires_at or (state.now >= asking.next_at and not left):
+    mine = _still_as_asked(state, asking)
+    if mine is None or state.now >= asking.expires_at or (state.now >= asking.next_at and not left):
         over = msgspec.structs.replace(asking, state="expired")
         state.tx.put(over)
-        state.happened("request-expired", post=asking.post, person=asking.person, text=asking.id)
-        state.tell([asking.person], "Nobody took your turn", f"The request {asking.id} has ended without anybody.")
+        why = "has ended without anybody" if mine is not None else "has ended: the plan is another one now"
+        state.happened("request-expired", post=asking.post, person=asking.person, text=f"{asking.id} {why}")
+        state.tell([asking.person], "Nobody took your turn", f"The request {asking.id} {why}.")
         return over
     if state.now < asking.next_at:
         return asking
     person = asking.candidates[asking.asked]
-    mine = find_shift(state, asking.shift)
     text = f"{state.person(asking.person).name} asks whether you take {mine.title}"
     if asking.other_shift:
         text += f" for {find_shift(state, asking.other_shift).title}"
@@ -270,12 +303,26 @@ def ask_next(state: DutyState, asking: Asking) -> Asking:
     return asked
 
 
+def _still_as_asked(state: DutyState, asking: Asking) -> Planned | None:
+    """The turn that was asked for, while it and the other one are still theirs."""
+    wanted = {asking.shift: asking.person}
+    if asking.other_shift:
+        wanted[asking.other_shift] = asking.candidates[0]
+    try:
+        found = [find_shift(state, shift) for shift in wanted]
+    except ApiError:
+        return None
+    return found[0] if [each.person for each in found] == list(wanted.values()) else None
+
+
 def answer(state: DutyState, asking: Asking, person: Person, agrees: bool) -> Asking:
     """`NotAsked` before somebody's turn to be asked has come; `RuleBroken` when agreeing would break a rule by now."""
     if asking.state != "open":
         raise errors.ASKING_OVER.error(id=repr(asking.id), state=asking.state)
     if person.id not in asking.candidates[: asking.asked]:
         raise errors.NOT_ASKED.error(person=person.id, id=repr(asking.id))
+    if not agrees and person.id in asking.declined:
+        return asking
     if not agrees:
         refused = msgspec.structs.replace(asking, declined=(*asking.declined, person.id), next_at=state.now)
         state.happened("declined", post=asking.post, person=person.id, text=asking.id)
@@ -288,7 +335,10 @@ def answer(state: DutyState, asking: Asking, person: Person, agrees: bool) -> As
     if mine.person != asking.person:
         raise errors.NOT_YOURS.error(id=repr(asking.shift), person=mine.person)
     if asking.other_shift:
-        swap(state, mine, coming_shift(state, asking.other_shift), asking.note)
+        other = coming_shift(state, asking.other_shift)
+        if other.person != person.id:
+            raise errors.NOT_YOURS.error(id=repr(asking.other_shift), person=other.person)
+        swap(state, mine, other, asking.note)
     else:
         give_shift(state, mine, person, "swap", asking.note)
     agreed = msgspec.structs.replace(asking, state="agreed", taken_by=person.id)
@@ -344,11 +394,6 @@ def _require_fit(state: DutyState, post: Post, person: Person, spans: tuple[Span
         raise errors.NOT_POSSIBLE.error(person=person.id, post=post.id, why=reason)
 
 
-def _appointments(state: DutyState, post: Post) -> list[Tenure]:
-    tenures = state.tx.list(Tenure, account=state.account)
-    return [each for each in tenures if each.post == post.id and each.why == "appointed"]
-
-
 def _put(
     state: DutyState,
     post: Post,
@@ -380,7 +425,14 @@ def _put(
     return tenure
 
 
-def _tell_change(state: DutyState, post: Post, people: set[str], text: str) -> None:
-    holder = state.holder(post.id)
-    state.happened("changed", post=post.id, person=min(people), text=text)
-    state.tell(sorted(people | ({holder} if holder else set())), f"{post.title} has changed", text)
+def tell_change(state: DutyState, before: PostRoster, person: str, span: Span, text: str) -> None:
+    """To everybody whose duty in that time is another one than in the roster `before`."""
+    post, after = before.post, state.rosters[before.post.id]
+    moments = {span.start, *before.edges(*span), *after.edges(*span)}
+    told = {person}
+    for moment in moments:
+        was, is_ = before.at(moment), after.at(moment)
+        if (was.person if was else "") != (is_.person if is_ else ""):
+            told |= {each.person for each in (was, is_) if each is not None}
+    state.happened("changed", post=post.id, person=person, text=text)
+    state.tell(sorted(told), f"{post.title} has changed", text)

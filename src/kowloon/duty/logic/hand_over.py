@@ -9,8 +9,8 @@ from kowloon.core.clock import iso_seconds
 from kowloon.duty.logic import succession
 from kowloon.duty.logic.state import DutyState
 from kowloon.duty.organisation import Post
-from kowloon.duty.resources import Holding, Note, Tenure
-from kowloon.duty.roster import DISPLACING, Holder, PostRoster
+from kowloon.duty.resources import Capacity, Holding, Note, Tenure
+from kowloon.duty.roster import DISPLACING, Holder
 
 
 def settle_all(state: DutyState) -> None:
@@ -20,37 +20,38 @@ def settle_all(state: DutyState) -> None:
 
 def settle(state: DutyState, post: Post) -> Holder | None:
     """Who holds the post after that."""
-    for tenure in _running(state, post):
-        reason = _why_over(state.rosters[post.id], tenure, state.now)
+    for tenure in state.rosters[post.id].acting(state.now):
+        reason = _why_over(state, post, tenure)
         if reason:
             succession.end_acting(state, tenure, reason)
     roster = state.rosters[post.id]
+    nobody = ""
     if roster.at(state.now) is None and roster.is_meant(state.now):
-        meant = roster.meant(state.now)
-        if meant is None:
-            succession.appoint(state, post, "vacant", missing="", reason="until a successor is named")
-        else:
-            name = state.person(meant.person).name
-            succession.appoint(state, post, "absent", missing=meant.person, reason=f"while {name} is away")
+        nobody = _stand_in(state, post, roster.meant(state.now))
     _relieve(state, post)
     holder = state.rosters[post.id].at(state.now)
-    _tell(state, post, holder)
+    _tell(state, post, holder, nobody)
     return holder
 
 
-def _running(state: DutyState, post: Post) -> list[Tenure]:
-    return [
-        tenure
-        for tenure in state.tx.list(Tenure, account=state.account)
-        if tenure.post == post.id and tenure.capacity == "acting" and tenure.covers(state.now)
-    ]
+def _stand_in(state: DutyState, post: Post, meant: Holder | None) -> str:
+    """Appoints who is next; why nobody is where that fails."""
+    if meant is None:
+        made = succession.appoint(state, post, "vacant", missing="", reason="until a successor is named")
+        return "" if made is not None else succession.nobody_acts(state, post, "")
+    reason = f"while {state.person(meant.person).name} is away"
+    made = succession.appoint(state, post, "absent", missing=meant.person, reason=reason)
+    return "" if made is not None else succession.nobody_acts(state, post, meant.person)
 
 
-def _why_over(roster: PostRoster, tenure: Tenure, now: float) -> str:
+def _why_over(state: DutyState, post: Post, tenure: Tenure) -> str:
     """Why an acting tenure is to end now; '' while it goes on."""
+    roster, now = state.rosters[post.id], state.now
     if roster.is_away(tenure.person, now):
         return "is away"
     meant = roster.meant(now)
+    if tenure.why == "overloaded" and not state.has_open_page(post.id):
+        return "the load is over"
     if tenure.why in DISPLACING:
         return "" if meant is not None and meant.person == tenure.instead_of else "the turn is over"
     if meant is not None and not roster.is_away(meant.person, now):
@@ -64,32 +65,28 @@ def _relieve(state: DutyState, post: Post) -> None:
     holder = state.rosters[post.id].at(state.now)
     if most and holder is not None and holder.capacity == "substantive" and state.open_pages(holder.person) > most:
         reason = f"more than {most} open pages"
-        if succession.next_in_line(state, post, (holder.person,)).person:
-            succession.appoint(state, post, "overloaded", missing=holder.person, reason=reason)
+        succession.appoint(state, post, "overloaded", missing=holder.person, reason=reason)
 
 
-def _tell(state: DutyState, post: Post, holder: Holder | None) -> None:
-    """Records who holds the post, and tells the two who hand over."""
+def _tell(state: DutyState, post: Post, holder: Holder | None, nobody: str) -> None:
+    """Records who holds the post, and tells the two who hand over; and once, that nobody stands in."""
     id = f"{state.account}:{post.id}"
     kept = state.tx.get(Holding, id)
+    if kept is None:
+        kept = Holding(id=id, account=state.account, created_at=state.now, post=post.id)
+    if nobody != kept.nobody_acts:
+        kept = msgspec.structs.replace(kept, nobody_acts=nobody)
+        state.tx.put(kept)
+        if nobody:
+            succession.tell_nobody_acts(state, post, nobody)
     person = holder.person if holder is not None else ""
     capacity = holder.capacity if holder is not None else "substantive"
-    if kept is not None and (kept.person, kept.capacity) == (person, capacity):
-        return
-    if kept is None and holder is None:
-        return
-    before = kept.person if kept is not None else ""
-    state.tx.put(
-        Holding(
-            id=id,
-            account=state.account,
-            created_at=kept.created_at if kept is not None else state.now,
-            post=post.id,
-            person=person,
-            capacity=capacity,
-            since=state.now,
-        )
-    )
+    if (kept.person, kept.capacity) != (person, capacity):
+        state.tx.put(msgspec.structs.replace(kept, person=person, capacity=capacity, since=state.now))
+        _hand_over(state, post, kept.person, person, capacity)
+
+
+def _hand_over(state: DutyState, post: Post, before: str, person: str, capacity: Capacity) -> None:
     names = {each.id: each.name for each in state.whole.people}
     text = f"from {names.get(before, 'nobody')} to {names.get(person, 'nobody')}" + (
         ", acting" if capacity == "acting" and person else ""

@@ -91,8 +91,11 @@ def advance(state: DutyState, page: Page) -> Page:
     if page.state == "silenced" and state.now >= page.silent_until:
         page = _keep(state, page, Entry(at=state.now, what="silence-over"), state="open", next_at=state.now)
     post, ladder = state.whole.post(page.post), state.whole.ladder(page.ladder)
-    if page.state != "open" or state.now < page.next_at or post is None or ladder is None:
+    if page.state != "open" or state.now < page.next_at:
         return page
+    if post is None or ladder is None:
+        gone = Entry(at=state.now, what="exhausted", text="its post or ladder is no more")
+        return _keep(state, page, gone, state="exhausted")
     steps = rungs(ladder)
     if 0 < page.step <= len(steps) and steps[page.step - 1].acting:
         page = _replace_holder(state, page, post)
@@ -174,14 +177,18 @@ def _replace_holder(state: DutyState, page: Page, post: Post) -> Page:
     meant = state.rosters[post.id].meant(state.now)
     missing = meant.person if meant is not None else ""
     answered_not = {entry.person for entry in page.story if entry.what == "paged"}
-    succession.appoint(
+    made = succession.appoint(
         state,
         post,
         "unanswered" if missing else "vacant",
         missing=missing,
         reason=f"{page.title}: no answer from {state.person(holder).name}",
-        beside=tuple(answered_not),
+        beside=answered_not,
     )
+    if made is None:
+        why = succession.nobody_acts(state, post, missing, answered_not)
+        succession.tell_nobody_acts(state, post, why)
+        page = _keep(state, page, Entry(at=state.now, what="nobody-acts", text=why))
     hand_over.settle(state, post)
     acting = state.holder(post.id)
     if acting and acting != holder:

@@ -11,10 +11,11 @@ import msgspec
 from kowloon.core.clock import iso_minutes
 from kowloon.duty import errors
 from kowloon.duty.logic.hand_over import settle_all
-from kowloon.duty.logic.state import FOREVER, DutyState
+from kowloon.duty.logic.state import DutyState
 from kowloon.duty.planning import calendar, problem
 from kowloon.duty.planning.problem import Conflict, Plan, Problem, Shift, Span, Unknown
-from kowloon.duty.resources import Absence, Page, PlanRun, Rota, Tenure, Turn
+from kowloon.duty.resources import Absence, Page, PlanRun, Rota, Turn
+from kowloon.duty.roster import FOREVER
 
 _DAY_S = 86400.0
 _PAST_S = 60 * _DAY_S
@@ -30,9 +31,10 @@ def make_problem(state: DutyState, run: PlanRun) -> Problem:
     )
     now_by_shift = {turn.shift: turn.person for roster in state.rosters.values() for turn in roster.turns}
     moved = {
-        tenure.shift: tenure.person
-        for tenure in state.tx.list(Tenure, account=state.account)
-        if tenure.shift and tenure.capacity == "substantive" and tenure.covers(tenure.from_at)
+        turn.shift: serves
+        for roster in state.rosters.values()
+        for turn in roster.turns
+        if (serves := roster.serves(turn)) != turn.person
     }
     begun = {
         shift.id: now_by_shift[shift.id] for shift in shifts if shift.start <= state.now and shift.id in now_by_shift
@@ -72,7 +74,8 @@ def finish(state: DutyState, run: PlanRun, outcome: Plan | Conflict | Unknown) -
 
 
 def adopt(state: DutyState, run: PlanRun) -> PlanRun:
-    """The turns of the horizon become those of the plan; those that have begun stay. Whoever's change is told."""
+    """The turns of the horizon become those of the plan, from now on; those that have begun stay. Whoever's duty
+    changes is told."""
     if not isinstance(run.outcome, Plan):
         raise errors.NO_PLAN.error(id=repr(run.id), why=run.outcome.text if run.outcome is not None else "none yet")
     served = run.outcome.served
@@ -81,16 +84,12 @@ def adopt(state: DutyState, run: PlanRun) -> PlanRun:
         if run.posts and post.id not in run.posts:
             continue
         roster = state.rosters[post.id]
+        kept = [turn for turn in roster.turns if turn.start <= state.now or not _touches(turn, run)]
+        stay = {turn.shift for turn in kept}
         fresh = [
-            Turn(shift=shift.id, layer=shift.layer, person=served[shift.id], spans=shift.spans)
+            Turn(shift=shift.id, layer=shift.layer, person=served[shift.id], spans=spans)
             for shift in calendar.shifts(post.planned(), run.from_at, run.to_at)
-            if shift.id in served
-        ]
-        replaced = {turn.shift for turn in fresh}
-        kept = [
-            turn
-            for turn in roster.turns
-            if turn.shift not in replaced and (turn.start <= state.now or not _touches(turn, run))
+            if shift.id in served and shift.id not in stay and (spans := _from(state.now, shift.spans))
         ]
         turns = sorted([*kept, *fresh], key=lambda turn: (turn.start, turn.shift))
         _note_changes(told, post.title, roster.turns, turns, state.now)
@@ -103,6 +102,11 @@ def adopt(state: DutyState, run: PlanRun) -> PlanRun:
     state.happened("plan-adopted", text=f"{run.id}: {sum(map(len, told.values()))} changes for {len(told)} people")
     settle_all(state)
     return adopted
+
+
+def _from(now: float, spans: Sequence[Span]) -> tuple[Span, ...]:
+    """What of them is to come: nobody has held before what is planned now."""
+    return tuple([Span(max(span.start, now), span.end) for span in spans if span.end > now])
 
 
 def _touches(turn: Turn, run: PlanRun) -> bool:

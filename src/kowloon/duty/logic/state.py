@@ -10,25 +10,24 @@ from kowloon.core.ids import Ids
 from kowloon.core.located import nearest
 from kowloon.duty import errors
 from kowloon.duty.organisation import Ladder, Organisation, Person, Post
-from kowloon.duty.planning.calendar import merged
 from kowloon.duty.planning.problem import Span
-from kowloon.duty.resources import Absence, Happening, Message, Page, StoredOrganisation, Tenure
+from kowloon.duty.resources import Happening, Message, Page, StoredOrganisation, Tenure
 from kowloon.duty.roster import PostRoster
-from kowloon.duty.rosters import read_rosters
+from kowloon.duty.rosters import Rosters
 from kowloon.store.store import Transaction
 
-FOREVER = 32503680000.0
 OPEN_STATES = ("open", "silenced")
 
 
 class DutyState:
     """`by`: who makes the change, for the history; `events` are for the bus, once the transaction is committed."""
 
-    def __init__(self, tx: Transaction, account: str, now: float, ids: Ids, by: str = "") -> None:
+    def __init__(self, tx: Transaction, account: str, now: float, ids: Ids, rosters: Rosters, by: str = "") -> None:
         self.tx = tx
         self.account = account
         self.now = now
         self.ids = ids
+        self._rosters = rosters
         self.by = by
         self.events: list[Event] = []
         stored = tx.get(StoredOrganisation, account)
@@ -40,7 +39,7 @@ class DutyState:
     @functools.cached_property
     def rosters(self) -> dict[str, PostRoster]:
         """As they are with what is written so far; `changed` after writing what they are made of."""
-        return read_rosters(self.tx, self.account, self.whole)
+        return self._rosters.read(self.tx, self.account, self.whole)
 
     def changed(self) -> None:
         self.__dict__.pop("rosters", None)
@@ -75,15 +74,16 @@ class DutyState:
         return [person.id for person in self.whole.people if pool in person.pools]
 
     def away(self, person: str) -> tuple[Span, ...]:
-        absences = [each for each in self.tx.list(Absence, account=self.account) if each.person == person]
-        return merged([Span(each.from_at, FOREVER if each.to_at is None else each.to_at) for each in absences])
+        return self._rosters.away(self.tx, self.account).spans(person)
 
     def acting_in(self, person: str) -> list[Tenure]:
         """The acting tenures of that person that run now."""
-        tenures = self.tx.list(Tenure, account=self.account)
-        return [
-            each for each in tenures if each.person == person and each.capacity == "acting" and each.covers(self.now)
-        ]
+        running = [tenure for roster in self.rosters.values() for tenure in roster.acting(self.now)]
+        return [tenure for tenure in running if tenure.person == person]
+
+    def has_open_page(self, post: str) -> bool:
+        pages = self.tx.list(Page, account=self.account)
+        return any(page.post == post and page.state != "resolved" for page in pages)
 
     def open_pages(self, person: str) -> int:
         """Those that this person is expected to deal with."""

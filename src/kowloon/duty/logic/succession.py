@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 import msgspec
@@ -39,14 +40,21 @@ def why_not(state: DutyState, person: Person, post: Post) -> str:
     return _separated(state, person, post)
 
 
-def next_in_line(state: DutyState, post: Post, missing: tuple[str, ...]) -> Successor:
-    """The first of the succession who can act; `missing`: those who are stood in for, or had their time."""
+def next_in_line(state: DutyState, post: Post, missing: str, beside: Collection[str] = ()) -> Successor:
+    """The first of the succession who can act. `missing`: who is stood in for; `beside`: who was asked and did not
+    answer, or is not to have it again."""
     passed: list[str] = []
+    had_their_time = _had_their_time(state, post)
     for id in _candidates(state, post):
         person = state.whole.person(id)
-        if person is None or id in missing:
+        if person is None or id == missing:
             continue
-        reason = why_not(state, person, post)
+        if id in beside:
+            reason = "has been asked already"
+        elif id in had_their_time:
+            reason = "has acted for as long as one may"
+        else:
+            reason = why_not(state, person, post)
         if not reason:
             return Successor(id, tuple(passed))
         passed.append(f"{person.name} ({id}) {reason}")
@@ -62,23 +70,18 @@ def appoint(
     reason: str,
     person: str = "",
     to_at: float | None = None,
-    beside: tuple[str, ...] = (),
+    beside: Collection[str] = (),
 ) -> Tenure | None:
-    """An acting holder from now on: `person`, or who is next in line, but for those `beside`. None, and told, when
-    nobody is left. ApiError when `person` cannot."""
+    """An acting holder from now on: `person`, or who is next in line, but for those `beside`. None when nobody is left:
+    see `nobody_acts`. ApiError when `person` cannot."""
     if person:
-        refusal = why_not(state, state.person(person), post)
+        refusal = "holds it" if person == missing else why_not(state, state.person(person), post)
         if refusal:
             raise errors.NOT_POSSIBLE.error(person=person, post=post.id, why=refusal)
         successor = Successor(person, ())
     else:
-        successor = next_in_line(state, post, (missing, *beside, *_had_their_time(state, post)))
+        successor = next_in_line(state, post, missing, beside)
     if not successor.person:
-        text = "; ".join(successor.passed_over) or "the succession is empty"
-        state.happened("nobody-left", post=post.id, person=missing, text=text)
-        state.tell(
-            _above(state, post), f"Nobody acts in {post.title}", f"Nobody is left to act in {post.title}: {text}."
-        )
         return None
     limit = state.now + post.acting.most_days * _DAY_S
     tenure = Tenure(
@@ -101,6 +104,17 @@ def appoint(
     passed = f" Passed over: {'; '.join(successor.passed_over)}." if successor.passed_over else ""
     state.happened("acting-begins", post=post.id, person=successor.person, text=f"{why}: {reason}{passed}")
     return tenure
+
+
+def nobody_acts(state: DutyState, post: Post, missing: str, beside: Collection[str] = ()) -> str:
+    """Why, for people."""
+    return "; ".join(next_in_line(state, post, missing, beside).passed_over) or "the succession is empty"
+
+
+def tell_nobody_acts(state: DutyState, post: Post, why: str) -> None:
+    state.happened("nobody-left", post=post.id, text=why)
+    manager = state.holder(post.manager) if post.manager else ""
+    state.tell([manager], f"Nobody acts in {post.title}", f"Nobody is left to act in {post.title}: {why}.")
 
 
 def end_acting(state: DutyState, tenure: Tenure, reason: str) -> None:
@@ -137,18 +151,12 @@ def _had_their_time(state: DutyState, post: Post) -> list[str]:
     """Who has acted there until just now as long as anybody may."""
     return [
         tenure.person
-        for tenure in state.tx.list(Tenure, account=state.account)
-        if tenure.post == post.id
-        and tenure.capacity == "acting"
+        for tenure in state.rosters[post.id].tenures
+        if tenure.capacity == "acting"
         and tenure.to_at is not None
         and state.now - _DAY_S < tenure.to_at <= state.now
         and tenure.to_at >= tenure.from_at + post.acting.most_days * _DAY_S
     ]
-
-
-def _above(state: DutyState, post: Post) -> list[str]:
-    manager = state.holder(post.manager) if post.manager else ""
-    return [manager] if manager else []
 
 
 def _separated(state: DutyState, person: Person, post: Post) -> str:
