@@ -32,22 +32,15 @@ def explain(
         posts = {ground.turns[turn].post for turn in turns}
         turns = [turn for turn in ground.free if ground.turns[turn].post in posts]
         switches = _Switches(ground, turns, everybody=False)
-        core = switches.core(switches.names, until - stopwatch(), workers)
+        core, _ = _shrunk(switches, until, workers, stopwatch)
         if core is None:
             return Unknown(
                 text="there is no plan; which rules conflict was not found in time", took_s=stopwatch() - began
             )
         switches = _Switches(ground, switches.turns_of(core), everybody=True)
-    names = switches.names
-    minimal = True
-    first = switches.core(names, until - stopwatch(), workers)
-    found = names if first is None else first
-    for name in list(found):
-        if name in found:
-            rest = [other for other in found if other != name]
-            core = switches.core(rest, until - stopwatch(), workers)
-            minimal = minimal and (core is not None or switches.holds)
-            found = found if core is None else core
+    found, minimal = _shrunk(switches, until, workers, stopwatch)
+    if found is None:
+        found, minimal = switches.names, False
     smallest = minimal and _is_smallest(switches, found, until, workers, stopwatch)
     if isinstance(smallest, list):
         found, smallest = smallest, True
@@ -143,6 +136,23 @@ class _Switches:
         missing = {ground.turns[turn].post for turn in ground.free if turn not in here}
         partial = {RuleName(rule="everyone_serves", about=post) for post in missing}
         return partial | {RuleName(rule=each.id) for each in ground.problem.coverage if missing & set(each.posts)}
+
+
+def _shrunk(
+    switches: _Switches, until: float, workers: int, stopwatch: Stopwatch
+) -> tuple[list[RuleName] | None, bool]:
+    """Names that conflict, and whether none of them can be left out; None: not known in time."""
+    found = switches.core(switches.names, until - stopwatch(), workers)
+    if found is None:
+        return None, False
+    minimal = True
+    # Those that ask for somebody in many turns first: without them, few turns are left to look at.
+    for name in sorted(found, key=lambda name: name.rule == "covered"):
+        if name in found:
+            core = switches.core([other for other in found if other != name], until - stopwatch(), workers)
+            minimal = minimal and (core is not None or switches.holds)
+            found = found if core is None else core
+    return found, minimal
 
 
 def _is_smallest(

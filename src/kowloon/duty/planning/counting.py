@@ -1,6 +1,6 @@
 """How many turns of each kind everybody should have, whichever these are: a model so small that its bound is good.
 
-Turns of one post with the same candidates and the same minutes are one kind. What is left out (rest, returns, hours per
+Turns with the same candidates and the same minutes are one kind. What is left out (rest, returns, hours per
 week) can only make a plan dearer: the bound holds for every plan.
 """
 
@@ -64,14 +64,13 @@ def _kinds(ground: Ground, choices: Mapping[int, Sequence[int]]) -> dict[object,
     for turn in choices:
         shift = ground.turns[turn]
         people = tuple(sorted(lines[(shift.post, shift.layer)]))
-        kinds[(shift.post, people, ground.minutes_of_all(turn, people))].append(turn)
+        kinds[(ground.posts[shift.post].exclusive, people, ground.minutes_of_all(turn, people))].append(turn)
     return kinds
 
 
 def _at_most(ground: Ground, turns: Sequence[int]) -> int:
-    """How many of them one person can have: of an exclusive post, no two at one time."""
-    post = ground.post(turns[0])
-    if post is not None and not post.exclusive:
+    """How many of them one person can have: of exclusive posts, no two at one time."""
+    if not ground.posts[ground.turns[turns[0]].post].exclusive:
         return len(turns)
     number, until = 0, float("-inf")
     # Those that end first: no other choice has room for more.

@@ -7,6 +7,7 @@ looks at nothing but the turns that have to move.
 
 from __future__ import annotations
 
+import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
@@ -31,7 +32,9 @@ Tell = Callable[[float, float], None]
 _MOST_EXACT = 6000
 # What is proven this well needs no more time.
 _ENOUGH = 0.0005
-_LEAST_S = 0.05
+_LEAST_S, _FIRST_S = 0.05, 1.0
+# Of all time, for a first plan of each part; of a look at one, for its bound.
+_FIRST_SHARE, _COUNTING_SHARE = 0.3, 0.5
 # A model of so many choices is built in a second, also where the machine is busy.
 _CHOICES_PER_S = 20_000
 # How far around what has to move a re-plan looks, if need be.
@@ -89,6 +92,7 @@ class _Part:
         self.served: dict[int, int] = {}
         self.cost = 0
         self.impossible = False
+        self.slice_s = _FIRST_S
 
     @property
     def gap(self) -> int:
@@ -149,24 +153,25 @@ class _Solving:
         return conflict.explain(self.ground, turns, max(self.left_s, least_s), self.workers, self.stopwatch, self.began)
 
     def _work(self) -> None:
-        """Rounds over the parts that are not proven yet: half of the time that is left, by how much is to be gained."""
-        while self.left_s > _LEAST_S:
-            open_ = [part for part in self.parts if not part.done]
-            if not open_ or any(part.impossible for part in self.parts) or self._gap() <= _ENOUGH:
-                return
-            open_.sort(key=lambda part: (-part.gap, part.size))
-            budget_s = self.left_s / 2 if self.left_s > 4 * _LEAST_S * len(open_) else self.left_s
-            total = sum(part.size for part in open_)
-            for part in open_:
-                share_s = max(budget_s * part.size / total, min(budget_s / len(open_), 1.0))
-                share_s = min(share_s, self.left_s)
-                if share_s <= _LEAST_S or part.size > self.left_s * _CHOICES_PER_S:
-                    continue
-                self._work_on(part, share_s)
-                if part.impossible:
-                    return
-            if all(part.size > self.left_s * _CHOICES_PER_S for part in open_):
-                return
+        """A plan for each part; then bounds and better plans where most is to be gained for the time, with twice as
+        much of it each time."""
+        open_ = sorted((part for part in self.parts if not part.done), key=lambda part: part.size)
+        total = sum(math.sqrt(part.size) for part in open_)
+        budget_s = self.left_s * _FIRST_SHARE
+        for part in open_:
+            if not part.served and not any(part.impossible for part in open_):
+                self._begin(part, budget_s * math.sqrt(part.size) / total)
+        if not all(part.served for part in self.parts):
+            return
+        while open_ and self.left_s > _LEAST_S and self._gap() > _ENOUGH:
+            part = max(open_, key=lambda part: part.gap / part.slice_s)
+            open_.remove(part)
+            if part.size > self.left_s * _CHOICES_PER_S:
+                continue
+            self._work_on(part, self.stopwatch() + min(part.slice_s, self.left_s))
+            part.slice_s *= 2
+            if not part.done:
+                open_.append(part)
 
     def _gap(self) -> float:
         if not all(part.served for part in self.parts):
@@ -177,55 +182,59 @@ class _Solving:
             self.tell(cost / 60, bound / 60)
         return (cost - bound) / cost if cost else 0.0
 
-    def _work_on(self, part: _Part, seconds: float) -> None:
+    def _begin(self, part: _Part, seconds: float) -> None:
+        """Any plan that keeps the rules, and better ones step by step. That takes what it takes, if there is time."""
         until = self.stopwatch() + seconds
-        if not part.counted:
-            counted = count(self.ground, self.fairness, part.choices, seconds * 0.4, self.workers)
-            part.impossible = not counted.possible
-            part.fair_bound = max(part.fair_bound, counted.bound)
-            part.bound = max(part.bound, part.fair_bound + self._moves_bound(part))
-            part.loads = counted.loads
-            costs = {person: self.fairness.cost_of(person, load) for person, load in (counted.loads or {}).items()}
-            part.counted = counted.loads is not None and sum(costs.values()) <= counted.bound
-        if part.done:
-            return
-        if part.size <= _MOST_EXACT:
-            self._solve_exactly(part, until)
-        else:
-            self._improve(part, until)
+        model = Assignment(self.ground, self.fairness, part.choices, self.ground.held, {})
+        found = model.solve(self.left_s, self.workers)
+        if found.served:
+            self._improve(part, model, found, until)
+        part.impossible = found.status == "infeasible"
 
-    def _solve_exactly(self, part: _Part, until: float) -> None:
-        model = Assignment(self.ground, self.fairness, part.choices, self.ground.held)
-        model.at_least(part.fair_bound)
-        if part.served:
-            model.hint(part.served)
-        found = model.solve(until - self.stopwatch(), self.workers)
-        part.bound = max(part.bound, found.bound)
-        self._take(part, found)
-
-    def _improve(self, part: _Part, until: float) -> None:
-        """Any plan that keeps the rules, at best with the numbers that were counted; then better ones step by step."""
-        model = None
-        if not part.served and part.loads is not None:
-            model = Assignment(self.ground, self.fairness, part.choices, self.ground.held, part.loads)
-            found = model.solve((until - self.stopwatch()) / 2, self.workers)
-        if part.served or model is None or not found.served:
-            model = Assignment(self.ground, self.fairness, part.choices, self.ground.held, {})
-            if part.served:
-                model.hint(part.served)
-            found = model.solve(until - self.stopwatch(), self.workers)
-        if not found.served:
-            part.impossible = found.status == "infeasible"
-            return
+    def _improve(self, part: _Part, model: Assignment, found: Found, until: float) -> None:
         steps = Improving(self.ground, self.fairness, model.rules, found.served, found.others)
         steps.run(until - self.stopwatch(), self.problem.seed, self.stopwatch, part.bound)
         part.take(steps.served, steps.cost)
 
-    def _take(self, part: _Part, found: Found) -> None:
-        if found.status == "infeasible":
-            part.impossible = True
-        elif found.served:
+    def _work_on(self, part: _Part, until: float) -> None:
+        if not part.counted:
+            self._count(part, (until - self.stopwatch()) * _COUNTING_SHARE)
+        if not part.done and part.size <= _MOST_EXACT:
+            self._solve_exactly(part, until)
+        elif not part.done:
+            self._aim(part, until)
+
+    def _count(self, part: _Part, seconds: float) -> None:
+        counted = count(self.ground, self.fairness, part.choices, seconds, self.workers)
+        part.fair_bound = max(part.fair_bound, counted.bound)
+        part.bound = max(part.bound, part.fair_bound + self._moves_bound(part))
+        part.loads = counted.loads
+        costs = [self.fairness.cost_of(person, load) for person, load in (counted.loads or {}).items()]
+        part.counted = counted.loads is not None and sum(costs) <= counted.bound
+
+    def _solve_exactly(self, part: _Part, until: float) -> None:
+        model = Assignment(self.ground, self.fairness, part.choices, self.ground.held)
+        model.at_least(part.fair_bound)
+        model.hint(part.served)
+        found = model.solve(until - self.stopwatch(), self.workers)
+        part.bound = max(part.bound, found.bound)
+        if found.served:
             part.take(found.served, found.cost)
+
+    def _aim(self, part: _Part, until: float) -> None:
+        """At the numbers that were counted: a plan that has them costs no more. Else on with what there is."""
+        if part.loads is not None:
+            model = Assignment(self.ground, self.fairness, part.choices, self.ground.held, part.loads)
+            found = model.solve((until - self.stopwatch()) * 2 / 3, self.workers)
+            part.loads = None
+            if found.served:
+                self._improve(part, model, found, until)
+                return
+        model = Assignment(self.ground, self.fairness, part.choices, self.ground.held, {})
+        model.hint(part.served)
+        found = model.solve(until - self.stopwatch(), self.workers)
+        if found.served:
+            self._improve(part, model, found, until)
 
     def _plan(self) -> Plan:
         served = {turn: person for part in self.parts for turn, person in part.served.items()}
