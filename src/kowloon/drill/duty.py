@@ -123,6 +123,7 @@ class DutyDesk:
         self._posts: dict[str, str] = {}
         self._names: dict[str, str] = {}
         self._first: dict[str, tuple[str, str]] = {}
+        self._people: dict[str, float | None] = {}
 
     async def prepare(self) -> None:
         """Applied, planned, appointed; the cast plays from now on. Raises ControlError."""
@@ -137,10 +138,11 @@ class DutyDesk:
         self._names = {person["id"]: person["name"] for person in whole["people"]}
         holders = (await self._call("ListHolders"))["Holders"]
         self._first = {each["PostId"]: (each["PersonId"], each["Capacity"]) for each in holders}
+        self._people = {person: self._answers(person) for person in self._names}
         account = (await self._ask("GET", "accounts", None))["accounts"][0]["account"]
         cast = {
             "account": account,
-            "people": {person: self._answers(person) for person in self._names},
+            "people": self._people,
             "resolves_after_min": self._file.resolves_after_min,
         }
         await self._ask("PUT", "duty/cast", cast)
@@ -159,7 +161,7 @@ class DutyDesk:
         await self._ask("DELETE", "duty/cast", None)
 
     async def result(self, events: Sequence[OnDuty], outage_min: float | None, end_min: float) -> DutyResult:
-        """`outage_min`: when customers first saw an outage. Those who were paged and never answered are away from now
+        """`outage_min`: when customers first saw an outage. Those who were paged and never answer are away from now
         on, and the plan is made anew without them."""
         called = told_pages(events, outage_min)
         return DutyResult(
@@ -171,9 +173,8 @@ class DutyDesk:
         )
 
     async def _replan(self, called: Sequence[Called]) -> Replanned | None:
-        answered = {event.person for page in called for event in page.story if event.what == "acknowledged"}
         paged = [event.person for page in called for event in page.story if event.what == "paged"]
-        silent = tuple(dict.fromkeys(person for person in paged if person not in answered))
+        silent = tuple(dict.fromkeys(person for person in paged if self._people.get(person) is None))
         if not silent:
             return None
         for person in silent:

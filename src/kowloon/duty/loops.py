@@ -240,7 +240,7 @@ class PlanRuns(_Loop):
         if run is None or run.state not in ("waiting", "computing"):
             return None
 
-        def begin(state: DutyState) -> tuple[bytes, float]:
+        def begin(state: DutyState) -> bytes:
             made = plans.make_problem(state, run)
             state.tx.put(msgspec.structs.replace(run, state="computing", basis=plans.basis(made)))
             return msgspec.json.encode(made), run.seconds
@@ -250,29 +250,30 @@ class PlanRuns(_Loop):
         await self._changer.run(run.account, lambda state: _finish(state, key, outcome))
         return None
 
-    async def _solve(self, run: PlanRun, problem: bytes, seconds: float) -> Outcome:
-        """What the planner writes: lines of how far it is, and its outcome last."""
-        argument = msgspec.json.encode({"problem": msgspec.Raw(problem), "seconds": seconds})
-        line, outcome = b"", None
+    async def _solve(self, run: PlanRun, problem: bytes) -> Outcome:
+        """A line of the job is how far it is, the last one what it found."""
+        argument = msgspec.json.encode({"problem": msgspec.Raw(problem), "seconds": run.seconds})
+        rest = b""
         try:
-            async with await self._jobs.start(_SOLVER, argument, (), timeout_s=3 * seconds + 60.0) as job:
+            async with await self._jobs.start(_SOLVER, argument, (), timeout_s=3 * run.seconds + 60.0) as job:
                 async for piece in job:
-                    *lines, line = (line + piece).split(b"\n")
-                    for each in lines:
-                        if each.startswith(_OUTCOME):
-                            outcome = msgspec.json.decode(each, type=Plan | Conflict | Unknown)
-                        else:
-                            await self._note(run, msgspec.json.decode(each, type=_Progress))
-        except (JobError, msgspec.MsgspecError) as failure:
-            return Unknown(text=f"the planner has failed: {failure}")
-        return outcome or Unknown(text="the planner has ended without an outcome")
+                    *lines, rest = (rest + piece).split(b"\n")
+                    for line in lines:
+                        found = msgspec.json.decode(line, type=dict[str, msgspec.Raw])
+                        if "outcome" in found:
+                            return msgspec.json.decode(line, type=Plan | Conflict | Unknown)
+                        await self._tell(run, msgspec.json.decode(line, type=dict[str, float]))
+        except JobError as problem_:
+            return Unknown(text=f"the planner has failed: {problem_}")
+        return Unknown(text="the planner has ended without an answer")
 
-    async def _note(self, run: PlanRun, progress: _Progress) -> None:
+    async def _tell(self, run: PlanRun, told: dict[str, float]) -> None:
+        progress = f"cost {told['cost']:g}, at least {told['bound']:g}"
+
         def body(state: DutyState) -> None:
-            fresh = state.tx.get(PlanRun, run.id)
-            if fresh is not None:
-                text = f"cost {progress.cost:.0f}, at best {progress.bound:.0f}"
-                state.tx.put(msgspec.structs.replace(fresh, progress=text))
+            kept = state.tx.get(PlanRun, run.id)
+            if kept is not None and kept.state == "computing":
+                state.tx.put(msgspec.structs.replace(kept, progress=progress))
 
         await self._changer.run(run.account, body)
 
