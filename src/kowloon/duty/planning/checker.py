@@ -118,22 +118,24 @@ class _Check:
         """What two shifts of one person may not be to each other."""
         follows = [each for each in self.problem.separations if each.kind == "follows"]
         together = [each for each in self.problem.separations if each.kind == "together"]
-        reach_h = [post.limits.rest_h + post.limits.overlap_h for post in self.problem.posts]
-        furthest_h = max(reach_h, default=0) + max([post.limits.overlap_h for post in self.problem.posts], default=0)
-        furthest_s = max([furthest_h * _HOUR_S, *[each.within_days * 24 * _HOUR_S for each in follows]])
+        rest_s = {post.id: post.limits.rest_h * _HOUR_S for post in self.problem.posts}
+        tail_s = {post.id: post.limits.overlap_h * _HOUR_S for post in self.problem.posts}
+        longest_s = max(rest_s.values(), default=0.0)
         for turns in self.by_person.values():
             for number, earlier in enumerate(turns):
-                for later in turns[number + 1 :]:
-                    if later.shift.start >= earlier.shift.end + furthest_s + 1:
+                ends = earlier.shift.end + tail_s.get(earlier.shift.post, 0.0)
+                for later in itertools.islice(turns, number + 1, None):
+                    starts = later.shift.start
+                    if starts >= ends + longest_s:
                         break
-                    if not (earlier.free or later.free):
-                        continue
-                    yield from self.exclusive(earlier, later)
-                    yield from self.rest(earlier, later)
-                    for separation in follows:
-                        yield from _follows(separation, earlier, later)
-                    for separation in together:
-                        yield from _together(separation, earlier, later)
+                    # Otherwise all of the one, and the rest after it, is before the other.
+                    if starts < ends + rest_s.get(later.shift.post, 0.0) and (earlier.free or later.free):
+                        yield from self.exclusive(earlier, later)
+                        yield from self.rest(earlier, later)
+                        for separation in together:
+                            yield from _together(separation, earlier, later)
+            for separation in follows:
+                yield from _follows(separation, turns)
 
     def exclusive(self, earlier: _Turn, later: _Turn) -> Iterator[Violation]:
         one, other = earlier.shift, later.shift
@@ -202,8 +204,11 @@ class _Check:
             shifts = [shift for shift in self.problem.shifts if shift.post == post.id]
             serving = {self.served.get(shift.id) for shift in shifts}
             open_ = [shift for shift in shifts if shift.id not in self.problem.fixed]
+            wanted = {shift.layer: self.wanted(shift) for shift in open_}
             for person in self.problem.people:
-                if person.id not in serving and any(self.could(person, post, shift) for shift in open_):
+                if person.id in serving or not any(_has(person, each) for each in wanted.values()):
+                    continue
+                if any(self.could(person, post, shift) for shift in open_):
                     text = f"{person.id} never serves in {post.id}"
                     yield _broken("everyone_serves", post.id, text, [], [person.id])
 
@@ -307,12 +312,13 @@ class _Sums:
         return begun * when - self.start_sums[begun] - (ended * when - self.end_sums[ended])
 
 
-def _follows(separation: Separation, earlier: _Turn, later: _Turn) -> Iterator[Violation]:
+def _follows(separation: Separation, turns: list[_Turn]) -> Iterator[Violation]:
     first, second = separation.posts
-    one, two = earlier.shift, later.shift
-    until = one.end + separation.within_days * 24 * _HOUR_S
-    if (one.post, two.post) == (first, second) and one.start < two.start < until:
-        yield _of(separation.id, "", f"{earlier.person} comes to {second} from {first}", earlier, later)
+    for one in [turn for turn in turns if turn.shift.post == first]:
+        until = one.shift.end + separation.within_days * 24 * _HOUR_S
+        for two in [turn for turn in turns if turn.shift.post == second]:
+            if one.shift.start < two.shift.start < until and (one.free or two.free):
+                yield _of(separation.id, "", f"{one.person} comes to {second} from {first}", one, two)
 
 
 def _together(separation: Separation, earlier: _Turn, later: _Turn) -> Iterator[Violation]:

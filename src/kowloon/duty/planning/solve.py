@@ -33,6 +33,7 @@ _MOST_EXACT = 6000
 # What is proven this well needs no more time.
 _ENOUGH = 0.0005
 _LEAST_S, _FIRST_S = 0.05, 1.0
+_FIRST_S_PER_CHOICE = 0.001
 # Of all time, for a first plan of each part; of a look at one, for its bound.
 _FIRST_SHARE, _COUNTING_SHARE = 0.3, 0.5
 # A model of so many choices is built in a second, also where the machine is busy.
@@ -184,7 +185,7 @@ class _Solving:
 
     def _begin(self, part: _Part, seconds: float) -> None:
         """Any plan that keeps the rules, and better ones step by step. That takes what it takes, if there is time."""
-        until = self.stopwatch() + seconds
+        until = self.stopwatch() + min(seconds, part.size * _FIRST_S_PER_CHOICE)
         model = Assignment(self.ground, self.fairness, part.choices, self.ground.held, {})
         found = model.solve(self.left_s, self.workers)
         if found.served:
