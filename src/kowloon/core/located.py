@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 Path = tuple[str | int, ...]
 T = TypeVar("T")
+_MOST_VALUES = 200_000
 _STEP = re.compile(r"\.(\w+)|\[(\d+|\.\.\.)\]")
 
 
@@ -32,16 +33,21 @@ class Located:
     def __init__(self, text: str) -> None:
         # Most who import this read no file, and it takes a while to load.
         from ruamel.yaml import YAML
-        from ruamel.yaml.error import MarkedYAMLError
+        from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
         self._lines: dict[Path, int] = {(): 1}
+        self._values = 0
         try:
             root = YAML(typ="safe", pure=True).compose(text)
+            self.data: Any = None if root is None else self._plain(root, ())
         except MarkedYAMLError as problem:
             mark = problem.problem_mark or problem.context_mark
             line = mark.line + 1 if mark is not None else 1
             raise Problem(line, f"not YAML: {problem.problem or problem.context}") from problem
-        self.data: Any = None if root is None else self._plain(root, ())
+        except YAMLError as problem:
+            raise Problem(1, f"not YAML: {str(problem).splitlines()[0]}") from problem
+        except RecursionError:
+            raise Problem(1, "it is nested too deeply, or in itself") from None
 
     def line(self, path: Path) -> int:
         """Of the path, or of the nearest thing around it."""
@@ -53,6 +59,10 @@ class Located:
         from ruamel.yaml.nodes import MappingNode, SequenceNode
 
         self._lines.setdefault(path, node.start_mark.line + 1)
+        # An alias is its anchor's values once more.
+        self._values += 1
+        if self._values > _MOST_VALUES:
+            raise Problem(node.start_mark.line + 1, f"it has more than {_MOST_VALUES} values")
         if isinstance(node, MappingNode):
             return self._mapping(node, path)
         if isinstance(node, SequenceNode):
@@ -127,11 +137,15 @@ def _path(text: str) -> Path:
 
 def _scalar(node: Node) -> Any:
     text = str(node.value)
-    match str(node.tag).rpartition(":")[2]:
-        case "int":
+    kind = str(node.tag).rpartition(":")[2]
+    try:
+        if kind == "int":
             return int(text.replace("_", ""), 0)
-        case "float":
+        if kind == "float":
             return float(text.replace("_", ""))
+    except ValueError:
+        raise Problem(node.start_mark.line + 1, f"{text!r} is no number that is taken here") from None
+    match kind:
         case "bool":
             return text.lower() == "true"
         case "null":

@@ -243,17 +243,16 @@ class PlanRuns(_Loop):
         def begin(state: DutyState) -> bytes:
             made = plans.make_problem(state, run)
             state.tx.put(msgspec.structs.replace(run, state="computing", basis=plans.basis(made)))
-            return msgspec.json.encode(made), run.seconds
+            return msgspec.json.encode(made)
 
-        problem, seconds = await self._changer.run(run.account, begin)
-        outcome = await self._solve(run, problem, seconds)
+        outcome = await self._solve(run, await self._changer.run(run.account, begin))
         await self._changer.run(run.account, lambda state: _finish(state, key, outcome))
         return None
 
     async def _solve(self, run: PlanRun, problem: bytes) -> Outcome:
         """A line of the job is how far it is, the last one what it found."""
         argument = msgspec.json.encode({"problem": msgspec.Raw(problem), "seconds": run.seconds})
-        rest = b""
+        rest, outcome = b"", None
         try:
             async with await self._jobs.start(_SOLVER, argument, (), timeout_s=3 * run.seconds + 60.0) as job:
                 async for piece in job:
@@ -261,11 +260,12 @@ class PlanRuns(_Loop):
                     for line in lines:
                         found = msgspec.json.decode(line, type=dict[str, msgspec.Raw])
                         if "outcome" in found:
-                            return msgspec.json.decode(line, type=Plan | Conflict | Unknown)
-                        await self._tell(run, msgspec.json.decode(line, type=dict[str, float]))
-        except JobError as problem_:
+                            outcome = msgspec.json.decode(line, type=Plan | Conflict | Unknown)
+                        else:
+                            await self._tell(run, msgspec.json.decode(line, type=dict[str, float]))
+        except (JobError, msgspec.MsgspecError) as problem_:
             return Unknown(text=f"the planner has failed: {problem_}")
-        return Unknown(text="the planner has ended without an answer")
+        return outcome or Unknown(text="the planner has ended without an answer")
 
     async def _tell(self, run: PlanRun, told: dict[str, float]) -> None:
         progress = f"cost {told['cost']:g}, at least {told['bound']:g}"

@@ -24,7 +24,7 @@ class StoredOrganisation(Resource, frozen=True, kw_only=True):
 
 
 class Turn(msgspec.Struct, frozen=True, kw_only=True):
-    """One shift as planned: who serves in a layer, in which spans."""
+    """One shift as planned: who serves in a layer, in which spans. An empty `person`: it is open, nobody has it."""
 
     shift: str
     layer: str

@@ -87,7 +87,7 @@ class Planned:
         self.post = post
         self.turns = turns
         order = {layer.id: place for place, layer in enumerate(post.layers)}
-        layers = sorted({turn.layer for turn in turns}, key=lambda layer: order.get(layer, -1), reverse=True)
+        layers = sorted({*order, *[turn.layer for turn in turns]}, key=lambda layer: order.get(layer, -1), reverse=True)
         self.lines = {layer: _Line([turn for turn in turns if turn.layer == layer]) for layer in layers}
         self.people = frozenset([turn.person for turn in turns])
         self.edges = sorted({moment for turn in turns for span in turn.spans for moment in span})
@@ -177,7 +177,7 @@ class PostRoster:
             override = self._override(layer, turn, moment)
             if override is not None:
                 return _held(override)
-            if turn is not None:
+            if turn is not None and turn.person:
                 return Holder(turn.person, "substantive", turn.start, shift=turn.shift)
         appointed = self._appointed.at(moment)
         return _held(appointed[0][1]) if appointed else None
@@ -202,7 +202,7 @@ class PostRoster:
         return meant
 
     def serves(self, turn: Turn) -> str:
-        """Who has a turn, to its end, after swaps and overrides of that very turn."""
+        """Who has a turn, to its end, after swaps and overrides of that very turn; '' for nobody."""
         for _, moved in self._of_turns.get(turn.shift, ()):
             if moved.to_at is None or (moved.from_at < moved.to_at and moved.to_at >= turn.end):
                 return moved.person
@@ -243,6 +243,8 @@ class PostRoster:
         """Whether the post should have a holder then: always without layers; else in the spans of its turns, and once
         they have run out."""
         if not self.post.layers or self.meant(moment) is not None:
+            return True
+        if any(line.at(moment) is not None for line in self.planned.lines.values()):
             return True
         return bool(self.turns) and moment >= self.planned.end
 

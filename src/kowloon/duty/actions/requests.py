@@ -92,6 +92,8 @@ def request_swap(ctx: Context, req: RequestSwapRequest) -> RequestResponse:
     other = changes.coming_shift(state, req.OtherShiftId)
     if other.person == mine.person:
         raise invalid("OtherShiftId", "It is yours already.")
+    if not other.person:
+        raise invalid("OtherShiftId", "Nobody has it: take it with GiveTurn.")
     broken = changes.would_break(state, {req.ShiftId: other.person, req.OtherShiftId: mine.person})
     if broken:
         raise errors.RULE_BROKEN.error(why=broken)

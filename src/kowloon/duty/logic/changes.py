@@ -38,7 +38,8 @@ class Planned(NamedTuple):
 
 def find_shift(state: DutyState, id: str) -> Planned:
     roster = state.rosters.get(id.partition("/")[0])
-    turn = next((turn for turn in roster.turns if turn.shift == id), None) if roster is not None else None
+    # Of one that was left half-way there are two; the last is what is open.
+    turn = next((turn for turn in reversed(roster.turns) if turn.shift == id), None) if roster is not None else None
     if roster is None or turn is None:
         raise errors.SHIFT_NOT_FOUND.error(id=repr(id))
     return Planned(roster.post, turn, roster.serves(turn))
@@ -225,10 +226,13 @@ def _cut(state: DutyState, post: str, person: str, at: float) -> bool:
 
 
 def _until(turn: Turn, at: float) -> list[Turn]:
+    """What of it is before then, and as a turn that nobody has what is after."""
     if turn.end <= at:
         return [turn]
-    left = tuple([Span(span.start, min(span.end, at)) for span in turn.spans if span.start < at])
-    return [msgspec.structs.replace(turn, spans=left)] if left else []
+    had = tuple([Span(span.start, min(span.end, at)) for span in turn.spans if span.start < at])
+    left = tuple([Span(max(span.start, at), span.end) for span in turn.spans if span.end > at])
+    open_ = msgspec.structs.replace(turn, person="", spans=left)
+    return [msgspec.structs.replace(turn, spans=had), open_] if had else [open_]
 
 
 # --- asking others ---
@@ -365,9 +369,12 @@ def would_break(state: DutyState, changes: Mapping[str, str]) -> str:
     for post, roster in state.rosters.items():
         for turn in roster.turns:
             person = roster.serves(turn)
+            if not person and turn.shift not in changes:
+                continue
             if turn.end > start and turn.start < end and (person in people or post in covered or turn.shift in changes):
                 near[turn.shift] = Shift(id=turn.shift, post=post, layer=turn.layer, spans=turn.spans)
-                served[turn.shift] = person
+                if person:
+                    served[turn.shift] = person
     around = Problem(
         people=tuple([person.planned(state.away(person.id)) for person in state.whole.people]),
         posts=tuple([post.planned() for post in state.whole.posts]),

@@ -29,12 +29,14 @@ def make_problem(state: DutyState, run: PlanRun) -> Problem:
         [shift for post in posts for shift in calendar.shifts(post, run.from_at, run.to_at)],
         key=lambda shift: (shift.start, shift.id),
     )
-    now_by_shift = {turn.shift: turn.person for roster in state.rosters.values() for turn in roster.turns}
+    now_by_shift = {
+        turn.shift: turn.person for roster in state.rosters.values() for turn in roster.turns if turn.person
+    }
     moved = {
         turn.shift: serves
         for roster in state.rosters.values()
         for turn in roster.turns
-        if (serves := roster.serves(turn)) != turn.person
+        if (serves := roster.serves(turn)) not in ("", turn.person)
     }
     begun = {
         shift.id: now_by_shift[shift.id] for shift in shifts if shift.start <= state.now and shift.id in now_by_shift
@@ -151,7 +153,7 @@ def _past(state: DutyState, run: PlanRun) -> list[tuple[str, Shift]]:
         (turn.person, Shift(id=turn.shift, post=post, layer=turn.layer, spans=turn.spans))
         for post, roster in state.rosters.items()
         for turn in roster.turns
-        if since < turn.end and turn.start < run.from_at
+        if turn.person and since < turn.end and turn.start < run.from_at
     ]
 
 
