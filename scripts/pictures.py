@@ -23,7 +23,7 @@ from tests.duty.page.browsers import PASSWORD, start_browser  # noqa: E402
 from kowloon.testing.cloud import LocalCloud  # noqa: E402
 
 FOLDER = ROOT / "docs" / "pictures"
-EXAMPLE = ROOT / "examples" / "duty" / "database-team.yaml"
+EXAMPLE = ROOT / "examples" / "duty" / "exchange.yaml"
 SCREENS = {"desktop": (1280, 800), "phone": (360, 740)}
 PLANNED_S = 120.0
 
@@ -62,7 +62,9 @@ class Office:
         organisation = self.call("Duty/GetOrganisation")["Organisation"]
         post = next(post["id"] for post in organisation["posts"] if post["layers"] and post["ladder"])
         holder = self.call("Duty/GetHolder", PostId=post)["Holder"]["PersonId"]
-        self.call("Duty/CreateAbsence", PersonId=holder, Note="ill")
+        day = int(self.cloud.call(self.cloud.cloud.clock.now))
+        until = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(day + 3 * 86400))
+        self.call("Duty/CreateAbsence", PersonId=holder, To=until, Note="ill")
         self.call(
             "Duty/CreatePage", PostId=post, Title="Replication lags", Text="rds-1 is 40 s behind", Severity="high"
         )
@@ -92,6 +94,7 @@ def signed_in(browser: Browser, office: Office, name: str, size: tuple[int, int]
 def take(page: Page, path: str, name: str) -> None:
     page.goto(f"{page.url.partition('#')[0]}#/{path}")
     page.locator("main:not([aria-busy]) h1").wait_for()
+    page.mouse.move(0, 0)
     page.screenshot(path=FOLDER / f"duty-{name}.png")
 
 

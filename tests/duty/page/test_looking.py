@@ -147,6 +147,9 @@ def test_the_load_is_drawn_and_exported(visit: Visit, duty: DutyCloud) -> None:
         row = hours.get_by_role("row").filter(has_text=name)
         expect(row).to_contain_text(f"{balance[person]['Hours']:,.0f}")
         expect(row.get_by_role("img")).to_have_attribute("aria-label", re.compile("fair would be"))
+        assert sum(row["FairNights"] for row in balance.values()) == pytest.approx(
+            sum(row["Nights"] for row in balance.values())
+        )
     # Who may hold none of these posts has no share in them.
     expect(hours.get_by_role("row").filter(has_text="Ada Novak")).to_have_count(0)
     with page.expect_download() as told:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable
+
 import msgspec
 
 from kowloon.actions import pages
@@ -12,8 +15,8 @@ from kowloon.actions.errors import invalid
 from kowloon.duty.actions.calls import ON_BEHALF, acting_person, horizon, moment, shown, state_of
 from kowloon.duty.logic.state import DutyState
 from kowloon.duty.organisation import Post
-from kowloon.duty.planning import calendar
-from kowloon.duty.planning.problem import Shift
+from kowloon.duty.planning import calendar, eligible
+from kowloon.duty.planning.problem import Eligibility, Person, Shift
 from kowloon.duty.product import duty
 from kowloon.duty.resources import Happening, Note, Tenure
 from kowloon.duty.roster import Holder
@@ -226,7 +229,8 @@ def list_turns(ctx: Context, req: ListTurnsRequest) -> ListTurnsResponse:
 
 
 class BalanceItem(msgspec.Struct, kw_only=True):
-    """Hours of turns, and how many of them are nights, weekends and public holidays where the person is."""
+    """Hours of turns, and how many of them are nights, weekends and public holidays where the person is. `Fair...`:
+    what that would be, were the turns of each layer shared out among all who may serve it, by their `Share`."""
 
     PersonId: str
     Name: str
@@ -235,6 +239,10 @@ class BalanceItem(msgspec.Struct, kw_only=True):
     Nights: float = 0.0
     Weekends: float = 0.0
     Holidays: float = 0.0
+    FairHours: float = 0.0
+    FairNights: float = 0.0
+    FairWeekends: float = 0.0
+    FairHolidays: float = 0.0
     Turns: int = 0
 
 
@@ -260,6 +268,7 @@ def get_balance(ctx: Context, req: GetBalanceRequest) -> GetBalanceResponse:
         for person in state.whole.people
     }
     people = {person.id: person.planned(()) for person in state.whole.people}
+    layers: defaultdict[tuple[str, str], list[calendar.Burden]] = defaultdict(list)
     for post in [state.post(req.PostId)] if req.PostId else state.whole.posts:
         roster = state.rosters[post.id]
         for turn in roster.turns:
@@ -273,7 +282,28 @@ def get_balance(ctx: Context, req: GetBalanceRequest) -> GetBalanceResponse:
             item.Nights += burden.nights
             item.Weekends += burden.weekends
             item.Holidays += burden.holidays
+            layers[post.id, turn.layer].append(burden)
+    for (post, layer), burdens in layers.items():
+        _share_out(burdens, _wanted(state.post(post), layer), people.values(), items)
     return GetBalanceResponse(From=shown(start), To=shown(end), People=list(items.values()))
+
+
+def _wanted(post: Post, layer: str) -> Eligibility:
+    found = next((each for each in post.layers if each.id == layer), None)
+    return found.eligible if found is not None and found.eligible is not None else post.eligible
+
+
+def _share_out(
+    burdens: list[calendar.Burden], wanted: Eligibility, people: Iterable[Person], items: dict[str, BalanceItem]
+) -> None:
+    able = [person for person in people if person.share and not eligible.lacks(person, wanted)]
+    shares = sum([person.share for person in able])
+    for person in able:
+        item, part = items[person.id], person.share / shares
+        item.FairHours += part * sum([burden.hours for burden in burdens])
+        item.FairNights += part * sum([burden.nights for burden in burdens])
+        item.FairWeekends += part * sum([burden.weekends for burden in burdens])
+        item.FairHolidays += part * sum([burden.holidays for burden in burdens])
 
 
 class HappeningItem(msgspec.Struct, kw_only=True):

@@ -34,13 +34,6 @@ export function nameOf(id) {
   return namesakes ? `${found.name} (${id})` : found.name;
 }
 
-/** Whether a person fulfils what is asked of holders: pools, skills, seniority. */
-export function isEligible(who, asked) {
-  return (!asked.pools.length || asked.pools.some((pool) => who.pools.includes(pool))) &&
-    Object.entries(asked.skills).every(([skill, level]) => (who.skills[skill] ?? 0) >= level) &&
-    who.seniority >= asked.seniority;
-}
-
 export const titleOf = (item) => (language() === "zh" && item.title_zh ? item.title_zh : item.title) || item.id;
 export const postTitle = (id) => (post(id) ? titleOf(post(id)) : id);
 export const unitTitle = (id) => {

@@ -3,7 +3,7 @@
 import { duty } from "../api.js";
 import { download, field, h, option, svg } from "../dom.js";
 import { dayInput, personSelect, postSelect } from "../forms.js";
-import { isEligible, nameOf, organisation, person as personOf } from "../people.js";
+import { nameOf } from "../people.js";
 import { go } from "../router.js";
 import * as time from "../time.js";
 import { number, t } from "../words.js";
@@ -32,10 +32,7 @@ export async function load(params) {
 }
 
 export function draw(root, balance, params) {
-  const posts = organisation().posts.filter((post) => post.layers.length && (!params.post || post.id === params.post));
-  const may = (id) => posts.some((post) => post.layers.some((layer) => isEligible(personOf(id), layer.eligible ?? post.eligible)));
-  const people = balance.People.filter((person) => person.Turns || (personOf(person.PersonId) && may(person.PersonId)));
-  const shared = people.reduce((sum, person) => sum + person.Share, 0);
+  const people = balance.People.filter((person) => person.Turns || person.FairHours);
   root.append(tools(params, people));
   const total = people.reduce((sum, person) => sum + person.Turns, 0);
   if (!total) {
@@ -43,12 +40,12 @@ export function draw(root, balance, params) {
     return;
   }
   root.append(h("p", { class: "quiet" }, t("load.fair")));
-  for (const kind of KINDS) root.append(chart(kind, people, shared));
+  for (const kind of KINDS) root.append(chart(kind, people));
 }
 
-function chart(kind, people, shared) {
+function chart(kind, people) {
   const total = people.reduce((sum, person) => sum + person[kind], 0);
-  const fair = (person) => (shared ? (total * person.Share) / shared : 0);
+  const fair = (person) => person[`Fair${kind}`];
   const most = Math.max(...people.map((person) => Math.max(person[kind], fair(person))), 1);
   const sorted = [...people].sort((one, other) => other[kind] - one[kind] || one.Name.localeCompare(other.Name));
   const farthest = Math.max(...people.map((person) => Math.abs(person[kind] - fair(person))));
@@ -111,7 +108,7 @@ function cell(value) {
 }
 
 export function csv(people) {
-  const head = ["PersonId", "Name", "Share", "Turns", ...KINDS];
+  const head = ["PersonId", "Name", "Share", "Turns", ...KINDS, ...KINDS.map((kind) => `Fair${kind}`)];
   const rows = people.map((person) => head.map((name) => cell(person[name])));
   // The mark at the beginning tells spreadsheets that names are in UTF-8.
   return `\ufeff${[head, ...rows].map((row) => row.join(",")).join("\r\n")}\r\n`;
