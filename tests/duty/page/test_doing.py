@@ -8,6 +8,7 @@ from typing import Any
 
 from playwright.sync_api import Locator, Page, expect
 
+from kowloon.core.clock import parse_iso_seconds as parse
 from tests.duty.page.browsers import ORGANISATION, DutyCloud, Visitor
 
 Visit = Callable[..., Visitor]
@@ -225,6 +226,7 @@ def test_somebody_who_is_nobody_here_says_for_whom(visit: Visit, duty: DutyCloud
 
 
 def test_a_plan_is_computed_looked_at_and_adopted(visit: Visit, duty: DutyCloud) -> None:
+    duty.call("Duty/CreateAbsence", PersonId="omar", To="2099-01-01T00:00:00Z")
     page = visit().come_in(duty.person("mei"), "plans")
     page.get_by_label("Posts").select_option(["dba"])
     page.get_by_label("Seconds at most").fill("10")
@@ -234,6 +236,13 @@ def test_a_plan_is_computed_looked_at_and_adopted(visit: Visit, duty: DutyCloud)
     expect(page.get_by_role("heading", name=re.compile("to somebody else"))).to_be_visible()
     page.get_by_role("button", name="Adopt this plan").click()
     expect(told).to_contain_text("adopted")
+    now = duty.cloud.cloud.clock.now()
+    coming = [
+        turn
+        for turn in duty.call("Duty/ListTurns", PostId="dba", MaxResults=1000)["Turns"]
+        if parse(turn["From"]) > now
+    ]
+    assert "omar" not in {turn["PersonId"] for turn in coming}
     page.get_by_role("link", name="All plans").click()
     expect(page.get_by_role("row").filter(has_text="Database on call")).to_contain_text("adopted")
 
