@@ -18,14 +18,16 @@ def person_of(principal: Principal, whole: Organisation) -> Person | None:
 
 
 def names(call: Named) -> Mapping[str, str | list[str]]:
-    """The post that a page or request is about; `Other`: the person for whom somebody else calls."""
+    """The post that a page or request is about; `Person` for whom the call is made, which is the caller where none is
+    said; `Other`: the same where that is somebody else."""
     named: dict[str, str | list[str]] = {}
     stored = call.store.get(StoredOrganisation, call.caller.account)
+    caller = person_of(call.caller, stored.whole) if stored is not None else None
     person = call.text("PersonId")
-    if person and stored is not None:
-        caller = person_of(call.caller, stored.whole)
-        if caller is None or caller.id != person:
-            named["Other"] = person
+    if person and (caller is None or caller.id != person):
+        named["Other"] = person
+    if person or caller is not None:
+        named["Person"] = person or (caller.id if caller is not None else "")
     store = call.store
     about: Page | Asking | Tenure | None = store.get(Page, call.text("PageId"))
     about = about or store.get(Asking, call.text("RequestId")) or store.get(Tenure, call.text("TenureId"))

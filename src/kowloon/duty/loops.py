@@ -34,7 +34,6 @@ from kowloon.store.store import Store, Transaction
 T = TypeVar("T")
 _RETRY_S = 5.0
 _TRIES_EACH = 3
-_OUTCOME = b'{"outcome":'
 _SOLVER = "kowloon.duty.planning.solve:run"
 
 
@@ -212,11 +211,6 @@ def _after(state: DutyState, id: str, channel: str, problem: str) -> Message | N
     if page is not None:
         pages.note(state, page, entry)
     return kept
-
-
-class _Progress(msgspec.Struct):
-    cost: float
-    bound: float
 
 
 class PlanRuns(_Loop):

@@ -14,7 +14,7 @@ from kowloon.duty.logic import changes
 from kowloon.duty.product import duty
 from kowloon.duty.resources import Absence
 
-_PERSON = "acs:duty:*:{account}:person/{PersonId}"
+_PERSON = "acs:duty:*:{account}:person/{Person}"
 
 
 class AbsenceItem(msgspec.Struct, kw_only=True):
@@ -93,7 +93,7 @@ class ListAbsencesResponse(Response):
     TotalCount: int
 
 
-@duty.action(resource=_PERSON)
+@duty.action(resource="acs:duty:*:{account}:person/{PersonId}")
 def list_absences(ctx: Context, req: ListAbsencesRequest) -> ListAbsencesResponse:
     """Present, past and to come, in order of their beginning."""
     found = [each for each in ctx.tx.list(Absence, account=ctx.account) if req.PersonId in ("", each.person)]

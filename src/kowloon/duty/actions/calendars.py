@@ -86,7 +86,7 @@ class ImportCalendarResponse(Response):
     Skipped: int
 
 
-@duty.action(resource="acs:duty:*:{account}:person/{PersonId}", also=ON_BEHALF)
+@duty.action(resource="acs:duty:*:{account}:person/{Person}", also=ON_BEHALF)
 def import_calendar(ctx: Context, req: ImportCalendarRequest) -> ImportCalendarResponse:
     """Each event to come is an absence; days without a time are whole days where the person is. Events that are over,
     are free time or are known already are skipped."""
@@ -121,6 +121,8 @@ def _events(text: str, person: Person) -> list[tuple[float, float, str]]:
         raise errors.NO_CALENDAR.error(why=str(problem) or type(problem).__name__) from None
     if any("rrule" in event for event in events):
         raise errors.NO_CALENDAR.error(why="it has repeating events; absences are given one by one")
+    if any(end < start for start, end, _ in found):
+        raise errors.NO_CALENDAR.error(why="an event ends before it begins")
     if len(found) > _MOST_EVENTS:
         raise errors.NO_CALENDAR.error(why=f"it has more than {_MOST_EVENTS} events")
     return found
