@@ -6,8 +6,11 @@ import asyncio
 import json
 from typing import Any
 
+import msgspec
+
 from kowloon.app import Cloud
 from kowloon.drill.control import LocalControl
+from kowloon.drill.duty import Ask, DutyDesk, DutyFile
 from kowloon.drill.objectives import Workload, parse_workload
 from kowloon.drill.probes import Probe, Prober
 from kowloon.drill.result import DrillResult, assemble
@@ -16,6 +19,7 @@ from kowloon.faults.loader import load, parse
 from kowloon.faults.scenario import Provider, Scenario
 from kowloon.testing.virtual import InProcessApi, PaperApiProbe, PaperPathProbe, paper_cloud, run_virtually
 from kowloon.topology.map import Topology
+from kowloon.wire.http import HttpRequest, HttpResponse
 
 TOPOLOGY = Topology.vendor()
 ZONES = ("cn-hongkong-b", "cn-hongkong-c", "cn-hongkong-d")
@@ -166,7 +170,31 @@ async def both_variants(cloud: Cloud) -> list[Probe]:
     ]
 
 
-def rehearse(scenario: Scenario, provider: Provider, *, text: str = "", seed: int = SEED) -> DrillResult:
+def ask_in_process(cloud: Cloud) -> Ask:
+    """The admin API, as a drill's runner asks it."""
+
+    async def ask(method: str, path: str, body: object) -> dict[str, Any]:
+        headers = [("host", "localhost"), ("authorization", f"Bearer {cloud.identity.admin_token}")]
+        content = b"" if body is None else json.dumps(body).encode()
+        request = HttpRequest(
+            method=method,
+            target=f"/_kowloon/{path}",
+            headers=[*headers, ("content-type", "application/json")],
+            body=content,
+            peer="127.0.0.1",
+        )
+        answer = cloud.front.handle(request)
+        response = answer if isinstance(answer, HttpResponse) else await answer
+        assert response.status == 200, response.body
+        found: dict[str, Any] = json.loads(response.body)
+        return found
+
+    return ask
+
+
+def rehearse(
+    scenario: Scenario, provider: Provider, *, text: str = "", seed: int = SEED, duty: DutyFile | None = None
+) -> DrillResult:
     """Both variants on a fresh paper cloud, from T+0 to the end, in virtual time."""
 
     async def body() -> DrillResult:
@@ -175,10 +203,17 @@ def rehearse(scenario: Scenario, provider: Provider, *, text: str = "", seed: in
         try:
             probers = [Prober(probe, loop.time) for probe in await both_variants(cloud)]
             runner = Runner(LocalControl(cloud.drills), probers, now=loop.time)
+            desk = DutyDesk(ask_in_process(cloud), duty) if duty is not None else None
+            if desk is not None:
+                await desk.prepare()
             run = await runner.run(scenario, provider, text=text)
+            result = assemble(run, scenario, [workload("single-zone"), workload("multi-zone")])
+            if desk is None:
+                return result
+            found = await desk.result(result.record.duty, result.first_outage_min, result.length_min)
+            return msgspec.structs.replace(result, duty=found)
         finally:
             await cloud.stop(end_units=True)
-        return assemble(run, scenario, [workload("single-zone"), workload("multi-zone")])
 
     return run_virtually(body())
 

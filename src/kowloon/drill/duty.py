@@ -25,7 +25,8 @@ _HOLDER = "holder:"
 
 
 class _Written(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`answers`: a person, `holder:POST` or `*` -> minutes after a page, or `never`."""
+    """`answers`: a person, `holder:POST` or `*` -> minutes after a page, or `never`. `plan_days` 0: nothing is planned,
+    posts are held by appointment."""
 
     organisation: str
     appoint: dict[str, str] = {}
@@ -130,9 +131,10 @@ class DutyDesk:
         await self._call("ApplyOrganisation", File=self._file.organisation)
         for post, person in self._file.appoint.items():
             await self._call("AppointHolder", PostId=post, PersonId=person)
-        plan, _ = await self._plan()
-        if plan["Outcome"] != "plan":
-            raise ControlError(f"the organisation has no plan: {plan['Text']}")
+        if self._file.plan_days:
+            plan, _ = await self._plan()
+            if plan["Outcome"] != "plan":
+                raise ControlError(f"the organisation has no plan: {plan['Text']}")
         whole = (await self._call("GetOrganisation"))["Organisation"]
         self._posts = {post["id"]: post["title"] for post in whole["posts"]}
         self._names = {person["id"]: person["name"] for person in whole["people"]}
@@ -179,6 +181,8 @@ class DutyDesk:
             return None
         for person in silent:
             await self._call("CreateAbsence", PersonId=person, Note="did not answer a page")
+        if not self._file.plan_days:
+            return Replanned(text="nothing is planned", without=silent, moved=())
         plan, moved = await self._plan()
         return Replanned(text=plan["Text"] or f"{len(moved)} turns moved", without=silent, moved=moved)
 
