@@ -171,9 +171,7 @@ def _replace_holder(state: DutyState, page: Page, post: Post) -> Page:
     holder = state.holder(post.id)
     if not holder or not any(entry.what == "paged" and entry.person == holder for entry in page.story):
         return page
-    for tenure in state.acting_in(holder):
-        if tenure.post == post.id:
-            succession.end_acting(state, tenure, "did not answer a page")
+    acted = [tenure for tenure in state.rosters[post.id].acting(state.now) if tenure.person == holder]
     meant = state.rosters[post.id].meant(state.now)
     missing = meant.person if meant is not None else ""
     answered_not = {entry.person for entry in page.story if entry.what == "paged"}
@@ -185,6 +183,8 @@ def _replace_holder(state: DutyState, page: Page, post: Post) -> Page:
         reason=f"{page.title}: no answer from {state.person(holder).name}",
         beside=answered_not,
     )
+    for tenure in acted if made is not None else ():
+        succession.end_acting(state, tenure, "did not answer a page")
     if made is None:
         why = succession.nobody_acts(state, post, missing, answered_not)
         succession.tell_nobody_acts(state, post, why)
