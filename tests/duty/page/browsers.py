@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, expect
+from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, expect
 
 from kowloon.duty.organisation import Organisation
 from kowloon.duty.planning import calendar
@@ -100,14 +100,26 @@ class DutyCloud:
 class Visitor:
     """Somebody in front of a browser. `troubles`: whatever the browser complained of, the policy of content too."""
 
-    def __init__(self, context: BrowserContext, duty: DutyCloud) -> None:
+    def __init__(self, page: Page, duty: DutyCloud) -> None:
         self.duty = duty
-        self.context = context
-        self.page: Page = context.new_page()
+        self.context = page.context
+        self.page = page
         self.page.set_default_timeout(STEP_MS)
         self.troubles: list[str] = []
         self.page.on("console", self._heard)
-        self.page.on("pageerror", lambda error: self.troubles.append(str(error)))
+        self.page.on("pageerror", self._broke)
+
+    def leave(self) -> None:
+        """As if nobody had been there: for the next one in front of the same screen."""
+        self.page.remove_listener("console", self._heard)
+        self.page.remove_listener("pageerror", self._broke)
+        self.context.clear_cookies()
+        if self.page.url.startswith("http"):
+            self.page.evaluate("localStorage.clear()")
+        self.page.goto("about:blank")
+
+    def _broke(self, error: object) -> None:
+        self.troubles.append(str(error))
 
     def _heard(self, message: ConsoleMessage) -> None:
         # That the cloud refused a call is in the console, too, and is no trouble of the page's.

@@ -4,15 +4,15 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from kowloon.testing.cloud import LocalCloud
 from tests.duty.page.browsers import DutyCloud, Visitor, start_browser
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """Of a module: while it is there a loop runs in this thread, and tests that are coroutines cannot."""
+    """Of this folder: while it is there a loop runs in this thread, so that no test here may be a coroutine."""
     with sync_playwright() as playwright:
         browser = start_browser(playwright)
         yield browser
@@ -35,18 +35,30 @@ def duty(page_cloud: LocalCloud) -> DutyCloud:
     return duty
 
 
+@pytest.fixture(scope="package")
+def screen(browser: Browser) -> Page:
+    """The one that most visitors share, one after the other: a new one takes longer than most visits."""
+    return browser.new_context(viewport={"width": 1200, "height": 800}, locale="en-GB").new_page()
+
+
 @pytest.fixture
-def visit(browser: Browser, duty: DutyCloud) -> Iterator[Callable[..., Visitor]]:
-    """`visit(width=360)`: somebody at a screen. Afterwards no browser has complained of anything."""
+def visit(browser: Browser, screen: Page, duty: DutyCloud) -> Iterator[Callable[..., Visitor]]:
+    """`visit()`: somebody at a screen; `visit(width=360)`, or a second one, at another. Afterwards no browser has
+    complained of anything."""
     visitors: list[Visitor] = []
 
-    def come(width: int = 1200, **settings: Any) -> Visitor:
-        context = browser.new_context(viewport={"width": width, "height": 800}, **{"locale": "en-GB", **settings})
-        visitors.append(Visitor(context, duty))
+    def come(**settings: Any) -> Visitor:
+        page = screen
+        if settings or visitors:
+            viewport = {"width": settings.pop("width", 1200), "height": 800}
+            page = browser.new_context(viewport=viewport, **{"locale": "en-GB", **settings}).new_page()
+        visitors.append(Visitor(page, duty))
         return visitors[-1]
 
     yield come
-    troubles = [trouble for visitor in visitors for trouble in visitor.troubles]
     for visitor in visitors:
-        visitor.context.close()
-    assert troubles == []
+        if visitor.page is screen:
+            visitor.leave()
+        else:
+            visitor.context.close()
+    assert [trouble for visitor in visitors for trouble in visitor.troubles] == []

@@ -51,7 +51,8 @@ def test_now_says_who_holds_what_and_who_acts_for_how_long(visit: Visit, duty: D
 
 
 def test_what_changes_is_seen_without_loading_anew(visit: Visit, duty: DutyCloud) -> None:
-    page = visit().come_in(duty.person("mei"))
+    # A browser of its own, for its clock is by hand.
+    page = visit(locale="en-GB").come_in(duty.person("mei"))
     page.clock.install()
     page.reload()
     expect(_card(page, "President, cloud")).to_contain_text("Ada Novak")
@@ -292,7 +293,7 @@ def test_nobody_is_kept_out(visit: Visit, duty: DutyCloud, scheme: str) -> None:
     duty.call("Duty/CreatePage", PostId="dba", Title="Replication lags")
     duty.call("Duty/CreateAbsence", PersonId="omar")
     visitor.come_in(duty.person("mei"))
-    for view in VIEWS:
+    for view in VIEWS if scheme == "light" else ("now", "rota", "load", "pages"):
         visitor.open(view)
         _look(page, rules, scheme, view)
     visitor.open("now")
