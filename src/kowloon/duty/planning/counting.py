@@ -25,9 +25,9 @@ class Counted(NamedTuple):
 
 
 def count(
-    ground: Ground, fairness: Fairness, choices: Mapping[int, Sequence[int]], seconds: float, workers: int
+    ground: Ground, fairness: Fairness, choices: Mapping[int, Sequence[int]], bound: int, seconds: float, workers: int
 ) -> Counted:
-    """Of the turns in `choices`, each with somebody."""
+    """Of the turns in `choices`, each with somebody. `bound`: what is proven already."""
     model = Model()
     items: dict[int, list[Item]] = defaultdict(list)
     for turns in _kinds(ground, choices).values():
@@ -45,8 +45,9 @@ def count(
         more, their = price_loads(model, fairness.weights, due, own_items)
         priced += more
         prices += their
+    model.limit(priced, prices, least=bound)
     model.minimise(priced, prices)
-    answer = model.solve(seconds, workers, ground.problem.seed)
+    answer = model.solve(seconds, workers, ground.problem.seed, linearization_level=2)
     if not answer.values:
         return Counted(answer.status != "infeasible", max(answer.bound, 0), None)
     loads = {person: list(fairness.earlier[person]) for person in items}

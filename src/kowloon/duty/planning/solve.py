@@ -37,7 +37,7 @@ _FIRST_S_PER_CHOICE = 0.001
 # Of all time, for a first plan of each part; of a look at one, for its bound.
 _FIRST_SHARE, _COUNTING_SHARE = 0.3, 0.5
 # A model of so many choices is built in a second, also where the machine is busy.
-_CHOICES_PER_S = 20_000
+_CHOICES_PER_S = 8_000
 # How far around what has to move a re-plan looks, if need be.
 _WIDER_DAYS = (0, 10, 40)
 _DAY_S = 24 * 3600
@@ -79,8 +79,8 @@ def solve(
 
 
 class _Part:
-    """Turns and the people who may serve them, nobody else's business. Costs are in weighted minutes; `bound` is of the
-    fairness alone until `exact`."""
+    """Turns and the people who may serve them, nobody else's business. Costs are in weighted minutes; `bound` is of
+    the fairness and of what has to move, `fair_bound` of the fairness alone. `touched`: a re-plan has to change it."""
 
     def __init__(self, ground: Ground, turns: list[int]) -> None:
         self.choices = {turn: ground.candidates[turn] for turn in turns}
@@ -90,10 +90,12 @@ class _Part:
         self.bound = 0
         self.loads: dict[int, list[int]] | None = None
         self.counted = False
+        self.counted_cost = -1
         self.served: dict[int, int] = {}
         self.cost = 0
         self.impossible = False
         self.slice_s = _FIRST_S
+        self.touched = False
 
     @property
     def gap(self) -> int:
@@ -165,11 +167,12 @@ class _Solving:
         if not all(part.served for part in self.parts):
             return
         while open_ and self.left_s > _LEAST_S and self._gap() > _ENOUGH:
-            part = max(open_, key=lambda part: part.gap / part.slice_s)
+            part = max(open_, key=lambda part: (part.touched, part.gap / part.slice_s))
             open_.remove(part)
             if part.size > self.left_s * _CHOICES_PER_S:
                 continue
-            self._work_on(part, self.stopwatch() + min(part.slice_s, self.left_s))
+            slice_s = max(part.slice_s, self.left_s / 2 / (len(open_) + 1))
+            self._work_on(part, self.stopwatch() + min(slice_s, self.left_s))
             part.slice_s *= 2
             if not part.done:
                 open_.append(part)
@@ -199,19 +202,22 @@ class _Solving:
 
     def _work_on(self, part: _Part, until: float) -> None:
         if not part.counted:
-            self._count(part, (until - self.stopwatch()) * _COUNTING_SHARE)
+            # A plan that costs what was counted is the best there is, or nearly: only the bound is to be had.
+            share = 1.0 if part.cost <= part.counted_cost else _COUNTING_SHARE
+            self._count(part, (until - self.stopwatch()) * share)
         if not part.done and part.size <= _MOST_EXACT:
             self._solve_exactly(part, until)
         elif not part.done:
             self._aim(part, until)
 
     def _count(self, part: _Part, seconds: float) -> None:
-        counted = count(self.ground, self.fairness, part.choices, seconds, self.workers)
+        counted = count(self.ground, self.fairness, part.choices, part.fair_bound, seconds, self.workers)
         part.fair_bound = max(part.fair_bound, counted.bound)
         part.bound = max(part.bound, part.fair_bound + self._moves_bound(part))
         part.loads = counted.loads
-        costs = [self.fairness.cost_of(person, load) for person, load in (counted.loads or {}).items()]
-        part.counted = counted.loads is not None and sum(costs) <= counted.bound
+        if counted.loads is not None:
+            part.counted_cost = sum([self.fairness.cost_of(person, load) for person, load in counted.loads.items()])
+            part.counted = part.counted_cost <= counted.bound
 
     def _solve_exactly(self, part: _Part, until: float) -> None:
         model = Assignment(self.ground, self.fairness, part.choices, self.ground.held)
@@ -277,6 +283,8 @@ class _Solving:
                 self.lasting.append(broken)
             touched |= broken
         self.moved_bound = len(self.lasting)
+        for part in self.parts:
+            part.touched = not touched.isdisjoint(part.choices)
         for days in _WIDER_DAYS:
             open_ = self._around(touched, days)
             choices = {turn: ground.candidates[turn] for turn in sorted(open_)}

@@ -1,0 +1,14 @@
+"""Any organisation: a plan that an independent checker accepts, or a conflict that is one. `make soak` has 10,000."""
+
+from __future__ import annotations
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from .random_plans import examine
+
+
+@given(st.integers(0, 1 << 32))
+@settings(max_examples=60, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+def test_every_plan_keeps_the_rules_and_every_conflict_is_one(seed: int) -> None:
+    assert examine(seed) in ("Plan", "Conflict")
