@@ -98,13 +98,15 @@ class Holding(Resource, frozen=True, kw_only=True):
 
 class PlanRun(Resource, frozen=True, kw_only=True):
     """A plan that is computed, was computed, or was taken over into the rotas (`adopted`). `basis`: what it was made
-    from has changed since when the number is another one."""
+    from has changed since when the number is another one. `what_if` and `supposed`: absences, and an organisation, that
+    are only supposed."""
 
     kind: ClassVar[str] = "duty-plan"
     from_at: float
     to_at: float
     posts: tuple[str, ...]
     what_if: tuple[Absence, ...] = ()
+    supposed: Organisation | None = None
     adopt: bool = False
     seconds: float = 60.0
     state: Literal["waiting", "computing", "done", "failed", "adopted"] = "waiting"
@@ -112,6 +114,10 @@ class PlanRun(Resource, frozen=True, kw_only=True):
     basis: str = ""
     outcome: Outcome | None = None
     by: str = ""
+
+    @property
+    def is_what_if(self) -> bool:
+        return bool(self.what_if) or self.supposed is not None
 
 
 class Asking(Resource, frozen=True, kw_only=True):

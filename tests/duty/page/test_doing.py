@@ -264,6 +264,24 @@ def test_a_what_if_changes_nothing(visit: Visit, duty: DutyCloud) -> None:
     assert duty.call("Duty/ListTurns", PostId="dba", MaxResults=1000)["Turns"] == before
 
 
+def test_what_if_other_rules_held(visit: Visit, duty: DutyCloud) -> None:
+    before = duty.call("Duty/GetOrganisation")["File"]
+    page = visit().come_in(duty.person("mei"), "plans")
+    page.get_by_label("Seconds at most").fill("10")
+    page.get_by_role("button", name="Suppose other rules").click()
+    file = page.get_by_label("The organisation, as it might be")
+    expect(file).to_have_value(before)
+    file.fill(before.replace("ladder: ops", "ladder: oops", 1))
+    page.get_by_role("button", name="Compute a plan").click()
+    expect(page.get_by_role("alert")).to_contain_text(re.compile(r"organisation:\d+: .*oops"))
+    file.fill(before.replace("eligible: {pools: [dba]}", "eligible: {pools: [dba], seniority: 3}", 1))
+    page.get_by_role("button", name="Compute a plan").click()
+    expect(page.locator(".told")).to_contain_text("This answers a what-if and cannot be adopted.", timeout=60_000)
+    moves = page.get_by_role("table", name="Turns that change hands")
+    expect(moves.get_by_role("row").filter(has_text="Database on call").first).to_contain_text("Wei Zhang (wei)")
+    assert duty.call("Duty/GetOrganisation")["File"] == before
+
+
 def test_no_plan_says_which_rules_conflict(visit: Visit, duty: DutyCloud) -> None:
     text = ORGANISATION.read_text(encoding="utf-8")
     duty.apply(text.replace("eligible: {pools: [dba]}", "eligible: {pools: [dba], seniority: 9}", 1))

@@ -18,6 +18,15 @@ from kowloon.duty.resources import StoredOrganisation
 _SHOWN_PROBLEMS = 20
 
 
+def read_file(text: str) -> Organisation:
+    try:
+        return parse(text)
+    except OrganisationError as mistake:
+        more = len(mistake.problems) - _SHOWN_PROBLEMS
+        told = [*mistake.problems[:_SHOWN_PROBLEMS], *([f"and {more} more"] if more > 0 else [])]
+        raise errors.INVALID_FILE.error(problems="\n".join(told)) from None
+
+
 class ApplyOrganisationRequest(Request):
     """`File`: the whole organisation as YAML."""
 
@@ -35,12 +44,7 @@ class ApplyOrganisationResponse(Response):
 @duty.action(resource="acs:duty:*:{account}:organisation")
 def apply_organisation(ctx: Context, req: ApplyOrganisationRequest) -> ApplyOrganisationResponse:
     """In place of the one there is; what has happened stays. `InvalidOrganisation` tells each mistake with its line."""
-    try:
-        whole = parse(req.File)
-    except OrganisationError as mistake:
-        more = len(mistake.problems) - _SHOWN_PROBLEMS
-        told = [*mistake.problems[:_SHOWN_PROBLEMS], *([f"and {more} more"] if more > 0 else [])]
-        raise errors.INVALID_FILE.error(problems="\n".join(told)) from None
+    whole = read_file(req.File)
     kept = ctx.tx.get(StoredOrganisation, ctx.account)
     version = kept.version + 1 if kept is not None else 1
     ctx.tx.put(

@@ -11,6 +11,7 @@ from kowloon.actions.decode import AsJson, Request
 from kowloon.actions.errors import invalid
 from kowloon.duty import errors
 from kowloon.duty.actions.calls import horizon, moment, shown, state_of
+from kowloon.duty.actions.organisations import read_file
 from kowloon.duty.logic import plans
 from kowloon.duty.logic.state import DutyState
 from kowloon.duty.planning import calendar
@@ -67,7 +68,7 @@ def plan_item(run: PlanRun) -> PlanItem:
         From=shown(run.from_at),
         To=shown(run.to_at),
         Posts=list(run.posts),
-        WhatIf=bool(run.what_if),
+        WhatIf=run.is_what_if,
         Progress=run.progress,
         CreatedAt=shown(run.created_at),
     )
@@ -96,8 +97,8 @@ class SupposedAbsence(msgspec.Struct, kw_only=True):
 
 class CreatePlanRequest(Request):
     """From now on for 90 days when no time is given; for all posts when none is named. `Adopt`: take it over as soon as
-    there is one. `SupposedAbsences`: what if these were away; such a plan cannot be adopted. `Seconds`: to look for a
-    better one at most."""
+    there is one. `SupposedAbsences`: what if these were away; `SupposedFile`: what if that were the organisation, with
+    other rules or people; such a plan cannot be adopted. `Seconds`: to look for a better one at most."""
 
     From: str = ""
     To: str = ""
@@ -105,6 +106,7 @@ class CreatePlanRequest(Request):
     Adopt: bool = False
     Seconds: float = 60.0
     SupposedAbsences: AsJson[list[SupposedAbsence]] = []
+    SupposedFile: str = ""
 
 
 @duty.action(resource="acs:duty:*:{account}:plan/*")
@@ -114,8 +116,11 @@ def create_plan(ctx: Context, req: CreatePlanRequest) -> PlanResponse:
     start, end = horizon(ctx, req.From, req.To, 90.0, most_days=1100.0)
     if not 0 < req.Seconds <= 600:
         raise invalid("Seconds", "It is above 0 and at most 600.")
-    if req.SupposedAbsences and req.Adopt:
+    supposed = read_file(req.SupposedFile) if req.SupposedFile else None
+    if (req.SupposedAbsences or supposed is not None) and req.Adopt:
         raise invalid("Adopt", "What is only supposed cannot be adopted.")
+    if supposed is not None:
+        state = state.supposing(supposed)
     run = PlanRun(
         id=state.new_id("plan"),
         account=ctx.account,
@@ -124,6 +129,7 @@ def create_plan(ctx: Context, req: CreatePlanRequest) -> PlanResponse:
         to_at=end,
         posts=tuple([state.post(id).id for id in req.PostIds]),
         what_if=tuple([_supposed(state, each) for each in req.SupposedAbsences]),
+        supposed=supposed,
         adopt=req.Adopt,
         seconds=req.Seconds,
         by=state.by,
@@ -161,6 +167,8 @@ def get_plan(ctx: Context, req: GetPlanRequest) -> GetPlanResponse:
     """How far it is; its turns once it is done."""
     state = state_of(ctx)
     run = find(state, req.PlanId)
+    if run.supposed is not None:
+        state = state.supposing(run.supposed)
     turns: list[TurnOfPlan] = []
     if isinstance(run.outcome, Plan):
         before = {turn.shift: turn.person for roster in state.rosters.values() for turn in roster.turns}
@@ -193,7 +201,7 @@ def adopt_plan(ctx: Context, req: AdoptPlanRequest) -> PlanResponse:
     """Its turns are those that count from now on; turns that have begun stay. Whoever's duty changes is told."""
     state = state_of(ctx)
     run = find(state, req.PlanId)
-    if run.what_if:
+    if run.is_what_if:
         raise errors.PLAN_WHAT_IF.error(id=repr(run.id))
     if run.state != "done":
         raise errors.PLAN_NOT_DONE.error(id=repr(run.id), state=run.state)

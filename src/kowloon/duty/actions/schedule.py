@@ -283,8 +283,8 @@ def get_balance(ctx: Context, req: GetBalanceRequest) -> GetBalanceResponse:
             item.Weekends += burden.weekends
             item.Holidays += burden.holidays
             layers[post.id, turn.layer].append(burden)
-    for (post, layer), burdens in layers.items():
-        _share_out(burdens, _wanted(state.post(post), layer), people.values(), items)
+    for (id, layer), burdens in layers.items():
+        _share_out(burdens, _wanted(state.post(id), layer), people.values(), items)
     return GetBalanceResponse(From=shown(start), To=shown(end), People=list(items.values()))
 
 

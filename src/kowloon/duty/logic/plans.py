@@ -24,6 +24,8 @@ _FAIR_S = 365 * _DAY_S
 
 
 def make_problem(state: DutyState, run: PlanRun) -> Problem:
+    if run.supposed is not None:
+        state = state.supposing(run.supposed)
     posts = tuple([post.planned() for post in state.whole.posts if not run.posts or post.id in run.posts])
     shifts = sorted(
         [shift for post in posts for shift in calendar.shifts(post, run.from_at, run.to_at)],

@@ -36,6 +36,12 @@ class DutyState:
         self.version = stored.version
         self.whole: Organisation = stored.whole
 
+    def supposing(self, whole: Organisation) -> DutyState:
+        """The same with another organisation, to look at: nothing of it is kept."""
+        other = DutyState(self.tx, self.account, self.now, self.ids, self._rosters, self.by)
+        other.whole = whole
+        return other
+
     @functools.cached_property
     def rosters(self) -> dict[str, PostRoster]:
         """As they are with what is written so far; `changed` after writing what they are made of."""

@@ -3,7 +3,7 @@
 import { duty } from "../api.js";
 import { field, h, option, replace, say, table } from "../dom.js";
 import { dayInput, given, personSelect, timeInput } from "../forms.js";
-import { nameOf, organisation, post, postTitle, titleOf } from "../people.js";
+import { loadOrganisation, nameOf, organisation, post, postTitle, titleOf } from "../people.js";
 import { advice } from "../refusals.js";
 import { address, again, go } from "../router.js";
 import * as time from "../time.js";
@@ -53,15 +53,19 @@ function form() {
     organisation().posts.filter((each) => each.layers.length).map((each) => option(each.id, titleOf(each), "")));
   const seconds = h("input", { type: "number", min: "1", max: "600", value: "60", required: true });
   const supposed = h("div", {});
+  const rules = h("div", {});
   const problem = h("div", { role: "alert" });
   const what = h("button", { type: "submit", class: "main", value: "look" }, t("plan.compute"));
   const adopt = h("button", { type: "submit", value: "adopt" }, t("plan.compute.adopt"));
-  const changed = () => { adopt.hidden = supposed.children.length > 0; };
+  const changed = () => { adopt.hidden = supposed.children.length + rules.children.length > 0; };
   const body = h("form", {},
     h("div", { class: "tools" }, field(t("from"), from), field(t("to"), to), field(t("plan.seconds"), seconds)),
     field(t("plan.posts"), posts, t("plan.posts.hint")),
     h("fieldset", {}, h("legend", {}, t("what-if")), h("p", { class: "hint" }, t("what-if.hint")), supposed,
-      h("button", { type: "button", "data-key": "suppose", onclick: () => { supposed.append(absence(changed)); changed(); } }, t("what-if.add"))),
+      rules,
+      h("div", { class: "buttons" },
+        h("button", { type: "button", "data-key": "suppose", onclick: () => { supposed.append(absence(changed)); changed(); } }, t("what-if.add")),
+        h("button", { type: "button", "data-key": "suppose-rules", onclick: async () => { replace(rules, await otherRules(changed)); changed(); } }, t("what-if.rules")))),
     problem, h("div", { class: "buttons" }, what, adopt));
   body.addEventListener("submit", async (event) => {
     event.preventDefault();
@@ -78,6 +82,7 @@ function form() {
         Seconds: Number(seconds.value),
         Adopt: event.submitter?.value === "adopt",
         SupposedAbsences: absences.length ? absences : null,
+        SupposedFile: rules.querySelector("textarea")?.value ?? "",
       });
       go("plans", { id: answer.Plan.PlanId });
     } catch (refusal) {
@@ -95,6 +100,14 @@ function absence(changed) {
   const row = h("div", { class: "tools" }, field(t("what-if.away"), person), field(t("from"), from), field(t("until"), to),
     h("button", { type: "button", onclick: () => { row.remove(); changed(); } }, t("remove")));
   row.given = () => ({ PersonId: person.value, From: given(from.value), To: given(to.value) });
+  return row;
+}
+
+/** The organisation's file, to be changed for this plan alone. */
+async function otherRules(changed) {
+  const { File } = await loadOrganisation();
+  const row = h("div", {}, field(t("what-if.file"), h("textarea", { rows: "16", spellcheck: "false", value: File, class: "code" })),
+    h("button", { type: "button", onclick: () => { row.remove(); changed(); } }, t("remove")));
   return row;
 }
 
