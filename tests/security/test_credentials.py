@@ -50,6 +50,16 @@ async def caller() -> AsyncIterator[Caller]:
                 StoredKey(id="LTAIasleep", account=account, secret="s", user=f"{account}:admin", active=False),
                 _session("STS.fresh", account, wall + 900.0),
                 _session("STS.old", account, wall - 1.0),
+                # Of somebody who signed in, and whose password was taken away since.
+                StoredKey(
+                    id="STS.page",
+                    account=account,
+                    secret="s",
+                    user=f"{account}:admin",
+                    token="CAIS-STS.page",
+                    expires_at=wall + 900.0,
+                    mfa=True,
+                ),
             ):
                 tx.put(key)
 
@@ -101,6 +111,7 @@ async def test_no_action_takes_credentials_that_are_none(caller: Caller) -> None
         (("STS.fresh", "s"), {}, (400, "MissingSecurityToken")),
         (("STS.fresh", "s"), {"SecurityToken": "CAIS-STS.old"}, (400, "InvalidSecurityToken.MismatchWithAccessKey")),
         (("STS.old", "s"), {"SecurityToken": "CAIS-STS.old"}, (400, "InvalidSecurityToken.Expired")),
+        (("STS.page", "s"), {"SecurityToken": "CAIS-STS.page"}, (404, "InvalidAccessKeyId.NotFound")),
     ]
     for product, action in _actions(caller):
         if action.anonymous:
@@ -196,6 +207,7 @@ async def test_no_object_call_takes_credentials_that_are_none(caller: Caller) ->
         (("STS.fresh", "s"), {}, "", (403, "InvalidAccessKeyId")),
         (("STS.fresh", "s"), {"x-oss-security-token": "CAIS-STS.old"}, "", (403, "InvalidSecurityToken")),
         (("STS.old", "s"), {"x-oss-security-token": "CAIS-STS.old"}, "", (403, "SecurityTokenExpired")),
+        (("STS.page", "s"), {"x-oss-security-token": "CAIS-STS.page"}, "", (403, "InvalidAccessKeyId")),
     ]
     for operation in oss.operations:
         if operation.open_to_all or operation.receives is not None:

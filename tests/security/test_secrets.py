@@ -14,6 +14,7 @@ import pytest
 from kowloon.core.config import Settings
 from kowloon.wire.http import HttpRequest, HttpResponse
 from tests.core.parts import Caller, paper_cloud
+from tests.pages import Page
 
 RAM = {"Version": "2015-05-01"}
 PASSWORD = "Correct-Horse-7"
@@ -38,6 +39,10 @@ async def _secrets(caller: Caller) -> list[str]:
     role = f"acs:ram::{account}:role/worker"
     session = (await caller.ask("AssumeRole", RoleArn=role, RoleSessionName="s1"))["Credentials"]
     await caller.refused("CreateLoginProfile", UserName="nobody", Password="Another-Secret-8", **RAM)
+    page = Page(caller)
+    await page.not_in(f"alice@{account}", "Wrong-Password-3")
+    await page.not_in(f"alice@{account}", PASSWORD, new_password="Unasked-Password-5")
+    await page.sign_in(f"alice@{account}", PASSWORD)
     await caller.refused("AssumeRole", RoleArn="nonsense", RoleSessionName="s1", SecurityToken="CAISforged-token-9")
     return [
         caller.secret,
@@ -49,6 +54,9 @@ async def _secrets(caller: Caller) -> list[str]:
         device["Base32StringSeed"],
         session["AccessKeySecret"],
         session["SecurityToken"],
+        "Wrong-Password-3",
+        "Unasked-Password-5",
+        page.cookie.partition(":")[2],
     ]
 
 
