@@ -9,7 +9,8 @@ from datetime import datetime
 
 from kowloon.duty.planning.calendar import merged, moment, shifts
 from kowloon.duty.planning.checker import check
-from kowloon.duty.planning.fairness import balance
+from kowloon.duty.planning.fairness import Fairness, balance
+from kowloon.duty.planning.ground import Ground
 from kowloon.duty.planning.problem import (
     Coverage,
     Eligibility,
@@ -48,10 +49,9 @@ def organisation(seed: int, most_assignments: int = 100_000) -> Problem:
     people = tuple(_person(luck, number) for number in range(luck.randint(2, 6)))
     posts = tuple(_post(luck, number) for number in range(luck.randint(1, 3)))
     start = moment(datetime(2026, luck.choice([1, 3, 9, 10, 12]), luck.randint(1, 28), luck.choice([0, 9])), "UTC")
-    longest = [REPEATS_DAYS[layer.rotation.repeats] for post in posts for layer in post.layers]
     found: list[Shift] = []
-    to = start + max(longest) * DAY_S
     for post in posts:
+        to = start + max(REPEATS_DAYS[layer.rotation.repeats] for layer in post.layers) * DAY_S
         found += [shift for shift in shifts(post, start, to) if shift.start < to][: luck.randint(1, 4)]
     while len(found) > 1 and len(people) ** len(found) > most_assignments:
         found.pop(luck.randrange(len(found)))
@@ -89,17 +89,25 @@ def assignments(problem: Problem, *, partial: bool = False) -> Iterator[dict[str
 
 
 def cost(problem: Problem, served: Mapping[str, str]) -> float:
-    moved = sum(
-        problem.before[shift] != person
-        for shift, person in served.items()
-        if shift in problem.before and shift not in problem.fixed
-    )
-    return sum(standing.cost for standing in balance(problem, served)) + moved * problem.weights.moved
+    """Of the shifts that are not fixed, with what is."""
+    return sum(standing.cost for standing in balance(problem, served)) + moves(problem, served) * problem.weights.moved
+
+
+def moves(problem: Problem, served: Mapping[str, str]) -> int:
+    return sum(problem.before.get(shift, who) != who for shift, who in served.items() if shift not in problem.fixed)
 
 
 def best(problem: Problem) -> float | None:
     """The least cost there is; None when nothing keeps the rules."""
-    return min((cost(problem, served) for served in assignments(problem) if not check(problem, served)), default=None)
+    ground = Ground(problem)
+    fairness = Fairness(ground)
+    least: float | None = None
+    for served in assignments(problem):
+        if not check(problem, served):
+            loads = fairness.loads({ground.by_shift[shift]: ground.number[who] for shift, who in served.items()})
+            found = fairness.cost(loads) / 60 + moves(problem, served) * problem.weights.moved
+            least = found if least is None else min(least, found)
+    return least
 
 
 def can_hold(problem: Problem, rules: frozenset[RuleName]) -> bool:

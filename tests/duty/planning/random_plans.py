@@ -16,7 +16,7 @@ SECONDS = 30.0
 def examine(seed: int) -> str:
     """Plan or conflict; AssertionError where it is neither, or not true."""
     problem = organisation(seed)
-    outcome = solve(problem, SECONDS)
+    outcome = solve(problem, SECONDS, workers=1)
     if isinstance(outcome, Plan):
         _examine_plan(problem, outcome)
     else:

@@ -19,6 +19,8 @@ _DAY = timedelta(days=1)
 _DAY_MIN = 24 * 60
 # From one 29 February to the next may be eight years.
 _LONGEST_TURN = timedelta(days=366 * 9)
+# Clocks have been put forward by a day.
+_FURTHEST_JUMP = timedelta(days=2)
 _NIGHT_ENDS, _NIGHT_BEGINS = timedelta(hours=6), timedelta(hours=22)
 _SATURDAY = 5
 
@@ -108,9 +110,8 @@ def daily(text: str) -> tuple[int, int]:
 
 
 def _layer_shifts(post: Post, layer: Layer, from_: float, to: float) -> Iterator[Shift]:
-    turns = [moment(local, post.time_zone) for local in _turns(layer.rotation, to, post.time_zone)]
     # Two on the clock may be one moment where it is put forward.
-    turns = sorted(set(turns))
+    turns = sorted({moment(local, post.time_zone) for local in _turns(layer.rotation, from_, to, post.time_zone)})
     for start, end in itertools.pairwise(turns):
         if end > from_ and start < to:
             spans = _covered(layer.rotation.only, start, end, post.time_zone)
@@ -119,17 +120,21 @@ def _layer_shifts(post: Post, layer: Layer, from_: float, to: float) -> Iterator
                 yield Shift(id=id, post=post.id, layer=layer.id, spans=spans)
 
 
-def _turns(rotation: Rotation, to: float, time_zone: str) -> Iterator[datetime]:
-    """Local times of hand-over, the first one after `to` the last."""
+def _turns(rotation: Rotation, from_: float, to: float, time_zone: str) -> Iterator[datetime]:
+    """Local times of hand-over: the last that is surely before `from_`, and those until the first surely after `to`."""
     starts, rule = _rule(rotation)
-    after = max(local_time(to, time_zone), starts) + _LONGEST_TURN
-    yield starts
-    for turn in rule.replace(until=after):
-        yield turn
-        # A local day later: clocks are put back by less.
-        if moment(turn, time_zone) >= to and turn > starts:
+    early, late = local_time(from_, time_zone) - _FURTHEST_JUMP, local_time(to, time_zone) + _FURTHEST_JUMP
+    last = starts
+    for turn in rule.replace(until=max(late, starts) + _LONGEST_TURN):
+        if turn > early:
+            yield last
+        if turn > late and turn > starts:
+            yield turn
             return
-    raise ValueError(f"repeats: {rotation.repeats!r} names no hand-over in the years after {after - _LONGEST_TURN}")
+        last = turn
+    raise ValueError(
+        f"repeats: {rotation.repeats!r} names no hand-over in the years after {max(late, starts):%Y-%m-%d}"
+    )
 
 
 @functools.lru_cache(maxsize=256)
