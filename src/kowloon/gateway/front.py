@@ -119,14 +119,5 @@ class Front:
         return encode_error(error, request_id="", host_id=request.host, body_format=Format.JSON)
 
 
-def _not_served(request: HttpRequest) -> ApiError:
-    return ApiError(
-        HOST_REFUSED,
-        421,
-        f"Kowloon does not serve {request.host!r} and forwards nothing; point the client at this cloud's "
-        "endpoint (kowloon env) or at a name under aliyuncs.com or dingtalk.com.",
-    )
-
-
 def answer_json(body: object, status: int = 200) -> HttpResponse:
     return HttpResponse(status, msgspec.json.encode(body), content_type=JSON_TYPE)

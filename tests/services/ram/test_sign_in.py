@@ -67,7 +67,16 @@ async def test_every_form_of_a_logon_name_is_known(caller: Caller, page: Page) -
     for domain in (account, f"{account}.onaliyun.com", "kowloon-walled", "kowloon-walled.onaliyun.com"):
         told = await page.sign_in(f" alice@{domain.upper() if '.' in domain else domain} ")
         assert told["name"] == "alice@kowloon-walled.onaliyun.com", domain
-    for name in ("", "alice", "@", "alice@", f"@{account}", "alice@example.com", "alice@a.b.onaliyun.com"):
+    for name in (
+        "",
+        "alice",
+        "@",
+        "alice@",
+        f"@{account}",
+        "alice@example.com",
+        "alice@a.b.onaliyun.com",
+        f"{'a' * 65}@{account}",
+    ):
         status, code, message = await page.not_in(name)
         assert (status, code) == (400, "InvalidLogonName"), name
         assert message.startswith("A logon name is `user@ACCOUNT`")

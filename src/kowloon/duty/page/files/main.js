@@ -1,7 +1,7 @@
 // The frame of the page: who signed in, where to go, in which language and on whose clock.
 
 import { Refusal, signedIn, signOut } from "./api.js";
-import { h, option, replace } from "./dom.js";
+import { h, option, replace, say } from "./dom.js";
 import { loadOrganisation, me, nameOf, organisation } from "./people.js";
 import { address, again, place, start, stop } from "./router.js";
 import { isOwnZone, organisationZone, setOwnZone } from "./time.js";
@@ -56,8 +56,12 @@ function changeLanguage(name) {
 }
 
 async function leave() {
-  await signOut();
-  showSigning();
+  try {
+    await signOut();
+    showSigning();
+  } catch {
+    say(t("refused.Unreachable"));
+  }
 }
 
 function showSigning() {

@@ -31,6 +31,8 @@ from kowloon.store.store import Store
 
 LOCKED_S: Final = 3600
 _DOMAIN: Final = ".onaliyun.com"
+# No user, alias or account id has more.
+_NAME_CHARACTERS: Final = 64
 # Where the account limits nothing, codes of six digits are still not there to be tried out.
 _MOST_CODES: Final = 10
 # Names that nobody has are counted, too: the oldest of an account go.
@@ -54,7 +56,7 @@ def split(logon_name: str) -> tuple[str, str]:
     """The user's name, and the id or alias of the account."""
     user, _, domain = logon_name.strip().rpartition("@")
     label = domain.lower().removesuffix(_DOMAIN)
-    if not user or not label or "." in label:
+    if not 0 < len(user) <= _NAME_CHARACTERS or not 0 < len(label) <= _NAME_CHARACTERS or "." in label:
         raise INVALID_LOGON_NAME.error()
     return user, label
 
