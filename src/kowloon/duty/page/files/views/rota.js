@@ -131,5 +131,8 @@ function asTable(segments, params) {
     [t("person"), (row) => (row.PersonId ? nameOf(row.PersonId) : t("gap"))],
     [t("capacity"), (row) => (row.Capacity ? t(`capacity.${row.Capacity}`) : "")],
   ];
-  return h("details", {}, h("summary", {}, t("as-table", { n: shown.length })), table(t("rota.caption"), columns, shown));
+  const body = h("div", {});
+  const open = () => body.children.length || replace(body, table(t("rota.caption"), columns, shown));
+  // A year has thousands of rows, which most people never look at.
+  return h("details", { ontoggle: open }, h("summary", {}, t("as-table", { n: shown.length })), body);
 }
