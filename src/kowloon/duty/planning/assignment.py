@@ -5,12 +5,12 @@ from __future__ import annotations
 import itertools
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from kowloon.duty.planning.fairness import Fairness
 from kowloon.duty.planning.ground import Ground, Minutes
-from kowloon.duty.planning.rules import Pair, Rules
+from kowloon.duty.planning.rules import Rules
 from kowloon.duty.planning.sat import Model, Status
 
 # Numbers of turns that are looked at one by one for bounds; and how much longer than the shortest is still its size.
@@ -30,24 +30,23 @@ class Found(NamedTuple):
 
 
 class Assignment:
-    """Of the turns in `choices`; those in `held` stay. `aim`: minutes by person; then nothing is priced, and nobody may
-    be further from the fair share than they say."""
+    """Of the turns that `rules` leave open. `aim`: minutes by person; then nothing is priced, and nobody may be further
+    from the fair share than they say."""
 
     def __init__(
         self,
         ground: Ground,
         fairness: Fairness,
-        choices: Mapping[int, Sequence[int]],
-        held: Mapping[int, Sequence[int]],
+        rules: Rules,
         aim: Mapping[int, Sequence[int]] | None = None,
     ) -> None:
         self.ground = ground
         self.model = Model()
-        self.rules = Rules(ground, choices, held)
-        self._add_rules(choices)
+        self.rules = rules
+        self._add_rules()
         self._priced: list[int] = []
         self._prices: list[int] = []
-        loads = fairness.loads({turn: people[0] for turn, people in held.items() if turn not in ground.held})
+        loads = fairness.loads({turn: people[0] for turn, people in rules.held.items() if turn not in ground.held})
         for person, items in self._items().items():
             due = [fair - has for fair, has in zip(fairness.fair[person], loads[person], strict=True)]
             if aim is None:
@@ -58,7 +57,7 @@ class Assignment:
                 self._limit_load(due, items, fairness.fair[person], aim[person])
         self._fair_priced = list(self._priced)
         if aim is None:
-            offset = self._price_moves(choices)
+            offset = self._price_moves()
             self.model.minimise(self._priced, self._prices, offset)
 
     def at_least(self, bound: int) -> None:
@@ -85,12 +84,12 @@ class Assignment:
             items[person].append(Item(variable, self.ground.minutes(turn, person), 1))
         return dict(sorted(items.items()))
 
-    def _add_rules(self, choices: Mapping[int, Sequence[int]]) -> None:
+    def _add_rules(self) -> None:
         model, rules = self.model, self.rules
         model.booleans(rules.count)
-        for turn, people in choices.items():
+        for turn, people in rules.choices.items():
             model.exactly_one([rules.serves[(turn, person)] for person in people])
-        for clique in cliques(rules.pairs):
+        for clique in rules.cliques:
             model.at_most_one(clique)
         for never in rules.never:
             model.limit([never.variable], [1], 0, 0)
@@ -104,11 +103,11 @@ class Assignment:
             factors = [item.minutes[kind] for item in own]
             self.model.limit([item.variable for item in own], factors, own_due - off, own_due + off)
 
-    def _price_moves(self, choices: Iterable[int]) -> int:
+    def _price_moves(self) -> int:
         """What it costs to move all of them."""
         price = self.ground.problem.weights.moved * 60
         total = 0
-        for turn in choices:
+        for turn in self.rules.choices:
             if turn in self.ground.before and price:
                 total += price
                 before = self.ground.before[turn]
@@ -194,28 +193,3 @@ def _sums(items: Sequence[Item], kind: int) -> tuple[list[int], list[int]]:
     """The least and the most minutes of a kind that any number of turns can have."""
     minutes = sorted(itertools.chain.from_iterable([item.minutes[kind]] * item.most for item in items))
     return [0, *itertools.accumulate(minutes)], [0, *itertools.accumulate(reversed(minutes))]
-
-
-def cliques(pairs: Iterable[Pair]) -> list[list[int]]:
-    """Sets of which at most one may be, that together say what the pairs do: far fewer."""
-    near: dict[int, set[int]] = defaultdict(set)
-    for pair in pairs:
-        near[pair.one].add(pair.other)
-        near[pair.other].add(pair.one)
-    done: set[tuple[int, int]] = set()
-    found = []
-    for one in near:
-        for other in near[one]:
-            if one < other and (one, other) not in done:
-                clique = [one, other]
-                common = near[one] & near[other]
-                while common:
-                    # One that goes with most of the rest, the first of those: the same every time.
-                    third = min(common)
-                    clique.append(third)
-                    common &= near[third]
-                clique.sort()
-                for number, first in enumerate(clique):
-                    done.update((first, second) for second in clique[number + 1 :])
-                found.append(clique)
-    return found

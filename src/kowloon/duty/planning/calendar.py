@@ -45,6 +45,7 @@ def burden(shift: Shift, person: Person) -> Burden:
     return local_burden(shift.spans, person.time_zone, person.country)
 
 
+@functools.lru_cache(maxsize=65536)
 def local_burden(spans: tuple[Span, ...], time_zone: str, country: str) -> Burden:
     """As `burden`, of whoever lives there."""
     hours = nights = weekends = days_off = 0.0

@@ -18,6 +18,8 @@ from kowloon.duty.planning.sat import Model
 Stopwatch = Callable[[], float]
 
 _MOST_TOLD = 12
+# Nobody waits longer to hear that no fewer rules conflict.
+_SMALLEST_S = 5.0
 
 
 def explain(
@@ -41,6 +43,7 @@ def explain(
     found, minimal = _shrunk(switches, until, workers, stopwatch)
     if found is None:
         found, minimal = switches.names, False
+    until = min(until, stopwatch() + _SMALLEST_S)
     smallest = minimal and _is_smallest(switches, found, until, workers, stopwatch)
     if isinstance(smallest, list):
         found, smallest = smallest, True

@@ -7,6 +7,7 @@ is not). Limits among held turns only are left out.
 from __future__ import annotations
 
 import bisect
+import functools
 import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -81,6 +82,11 @@ class Rules:
             elif separation.kind == "follows":
                 self._follows(separation)
         self._coverage()
+
+    @functools.cached_property
+    def cliques(self) -> list[list[int]]:
+        """Sets of variables of which at most one may be, that together say what `pairs` do: far fewer."""
+        return _cliques(self.pairs)
 
     def people(self, turn: int) -> Sequence[int]:
         """Who may have it, or has."""
@@ -413,3 +419,27 @@ def _windows(turns: list[tuple[Span, ...]]) -> Iterator[list[tuple[int, int]]]:
             if span.end > start:
                 minutes[index] += min(span.end, end) - max(span.start, start)
         yield [(index, round(seconds / 60)) for index, seconds in minutes.items()]
+
+
+def _cliques(pairs: Iterable[Pair]) -> list[list[int]]:
+    near: dict[int, set[int]] = defaultdict(set)
+    for pair in pairs:
+        near[pair.one].add(pair.other)
+        near[pair.other].add(pair.one)
+    done: set[tuple[int, int]] = set()
+    found = []
+    for one in near:
+        for other in near[one]:
+            if one < other and (one, other) not in done:
+                clique = [one, other]
+                common = near[one] & near[other]
+                while common:
+                    # One that goes with most of the rest, the first of those: the same every time.
+                    third = min(common)
+                    clique.append(third)
+                    common &= near[third]
+                clique.sort()
+                for number, first in enumerate(clique):
+                    done.update((first, second) for second in clique[number + 1 :])
+                found.append(clique)
+    return found

@@ -7,6 +7,7 @@ looks at nothing but the turns that have to move.
 
 from __future__ import annotations
 
+import functools
 import math
 import time
 from collections import defaultdict
@@ -23,6 +24,7 @@ from kowloon.duty.planning.fairness import Fairness
 from kowloon.duty.planning.ground import Ground
 from kowloon.duty.planning.improve import Improving
 from kowloon.duty.planning.problem import Outcome, Plan, Problem, Unknown
+from kowloon.duty.planning.rules import Rules
 
 Stopwatch = Callable[[], float]
 #: Told the best cost and bound now and then, of all parts that have a plan.
@@ -83,6 +85,7 @@ class _Part:
     the fairness and of what has to move, `fair_bound` of the fairness alone. `touched`: a re-plan has to change it."""
 
     def __init__(self, ground: Ground, turns: list[int]) -> None:
+        self._ground = ground
         self.choices = {turn: ground.candidates[turn] for turn in turns}
         self.people = sorted({person for people in self.choices.values() for person in people})
         self.size = sum(len(people) for people in self.choices.values())
@@ -96,6 +99,10 @@ class _Part:
         self.impossible = False
         self.slice_s = _FIRST_S
         self.touched = False
+
+    @functools.cached_property
+    def rules(self) -> Rules:
+        return Rules(self._ground, self.choices, self._ground.held)
 
     @property
     def gap(self) -> int:
@@ -189,7 +196,7 @@ class _Solving:
     def _begin(self, part: _Part, seconds: float) -> None:
         """Any plan that keeps the rules, and better ones step by step. That takes what it takes, if there is time."""
         until = self.stopwatch() + min(seconds, part.size * _FIRST_S_PER_CHOICE)
-        model = Assignment(self.ground, self.fairness, part.choices, self.ground.held, {})
+        model = Assignment(self.ground, self.fairness, part.rules, {})
         found = model.solve(self.left_s, self.workers)
         if found.served:
             self._improve(part, model, found, until)
@@ -220,7 +227,7 @@ class _Solving:
             part.counted = part.counted_cost <= counted.bound
 
     def _solve_exactly(self, part: _Part, until: float) -> None:
-        model = Assignment(self.ground, self.fairness, part.choices, self.ground.held)
+        model = Assignment(self.ground, self.fairness, part.rules)
         model.at_least(part.fair_bound)
         model.hint(part.served)
         found = model.solve(until - self.stopwatch(), self.workers)
@@ -231,13 +238,13 @@ class _Solving:
     def _aim(self, part: _Part, until: float) -> None:
         """At the numbers that were counted: a plan that has them costs no more. Else on with what there is."""
         if part.loads is not None:
-            model = Assignment(self.ground, self.fairness, part.choices, self.ground.held, part.loads)
+            model = Assignment(self.ground, self.fairness, part.rules, part.loads)
             found = model.solve((until - self.stopwatch()) * 2 / 3, self.workers)
             part.loads = None
             if found.served:
                 self._improve(part, model, found, until)
                 return
-        model = Assignment(self.ground, self.fairness, part.choices, self.ground.held, {})
+        model = Assignment(self.ground, self.fairness, part.rules, {})
         model.hint(part.served)
         found = model.solve(until - self.stopwatch(), self.workers)
         if found.served:
@@ -294,7 +301,7 @@ class _Solving:
             pins = {
                 turn: (person,) for turn, person in ground.before.items() if turn not in open_ and person is not None
             }
-            model = Assignment(ground, self.fairness, choices, {**ground.held, **pins})
+            model = Assignment(ground, self.fairness, Rules(ground, choices, {**ground.held, **pins}))
             found = model.solve(self.left_s / 2, self.workers)
             if found.status in ("optimal", "feasible"):
                 self._take_all({**{turn: people[0] for turn, people in pins.items()}, **found.served})
