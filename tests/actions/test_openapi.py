@@ -29,6 +29,14 @@ def test_every_action_is_described_and_the_description_is_valid(product: Product
         assert schemas[taken]["additionalProperties"] is False
 
 
+def test_refusals_are_refusalswith_their_codes() -> None:
+    duty = next(product for product in PRODUCTS if product.code == "Duty")
+    refusals = describe(duty)["components"]["responses"]["Refused"]["description"]
+    assert "| 404 | `PostNotFound` | There is no post {id}{hint}. |" in refusals
+    assert "| 401 | `SignInRequired` | " in refusals
+    assert "| 403 | `NoPermission` | You are not authorized to do this action." in refusals
+
+
 async def test_it_is_served_to_everybody() -> None:
     async with paper_cloud() as caller:
         response = await answer(caller.cloud, get("/api/openapi.json?product=vpc"))

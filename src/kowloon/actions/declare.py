@@ -109,7 +109,8 @@ class Product:
     operations, where the vendor's tables of actions do not have them. `resources`: what it stores; `types`: those of
     them that have tags or resource groups. `plane`: the nodes and edges of its control plane in a region, for the
     health model. `names`: what the RAM resources of its actions may name beside the parameters of a call.
-    `condition_keys`: the product's own keys of policies, in lower case, and the parameters that have their values."""
+    `condition_keys`: the product's own keys of policies, in lower case, and the parameters that have their values.
+    `errors`: what its actions refuse with, where that is described nowhere else."""
 
     def __init__(
         self,
@@ -126,6 +127,7 @@ class Product:
         names: Naming | None = None,
         types: Iterable[ResourceType] = (),
         condition_keys: Mapping[str, str] | None = None,
+        errors: Iterable[ErrorSpec] = (),
     ) -> None:
         self.code = code
         self.version = version
@@ -139,6 +141,7 @@ class Product:
         self.plane = plane
         self.naming = [names] if names is not None else []
         self.condition_keys = dict(condition_keys or {})
+        self.errors = tuple(errors)
         self.actions: dict[str, Action] = {}
 
     def action(

@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 
 from kowloon import __version__
-from kowloon.actions.browser import SESSION_COOKIE
+from kowloon.actions import errors
+from kowloon.actions.browser import SESSION_COOKIE, SIGN_IN_NEEDED
 from kowloon.actions.declare import Action, Product
 
 _REFERENCES = "#/components/schemas/{name}"
@@ -58,7 +59,7 @@ def describe(product: Product) -> dict[str, Any]:
             "schemas": {**components, "Error": _ERROR},
             "responses": {
                 "Refused": {
-                    "description": "Refused: what the parameters are not, who is not allowed, what is out of order.",
+                    "description": _refusals(product),
                     "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
                 }
             },
@@ -107,6 +108,21 @@ def _answered(schema: dict[str, Any]) -> dict[str, Any]:
     """The gateway adds the RequestId."""
     with_id = {"type": "object", "properties": {"RequestId": {"type": "string"}}, "required": ["RequestId"]}
     return {"application/json": {"schema": {"allOf": [schema, with_id]}}}
+
+
+def _refusals(product: Product) -> str:
+    """Codes with their messages; what is in braces is filled in."""
+    everybodys = (
+        errors.MISSING,
+        errors.INVALID_VALUE,
+        errors.ACTION_NOT_FOUND,
+        errors.THROTTLING,
+        errors.SERVICE_UNAVAILABLE,
+        SIGN_IN_NEEDED,
+        product.denied,
+    )
+    rows = [f"| {each.status} | `{each.code}` | {each.message} |" for each in (*everybodys, *product.errors)]
+    return "\n".join(["Refused.", "", "| Status | Code | Message |", "|---|---|---|", *rows])
 
 
 def _refused() -> dict[str, str]:

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from kowloon.actions.declare import Product
 from kowloon.actions.errors import NO_PERMISSION
+from kowloon.core.errors import ErrorSpec
+from kowloon.duty import errors
 from kowloon.duty.callers import names
 from kowloon.duty.resources import (
     Absence,
@@ -42,4 +44,5 @@ duty = Product(
     ),
     denied=NO_PERMISSION,
     names=names,
+    errors=[each for each in vars(errors).values() if isinstance(each, ErrorSpec)],
 )
