@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
-from typing import Protocol
+from typing import Final, Protocol
 
 
 class HttpRequest:
@@ -140,9 +140,12 @@ class BodyReceiver(Protocol):
         ...
 
 
-@functools.lru_cache(maxsize=4096)
 def routing_host(raw: str) -> str:
     """The host name of a Host header, however odd: `http://127.0.0.1:8080` and `ECS.aliyuncs.com:443` are real."""
+    return _known_host(raw) if len(raw) <= _MOST_KNOWN else _host_of(raw)
+
+
+def _host_of(raw: str) -> str:
     text = raw.strip().lower()
     if "://" in text:
         text = text.split("://", 1)[1]
@@ -150,3 +153,8 @@ def routing_host(raw: str) -> str:
     if text.startswith("["):
         return text[1 : text.find("]")] if "]" in text else text[1:]
     return text.split(":", 1)[0]
+
+
+# A client asks for the same one again and again. Names longer than this are none.
+_MOST_KNOWN: Final = 255
+_known_host = functools.lru_cache(maxsize=4096)(_host_of)

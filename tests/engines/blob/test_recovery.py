@@ -291,6 +291,51 @@ async def test_an_index_grows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         assert made.report()[0].entries == 2000
 
 
+async def test_an_index_that_finds_no_room_fails_the_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its file has all of its space ahead: no page of it is missing when it is written to."""
+    monkeypatch.setattr("kowloon.engines.blob.index._LEAST_BYTES", 1 << 17)
+
+    def full(descriptor: int, offset: int, size_bytes: int) -> None:
+        """A disk that has what it has given, and half of what is asked for besides."""
+        before_bytes = os.fstat(descriptor).st_size
+        if size_bytes > before_bytes:
+            os.truncate(descriptor, (before_bytes + size_bytes) // 2)
+            raise OSError(28, "No space left on device")
+
+    async with storage(tmp_path / "objects") as made:
+        volume = made.volume(1, LRS)
+        data = tmp_path / "objects" / "zone-a" / "index" / "data.mdb"
+        await put(volume, b"before", b"kept")
+        assert data.stat().st_blocks * 512 >= 1 << 17
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "posix_fallocate", full)
+            with pytest.raises(BlobError, match="No space left on device"):
+                await volume.commit([Put(b"k%05d" % number, b"v" * 300) for number in range(2000)])
+        assert contents(volume) == {b"before": (b"", [b"kept"])}
+        await volume.commit([Put(b"k%05d" % number, b"v" * 300) for number in range(2000)])
+        assert sum(1 for _ in volume.scan(b"k")) == 2000
+    async with storage(tmp_path / "objects") as made:
+        assert sum(1 for _ in made.volume(1, LRS).scan(b"")) == 2001
+
+
+async def test_what_is_known_of_an_entry_goes_with_it(tmp_path: Path) -> None:
+    """Asked for again and again, as what is asked for often is."""
+    async with storage(tmp_path / "objects") as made:
+        volume = made.volume(1, LRS)
+        long = b"l" * 1000
+        for key in (b"k", long):
+            for content in (b"first", b"second"):
+                await put(volume, key, content)
+                for _ in range(2):
+                    entry = volume.get(key)
+                    assert entry is not None
+                    assert volume.read(entry.blobs[0]) == content
+            await volume.commit([Delete(key)])
+            assert [volume.get(key), volume.get(key)] == [None, None]
+            with pytest.raises(DamagedBlob, match="no zone that can be read has these bytes"):
+                volume.read(entry.blobs[0])
+
+
 async def test_a_flush_that_fails_stops_the_zone_until_it_is_opened_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from kowloon.actions.ports import AccessRequest, Principal
+from kowloon.actions.ports import Principal
 from kowloon.services.ram.decisions import DecisionLog, Record
 from kowloon.services.ram.generation import generate
 
@@ -15,8 +15,7 @@ SESSION = Principal(account="1", type="AssumedRoleUser", arn="acs:ram::1:assumed
 
 def note(log: DecisionLog, action: str, resource: str, allowed: bool = True, **more: Any) -> None:
     principal, request_id = more.get("principal", ALICE), more.get("request_id", "R")
-    asked = AccessRequest(principal, action, resource, lambda key: None, request_id)
-    log.note(asked, Record(request_id, principal.arn, action, resource, "because", allowed, None, None, {}))
+    log.note(principal, Record(request_id, principal.arn, action, resource, "because", allowed, None, None, {}))
 
 
 def test_allowed_calls_do_not_push_denials_out() -> None:

@@ -8,7 +8,7 @@ from collections import Counter
 from typing import Any, NamedTuple
 
 from kowloon.wire.policy.document import parse_policy
-from kowloon.wire.policy.evaluate import CONTROL, GROUP, IDENTITY, SESSION, Policies, PolicySet, Source, decide
+from kowloon.wire.policy.evaluate import CONTROL, GROUP, IDENTITY, SESSION, Policies, PolicySet, Source, always, decide
 from tests.wire.policy import naive
 
 ACTIONS = [
@@ -162,8 +162,11 @@ def real_policies(case: Case) -> Policies:
 
 
 def real_answer(policies: Policies, request: naive.Request) -> str:
-    """In the words of the naive evaluator."""
+    """In the words of the naive evaluator. What is said whatever the request is like is said of this one, too."""
     verdict = decide(policies, request["action"], request["resource"], request["context"].get)
+    settled = always(policies, request["action"])
+    if settled is not None and settled != verdict:
+        return f"always {settled}"
     if verdict.allowed:
         return "Allow"
     return f"{verdict.kind} {'ExplicitDeny' if verdict.is_explicit else 'ImplicitDeny'}"

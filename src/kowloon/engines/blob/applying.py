@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -14,12 +15,11 @@ from kowloon.engines.blob.index import (
     FILE_PLACE,
     Index,
     VolumeState,
-    blob_sizes_of,
     deletion_bytes,
+    held_by,
     origin_of,
     pack_entry,
     record_bytes,
-    record_bytes_of,
 )
 
 _NOTHING: frozenset[int] = frozenset()
@@ -54,7 +54,7 @@ class Applying:
         segment = segment_of(place)
         puts = records.puts
         taken: frozenset[int] = _NOTHING
-        if len(records.inlined) < sum([len(put.blobs) for put in puts]):
+        if kind is Kind.REPAIR or len(records.inlined) < sum([len(put.blobs) for put in puts]):
             taken = frozenset(blob.id for put in puts for blob in put.blobs)
         for put in puts:
             self._put(volume, state, put, segment, taken)
@@ -98,14 +98,17 @@ class Applying:
             blobs_at += inlined.size_bytes
 
     def _put(self, volume: int, state: VolumeState, put: PutRecord, segment: int, taken: frozenset[int]) -> None:
-        """`taken`: of the whole change; nothing where all blobs are new."""
+        """`taken`: blobs that this change gives to entries, but for new ones."""
         index, transaction, key, blobs = self._index, self._transaction, put.key, put.blobs
         full = index.make(transaction, volume, key)
         old = transaction.get(full, db=index.entries)
         if old is not None:
-            if origin_of(old)[1] > put.stamp:
+            held = held_by(key, old)
+            if held[0] > put.stamp:
                 return
-            self._release(key, old, taken or frozenset([blob.id for blob in blobs]))
+            # The same change once more brings the same blobs.
+            again = held[0] == put.stamp
+            self._release(held, frozenset([blob.id for blob in blobs]) if again else taken)
         else:
             state.entries += 1
         index.put_entry(transaction, full, pack_entry(put.sequence, put.stamp, segment, blobs, put.value))
@@ -125,19 +128,23 @@ class Applying:
         transaction = self._transaction
         full = self._index.find(transaction, volume, key)
         old = transaction.get(full, db=self._index.entries) if full is not None else None
-        if full is None or old is None or origin_of(old)[1] > delete.stamp:
+        if full is None or old is None:
+            return
+        held = held_by(key, old)
+        if held[0] > delete.stamp:
             return
         self._index.delete_entry(transaction, full)
         if len(key) >= CHUNK_BYTES:
             self._index.prune(transaction, volume, key)
         state.entries -= 1
-        self._release(key, old, taken)
+        self._release(held, taken)
 
-    def _release(self, key: bytes, raw: bytes, taken: frozenset[int]) -> None:
+    def _release(self, held: tuple[int, int, int, Sequence[tuple[int, int]]], taken: frozenset[int]) -> None:
         """An entry goes, and with it the blobs that nobody took."""
         index = self._index
-        self._needed[origin_of(raw)[2]] -= record_bytes_of(key, raw)
-        for id, size_bytes in blob_sizes_of(raw):
+        _, segment, record, blobs = held
+        self._needed[segment] -= record
+        for id, size_bytes in blobs:
             index.state.stored_bytes -= size_bytes
             if id in taken:
                 continue

@@ -64,7 +64,7 @@ class Layout(msgspec.Struct, frozen=True):
         return len(self.zones) // 2 + 1
 
 
-class Blob(msgspec.Struct, frozen=True, array_like=True):
+class Blob(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Bytes that are written once and never changed. `id` is unique in the store; `md5` is the raw digest."""
 
     id: int
@@ -73,7 +73,7 @@ class Blob(msgspec.Struct, frozen=True, array_like=True):
     md5: bytes = b""
 
 
-class Entry(msgspec.Struct, frozen=True):
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """One entry of a volume as it is now. `sequence` grows with every commit of the store."""
 
     key: bytes
@@ -82,7 +82,7 @@ class Entry(msgspec.Struct, frozen=True):
     sequence: int
 
 
-class Put(msgspec.Struct, frozen=True):
+class Put(msgspec.Struct, frozen=True, gc=False):
     """Write an entry. Its blobs are bytes to keep (small ones, written with the entry), blobs of a finished writer,
     or blobs of an entry that the same commit overwrites or deletes (they move), or blobs from `Volume.duplicate`."""
 
@@ -91,7 +91,7 @@ class Put(msgspec.Struct, frozen=True):
     blobs: tuple[Blob | bytes, ...] = ()
 
 
-class Delete(msgspec.Struct, frozen=True):
+class Delete(msgspec.Struct, frozen=True, gc=False):
     """Remove an entry and the blobs that no `Put` of the same commit takes over. A missing one is fine."""
 
     key: bytes

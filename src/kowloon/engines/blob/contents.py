@@ -14,7 +14,7 @@ from fastcrc import crc64
 from kowloon.engines.blob import recovery
 from kowloon.engines.blob.base import Blob, DamagedBlob, Entry
 from kowloon.engines.blob.frames import GroupState, Kind, Records, offset_of, segment_of
-from kowloon.engines.blob.index import FILE_PLACE, origin_of, unpack_entry, value_of
+from kowloon.engines.blob.index import FILE_PLACE, origin_of, unpack_entry
 from kowloon.wire.http import FileSlice
 
 _COPY_BYTES = 1 << 20
@@ -72,20 +72,19 @@ class Contents:
 
     def show(self, submission: Submission) -> None:
         """It is seen from now on, until `forget_submission`."""
+        payload = submission.payload
+        if not isinstance(payload, Records):
+            return
         if submission.entries:
-            assert isinstance(submission.payload, Records)
-            self._pending_zones[submission.volume] = submission.payload.zones
+            self._pending_zones[submission.volume] = payload.zones
             pending = self._pending.setdefault(submission.volume, {})
             stamp = submission.stamp
             for key, entry in submission.entries.items():
                 pending[key] = _Pending(stamp, entry)
-        if submission.blobs:
-            payload = submission.payload
-            assert isinstance(payload, Records)
-            for inlined, data in zip(payload.inlined, submission.blobs, strict=True):
-                self._fresh[inlined.id] = data
-        if self.unowned and isinstance(submission.payload, Records):
-            given = {blob.id for put in submission.payload.puts for blob in put.blobs}
+        for inlined, data in zip(payload.inlined, submission.blobs, strict=True):
+            self._fresh[inlined.id] = data
+        if self.unowned:
+            given = {blob.id for put in payload.puts for blob in put.blobs}
             submission.files = sorted(given & self.unowned)
             self.unowned.difference_update(submission.files)
             self.claimed.update(submission.files)
@@ -132,7 +131,7 @@ class Contents:
         """What `scan` gives, without blobs."""
         if self._pending.get(volume):
             return ((entry.key, entry.value) for entry in self.scan(volume, start, end, False))
-        return ((key, value_of(raw)) for key, raw in self.index.scan(volume, start, end))
+        return self.index.values(volume, start, end)
 
     def _merged(
         self, stored: Iterator[tuple[bytes, bytes]], pending: dict[bytes, _Pending], names: list[bytes], reverse: bool

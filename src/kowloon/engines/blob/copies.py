@@ -120,7 +120,11 @@ class Copies:
 
     def writers(self) -> list[str]:
         """Zones in sync that take writes; ZoneUnavailable or ZoneReadOnly where they are too few."""
-        able = [zone for zone in self.in_sync if self._can_write(zone)]
+        zones = self._zones
+        if zones.modes:
+            able = [zone for zone in self.in_sync if self._can_write(zone)]
+        else:
+            able = [zone for zone in self.in_sync if zones.part(zone).broken is None]
         if len(able) < self._quorum:
             missing = [zone for zone in self.layout.zones if zone not in able]
             try:

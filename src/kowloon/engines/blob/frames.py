@@ -52,7 +52,7 @@ class Kind(IntEnum):
     GROUP = 4
 
 
-class PutRecord(msgspec.Struct, array_like=True, frozen=True):
+class PutRecord(msgspec.Struct, array_like=True, frozen=True, gc=False):
     key: bytes
     value: bytes
     blobs: tuple[Blob, ...]
@@ -60,7 +60,7 @@ class PutRecord(msgspec.Struct, array_like=True, frozen=True):
     stamp: int
 
 
-class DeleteRecord(msgspec.Struct, array_like=True, frozen=True):
+class DeleteRecord(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """`born`: the segment where the deletion was written first; older segments may still hold what it deleted.
     0: the segment of this record."""
 
@@ -69,7 +69,7 @@ class DeleteRecord(msgspec.Struct, array_like=True, frozen=True):
     born: int = 0
 
 
-class InlinedBlob(msgspec.Struct, array_like=True, frozen=True):
+class InlinedBlob(msgspec.Struct, array_like=True, frozen=True, gc=False):
     id: int
     size_bytes: int
     crc64: int

@@ -20,7 +20,7 @@ import contextlib
 import os
 import struct
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -36,6 +36,7 @@ _NODE_BYTES = 8
 _FIRST_CHILD = 1 << 63
 _ENTRY = struct.Struct("<QQIH")
 _BLOB = struct.Struct("<QQQ?16s")
+_ENTRY_OF_ONE = struct.Struct("<QQIHQQQ?16s")
 _BLOB_SIZE = struct.Struct("<QQ")
 _BLOB_COUNT = struct.Struct("<H")
 _PLACE = struct.Struct("<Q")
@@ -45,7 +46,8 @@ _BLOB_COUNT_AT = _ENTRY_BYTES - _BLOB_COUNT.size
 _LEAST_BYTES = 1 << 22
 _SPARE_BYTES = 1 << 20
 # Entries and places that were asked for lately, and are asked for again.
-_KNOWN = 4096
+_KNOWN = 8192
+_MOST_KNOWN_BYTES = 1024
 _STATE = b"state"
 _GROUP = b"group:"
 #: What a record takes in a segment besides key, value and blobs, about.
@@ -79,6 +81,13 @@ _group_state = msgspec.msgpack.Decoder(GroupState).decode
 
 
 def pack_entry(sequence: int, stamp: int, segment: int, blobs: tuple[Blob, ...], value: bytes) -> bytes:
+    if len(blobs) == 1:
+        (blob,) = blobs
+        md5 = blob.md5
+        return (
+            _ENTRY_OF_ONE.pack(sequence, stamp, segment, 1, blob.id, blob.size_bytes, blob.crc64, md5 != b"", md5)
+            + value
+        )
     packed = _ENTRY.pack(sequence, stamp, segment, len(blobs))
     for blob in blobs:
         packed += _BLOB.pack(blob.id, blob.size_bytes, blob.crc64, bool(blob.md5), blob.md5)
@@ -97,12 +106,6 @@ def unpack_entry(key: bytes, raw: bytes) -> Entry:
     return Entry(key, raw[end:], _unpack_blobs(raw, end), sequence)
 
 
-def value_of(raw: bytes) -> bytes:
-    """The value alone, for lists of thousands."""
-    (count,) = _BLOB_COUNT.unpack_from(raw, _BLOB_COUNT_AT)
-    return raw[_ENTRY_BYTES + count * _BLOB_BYTES :]
-
-
 def _unpack_blobs(raw: bytes, end: int) -> tuple[Blob, ...]:
     return tuple(
         Blob(id, size_bytes, check, md5 if has_md5 else b"")
@@ -115,11 +118,17 @@ def blobs_of(raw: bytes) -> tuple[Blob, ...]:
     return _unpack_blobs(raw, _ENTRY_BYTES + count * _BLOB_BYTES) if count else ()
 
 
-def blob_sizes_of(raw: bytes) -> Iterator[tuple[int, int]]:
-    """Id and size of each blob of an entry."""
-    count = _ENTRY.unpack_from(raw)[3]
-    for at in range(_ENTRY_BYTES, _ENTRY_BYTES + count * _BLOB_BYTES, _BLOB_BYTES):
-        yield _BLOB_SIZE.unpack_from(raw, at)
+def held_by(key: bytes, raw: bytes) -> tuple[int, int, int, Sequence[tuple[int, int]]]:
+    """What an entry has: its stamp, its segment, what its record takes there, and id and size of each of its blobs."""
+    if raw[_BLOB_COUNT_AT] == 1 and not raw[_BLOB_COUNT_AT + 1]:
+        _, stamp, segment, count, id, size_bytes, _, _, _ = _ENTRY_OF_ONE.unpack_from(raw)
+        blobs: Sequence[tuple[int, int]] = ((id, size_bytes),)
+    else:
+        _, stamp, segment, count = _ENTRY.unpack_from(raw)
+        end = _ENTRY_BYTES + count * _BLOB_BYTES
+        blobs = [_BLOB_SIZE.unpack_from(raw, at) for at in range(_ENTRY_BYTES, end, _BLOB_BYTES)]
+    value_bytes = len(raw) - _ENTRY_BYTES - count * _BLOB_BYTES
+    return stamp, segment, record_bytes(key, value_bytes, count), blobs
 
 
 def origin_of(raw: bytes) -> tuple[int, int, int]:
@@ -168,7 +177,11 @@ class Index:
         while data.exists() and self._map_bytes < data.stat().st_size:
             self._map_bytes *= 2
         self.environment = open_environment(self.folder, self._map_bytes, writemap=True)
-        _take_room(data, self._map_bytes)
+        try:
+            _take_room(data, self._map_bytes)
+        except OSError:
+            self.environment.close()
+            raise
         open_db = self.environment.open_db
         self.entries, self.blobs = open_db(b"entries"), open_db(b"blobs")
         self._volumes, self._segments, self._meta = open_db(b"volumes"), open_db(b"segments"), open_db(b"meta")
@@ -188,15 +201,18 @@ class Index:
         self.groups = {group.zones: group for group in groups}
 
     def reader(self) -> Any:
-        """A transaction that sees the last commit. Nobody keeps it over an await, so pages are freed in time."""
+        """A transaction that sees the last commit. Nobody keeps it over an await."""
         if self._stale:
-            self._reader.abort()
             self._reader = self.environment.begin()
             self._stale = False
         return self._reader
 
     @contextlib.contextmanager
     def write(self) -> Iterator[Any]:
+        if not self._stale:
+            # What a reader might still look at could not be used again, and the file would grow.
+            self._reader.abort()
+            self._stale = True
         transaction = self.environment.begin(write=True)
         try:
             yield transaction
@@ -204,8 +220,6 @@ class Index:
         except BaseException:
             transaction.abort()
             raise
-        finally:
-            self._stale = True
 
     def grow(self) -> None:
         """After MapFullError. OSError: there is no room."""
@@ -346,9 +360,11 @@ class Index:
             raw = transaction.get(full, db=self.entries)
             if raw is None:
                 return None
-            if len(self._known_entries) >= _KNOWN:
-                self._known_entries.clear()
-            found = self._known_entries[full] = unpack_entry(key, raw)
+            found = unpack_entry(key, raw)
+            if len(raw) <= _MOST_KNOWN_BYTES:
+                if len(self._known_entries) >= _KNOWN:
+                    self._known_entries.clear()
+                self._known_entries[full] = found
         return found
 
     def _full(self, transaction: Any, volume: int, key: bytes) -> bytes | None:
@@ -360,6 +376,14 @@ class Index:
         """Keys and raw entries with start <= key < end."""
         walk = self._backward if reverse else self._forward
         return walk(self.reader(), _NODE.pack(volume), b"", start, end)
+
+    def values(self, volume: int, start: bytes, end: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Keys and values alone, for lists of thousands."""
+        for key, raw in self.scan(volume, start, end):
+            count = raw[_BLOB_COUNT_AT]
+            if raw[_BLOB_COUNT_AT + 1]:
+                (count,) = _BLOB_COUNT.unpack_from(raw, _BLOB_COUNT_AT)
+            yield key, raw[_ENTRY_BYTES + count * _BLOB_BYTES :]
 
     def _forward(
         self, transaction: Any, node: bytes, prefix: bytes, start: bytes, end: bytes | None
@@ -416,7 +440,7 @@ class Index:
         return found
 
     def put_place(self, transaction: Any, blob_id: int, place: int) -> None:
-        self._known_places.pop(blob_id, None)
+        """Of a blob that has none."""
         transaction.put(_NODE.pack(blob_id), _PLACE.pack(place), db=self.blobs)
 
     def pop_place(self, transaction: Any, blob_id: int) -> int | None:
@@ -465,10 +489,14 @@ def _check_whole(folder: Path) -> None:
 
 
 def _take_room(data: Path, size_bytes: int) -> None:
-    """The file's blocks are its own from now on. OSError: there are not enough."""
+    """The file's blocks are its own from now on. OSError: there are not enough, and it is as long as it was."""
     descriptor = os.open(data, os.O_RDWR | os.O_CLOEXEC)
+    before_bytes = os.fstat(descriptor).st_size
     try:
         os.posix_fallocate(descriptor, 0, size_bytes)
+    except OSError:
+        os.ftruncate(descriptor, before_bytes)
+        raise
     finally:
         os.close(descriptor)
 

@@ -102,18 +102,18 @@ class CopiedVolume:
                 continue
             blobs = []
             for blob in change.blobs:
-                if isinstance(blob, FreshBlob):
-                    made = Blob(blob.id, blob.size_bytes, blob.crc64, blob.md5)
-                    content = blob.data
-                elif isinstance(blob, Blob):
-                    given.add(blob.id)
-                    blobs.append(blob)
-                    continue
-                else:
+                if isinstance(blob, bytes):
                     if len(blob) > SMALL_BYTES:
                         raise ValueError(f"a blob of {len(blob)} bytes needs a writer")
                     made = Blob(counter.next(), len(blob), crc64.xz(blob))
                     content = blob
+                elif isinstance(blob, FreshBlob):
+                    made = Blob(blob.id, blob.size_bytes, blob.crc64, blob.md5)
+                    content = blob.data
+                else:
+                    given.add(blob.id)
+                    blobs.append(blob)
+                    continue
                 inlined.append(InlinedBlob(made.id, made.size_bytes, made.crc64))
                 data.append(content)
                 blobs.append(made)

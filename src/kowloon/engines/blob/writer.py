@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import hashlib
 import os
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,6 +17,8 @@ from kowloon.engines.blob.part import ZonePart
 from kowloon.engines.blob.segments import flush
 
 _WAITING_BYTES = 4 * 1024 * 1024
+# What is handed to a thread at once: each time costs as much as hashing thousands of bytes.
+_BATCH_BYTES = 512 * 1024
 
 
 class Target:
@@ -29,11 +30,11 @@ class Target:
         self.problem: BaseException | None = None
         self.descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
 
-    def write(self, pieces: Sequence[bytes]) -> None:
+    def write(self, data: bytes) -> None:
         if self.problem is None:
             try:
-                for first in range(0, len(pieces), 1000):
-                    _write_all(self.descriptor, pieces[first : first + 1000])
+                while data:
+                    data = data[os.write(self.descriptor, data) :]
             except OSError as problem:
                 self.problem = problem
 
@@ -70,6 +71,8 @@ class FileWriter:
         self._crc64 = 0
         self._size_bytes = 0
         self._waiting: list[bytes] = []
+        self._waiting_bytes = 0
+        # Waiting, or with the thread.
         self._unwritten_bytes = 0
         self._running: asyncio.Future[int] | None = None
         self._room: asyncio.Future[None] | None = None
@@ -80,10 +83,11 @@ class FileWriter:
         assert not self._ended, "the writer has ended"
         self._copies.writers()
         self._waiting.append(piece)
+        self._waiting_bytes += len(piece)
         self._unwritten_bytes += len(piece)
         self._size_bytes += len(piece)
-        # What arrives while a thread is at work makes the next batch, so a fast sender gets large ones.
-        if self._running is None:
+        # What arrives while a thread is at work makes the next batch, so a fast sender gets larger ones.
+        if self._waiting_bytes >= _BATCH_BYTES and self._running is None:
             self._start()
 
     def room(self) -> asyncio.Future[None] | None:
@@ -93,27 +97,30 @@ class FileWriter:
             self._room = asyncio.get_running_loop().create_future()
         return self._room
 
+    def _take(self) -> list[bytes]:
+        batch, self._waiting, self._waiting_bytes = self._waiting, [], 0
+        return batch
+
     def _start(self) -> None:
-        batch, self._waiting = self._waiting, []
-        self._running = asyncio.get_running_loop().run_in_executor(self._threads, self._work, batch)
+        self._running = asyncio.get_running_loop().run_in_executor(self._threads, self._work, self._take())
         self._running.add_done_callback(self._worked)
 
     def _work(self, batch: list[bytes]) -> int:
-        size_bytes = 0
-        for piece in batch:
-            self._md5.update(piece)
-            self._crc64 = crc64.xz(piece, self._crc64)
-            size_bytes += len(piece)
+        # Copied once, because for every call on a piece this thread would wait for its turn again.
+        data = b"".join(batch)
+        batch.clear()
+        self._md5.update(data)
+        self._crc64 = crc64.xz(data, self._crc64)
         for target in self._targets:
-            target.write(batch)
-        return size_bytes
+            target.write(data)
+        return len(data)
 
     def _worked(self, done: asyncio.Future[int]) -> None:
         self._running = None
         self._unwritten_bytes -= done.result()
         if self._aborted:
             self._remove_later()
-        elif self._waiting:
+        elif self._waiting_bytes >= _BATCH_BYTES:
             self._start()
         if self._room is not None and self._unwritten_bytes < _WAITING_BYTES:
             if not self._room.done():
@@ -124,7 +131,7 @@ class FileWriter:
         self._ended = True
         while self._running is not None:
             await asyncio.wait([self._running])
-        await asyncio.get_running_loop().run_in_executor(self._threads, self._finish)
+        await asyncio.get_running_loop().run_in_executor(self._threads, self._finish, self._take())
         good = [target for target in self._targets if target.problem is None]
         if len(good) < self._copies.layout.quorum:
             for target in good:
@@ -135,14 +142,15 @@ class FileWriter:
             target.part.unowned.add(self._id)
         return Blob(self._id, self._size_bytes, self._crc64, self._md5.digest())
 
-    def _finish(self) -> None:
+    def _finish(self, batch: list[bytes]) -> None:
+        self._work(batch)
         for target in self._targets:
             target.finish(self._durable)
 
     def abort(self) -> None:
         if not self._ended:
             self._ended = self._aborted = True
-            self._waiting = []
+            self._take()
             if self._running is None:
                 self._remove_later()
         for target in self._targets:
@@ -156,11 +164,3 @@ class FileWriter:
             with contextlib.suppress(OSError):
                 os.close(target.descriptor)
             target.path.unlink(missing_ok=True)
-
-
-def _write_all(descriptor: int, pieces: Sequence[bytes]) -> None:
-    total = sum(map(len, pieces))
-    written = os.writev(descriptor, pieces)
-    while written < total:
-        rest = b"".join(pieces)[written:]
-        written += os.write(descriptor, rest)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from kowloon.services.oss.errors import INVALID_ARGUMENT
 from kowloon.services.oss.resources import VERSIONING_ENABLED, Bucket, Meta
-from kowloon.services.oss.space import Stored, decode_meta
+from kowloon.services.oss.space import MOST_KNOWN_BYTES, Stored, decode_meta
 from kowloon.wire.http import HttpResponse
 from kowloon.wire.oss.dates import http_date
 from kowloon.wire.oss.headers import METADATA_PREFIX, user_metadata
@@ -49,10 +49,16 @@ def owner(account: str) -> dict[str, Content]:
     return {"ID": account, "DisplayName": account}
 
 
-@functools.lru_cache(maxsize=4096)
 def described_lines(value: bytes) -> str:
     """What `described` says of what an entry's value is decoded to, rendered."""
+    return _known_lines(value) if len(value) <= MOST_KNOWN_BYTES else _lines_of(value)
+
+
+def _lines_of(value: bytes) -> str:
     return header_lines(described(decode_meta(value)))
+
+
+_known_lines = functools.lru_cache(maxsize=8192)(_lines_of)
 
 
 def described(meta: Meta) -> list[tuple[str, str]]:

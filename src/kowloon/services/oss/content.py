@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
+from binascii import b2a_base64
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -27,7 +27,7 @@ class Content(NamedTuple):
 
     @property
     def md5_base64(self) -> str:
-        return base64.b64encode(self.md5).decode()
+        return b2a_base64(self.md5, newline=False).decode()
 
 
 def content_of(body: bytes) -> Content:

@@ -78,7 +78,7 @@ class BucketSetting(Resource, frozen=True, kw_only=True):
         return {}
 
 
-class Meta(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
+class Meta(msgspec.Struct, frozen=True, array_like=True, kw_only=True, gc=False):
     """What is kept of one version of an object beside its bytes. Times are cloud seconds.
 
     `etag` is upper-case hex without quotes. `order` grows with each write of the cloud and orders versions.

@@ -27,7 +27,13 @@ _VERSION_PREFIX = "CAEQ"
 encode_meta = _ENCODER.encode
 #: For scans of thousands; what is asked for by its key is asked for again.
 read_meta = _DECODER.decode
-decode_meta = functools.lru_cache(maxsize=4096)(read_meta)
+_known_meta = functools.lru_cache(maxsize=8192)(read_meta)
+#: Values of at most so many bytes are worth remembering what they mean.
+MOST_KNOWN_BYTES = 1024
+
+
+def decode_meta(value: bytes) -> Meta:
+    return _known_meta(value) if len(value) <= MOST_KNOWN_BYTES else read_meta(value)
 
 
 class Stored(msgspec.Struct, frozen=True):
@@ -183,8 +189,10 @@ class Space:
         if notes:
             changes = [*changes, *notes]
         done = self.volume.commit(changes)
-        if any(change.key[:1] == keys.GONE for change in changes):
-            self.leftovers.poke(self.bucket.id)
+        for change in changes:
+            if change.key[:1] == keys.GONE:
+                self.leftovers.poke(self.bucket.id)
+                break
         return done
 
     def _ended(self, changes: Sequence[Change]) -> Iterator[Change]:

@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from kowloon.actions.ports import AccessRequest, Principal
+from kowloon.actions.ports import Principal
 from kowloon.actions.sessions import ASSUME, TrustDecision
 from kowloon.wire.policy.evaluate import Policies, Verdict
 
@@ -98,9 +98,9 @@ class DecisionLog:
         self._denied: deque[Record] = deque(maxlen=_KEPT)
         self._observed: dict[tuple[str, str], Observed] = {}
 
-    def note(self, asked: AccessRequest, record: Record) -> None:
+    def note(self, principal: Principal, record: Record) -> None:
         (self._allowed if record.allowed else self._denied).append(record)
-        key = (identity_arn(asked.principal), asked.action)
+        key = (identity_arn(principal), record.action)
         observed = self._observed.get(key)
         if observed is None:
             if len(self._observed) >= _PAIRS_KEPT:

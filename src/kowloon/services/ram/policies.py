@@ -55,6 +55,9 @@ class _Granted(NamedTuple):
     verdict: Verdict | None
 
 
+_UNKNOWN: Final = _Granted(Decision(allowed=False, reason=""), None, None)
+
+
 class AttachedPolicies:
     """An Authorizer: root may all, users what their own policies and those of their groups say, sessions what their
     role's policies say and their own policy does too. `control_of`: the control policies that an account is under, one
@@ -81,36 +84,34 @@ class AttachedPolicies:
         self._granted_at = -1
 
     def decide(self, asked: AccessRequest) -> Decision:
-        granted = self._granted_to(asked.principal, asked.action)
-        if granted is not None:
-            decision, policies, verdict = granted
-            principal, action, resource = asked.principal.arn, asked.action, asked.resource
-            reason = decision.reason
-            self.log.note(
-                asked,
-                Record(asked.request_id, principal, action, resource, reason, True, policies, verdict, _NO_VALUES),
-            )
-            return decision
         record = self.weigh(asked)
-        self.log.note(asked, record)
+        self.log.note(asked.principal, record)
         if record.allowed or record.policies is None or record.verdict is None:
             return Decision(allowed=record.allowed, reason=record.reason)
         detail = denial_detail(self._seal, asked, record.policies, record.verdict, record.values)
         return Decision(allowed=False, reason=record.reason, final=record.verdict.is_final, detail=detail)
 
-    def _granted_to(self, principal: Principal, action: str) -> _Granted | None:
-        """None: it depends on the resource or on the request, or is not allowed."""
+    def granted(self, principal: Principal, action: str, resource: str, request_id: str) -> Decision | None:
         if self._granted_at != self._store.generation:
             self._granted.clear()
             self._granted_at = self._store.generation
         key = (principal.arn, principal.role_id, principal.policy, action)
-        if key not in self._granted:
+        found = self._granted.get(key, _UNKNOWN)
+        if found is _UNKNOWN:
             if len(self._granted) >= _GRANTED_KEPT:
                 self._granted.clear()
-            self._granted[key] = self._always_granted(principal, action)
-        return self._granted[key]
+            found = self._granted[key] = self._always_granted(principal, action)
+        if found is None:
+            return None
+        decision, arn = found.decision, principal.arn
+        record = Record(
+            request_id, arn, action, resource, decision.reason, True, found.policies, found.verdict, _NO_VALUES
+        )
+        self.log.note(principal, record)
+        return decision
 
     def _always_granted(self, principal: Principal, action: str) -> _Granted | None:
+        """None: it depends on the resource or on the request, or is not allowed."""
         if principal.is_root:
             return _Granted(Decision(allowed=True, reason=_ROOT), None, None)
         if action in FREE:

@@ -17,6 +17,7 @@ from kowloon.wire.parameters import decode_pairs, decode_percent
 
 MOST_OBJECT_NAME_BYTES: Final = 1023
 
+_MOST_BUCKET_NAME: Final = 63
 _BUCKET_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
 # `b.oss-cn-x.…`, `b.s3.oss-cn-x.…`, `b.oss-cn-x-internal.…`, `b.oss-accelerate.…`, `b.oss.…`, each also without `b`.
 _ENDPOINT: Final = re.compile(r"(?:(?P<bucket>.+)\.)?(?P<endpoint>(?:vpc\d+-)?oss(?:-[a-z0-9-]+)?)\.(?P<base>.+)")
@@ -128,10 +129,9 @@ def parse_query(raw: str) -> dict[str, str]:
     return query if len(query) == len(pairs) else dict(reversed(pairs))
 
 
-@functools.lru_cache(maxsize=4096)
 def valid_bucket_name(name: str) -> bool:
     """3 to 63 of `a-z0-9-`, no hyphen at either end."""
-    return _BUCKET_NAME.fullmatch(name) is not None
+    return len(name) <= _MOST_BUCKET_NAME and _BUCKET_NAME.fullmatch(name) is not None
 
 
 def valid_object_name(name: str) -> bool:

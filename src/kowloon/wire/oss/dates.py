@@ -75,9 +75,9 @@ def stamp(moment: float) -> str:
 
 def iso_milliseconds(moment: float) -> str:
     """`2025-01-01T00:00:00.000Z`, as documents have it: whole seconds, because one client reads nothing else."""
-    return _iso_second(int(moment))
+    return iso_second(int(moment))
 
 
 @functools.lru_cache(maxsize=4096)
-def _iso_second(second: int) -> str:
+def iso_second(second: int) -> str:
     return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")

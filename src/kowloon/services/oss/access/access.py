@@ -88,10 +88,12 @@ def check(call: Call, action: str, bucket: Bucket | None, key: str, acl: str, ve
     reason, detail = "", {}
     if principal is not None:
         resource = f"acs:oss:{bucket.region if bucket is not None else '*'}:{owner}:{path or '*'}"
-        values = _values(call, bucket, path, version_id)
-        group_of = functools.partial(_group_of, call, bucket)
-        asked = AccessRequest(principal, f"oss:{action}", resource, values, call.request_id, group_of)
-        decision = call.parts.authorizer.decide(asked)
+        authorizer, name = call.parts.authorizer, f"oss:{action}"
+        decision = authorizer.granted(principal, name, resource, call.request_id)
+        if decision is None:
+            values = _values(call, bucket, path, version_id)
+            group_of = functools.partial(_group_of, call, bucket)
+            decision = authorizer.decide(AccessRequest(principal, name, resource, values, call.request_id, group_of))
         detail = decision.detail
         if decision.final:
             call.reason = decision.reason

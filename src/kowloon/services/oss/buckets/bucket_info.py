@@ -10,7 +10,7 @@ from kowloon.services.oss.call import Call
 from kowloon.services.oss.objects.multipart import decode_part, decode_upload
 from kowloon.services.oss.product import oss
 from kowloon.services.oss.resources import BucketSetting
-from kowloon.services.oss.space import decode_meta
+from kowloon.services.oss.space import read_meta
 from kowloon.wire.http import HttpResponse
 from kowloon.wire.oss.dates import iso_milliseconds
 from kowloon.wire.oss.xml import Content, document, elements
@@ -72,7 +72,7 @@ class _Count:
     def add(self, key: bytes, value: bytes) -> None:
         kind = key[:1]
         if kind in (keys.CURRENT, keys.OLDER):
-            meta = decode_meta(value)
+            meta = read_meta(value)
             if meta.marker:
                 self.markers += 1
                 return

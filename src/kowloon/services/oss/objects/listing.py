@@ -12,8 +12,8 @@ from kowloon.services.oss.call import Call
 from kowloon.services.oss.errors import invalid
 from kowloon.services.oss.product import Answer, Later, oss
 from kowloon.services.oss.resources import Meta
-from kowloon.services.oss.space import Stored, decode_meta
-from kowloon.wire.oss.dates import iso_milliseconds
+from kowloon.services.oss.space import Stored, read_meta
+from kowloon.wire.oss.dates import iso_milliseconds, iso_second
 from kowloon.wire.oss.headers import url_encode
 from kowloon.wire.oss.xml import document, elements, escape
 
@@ -36,9 +36,10 @@ class Asked(NamedTuple):
 
 
 class Page(NamedTuple):
-    """`prefixes` and `found` are in byte order; `last` is the key or common prefix that the page ends with."""
+    """`prefixes` and `rows`, the elements of objects, are in byte order; `last` is the key or common prefix that the
+    page ends with."""
 
-    found: list[tuple[str, Meta]]
+    rows: list[str]
     prefixes: list[str]
     truncated: bool
     last: str
@@ -71,8 +72,12 @@ def number_of(call: Call, name: str, default: int, *, least: int, most: int) -> 
     return int(text)
 
 
-def page_of(volume: Volume, asked: Asked, after: str) -> Page:
-    """The first page of current objects behind `after`, a key or a common prefix of an earlier page."""
+Row = Callable[[str, Meta], str]
+
+
+def page_of(volume: Volume, asked: Asked, after: str, row: Row) -> Page:
+    """The first page of current objects behind `after`, a key or a common prefix of an earlier page. `row` renders
+    each at once: a thousand objects that are there together cost more than twice as much."""
     prefix, delimiter = asked.prefix.encode(), asked.delimiter.encode()
     stem = keys.CURRENT + prefix
     end = keys.after_prefix(stem)
@@ -80,23 +85,23 @@ def page_of(volume: Volume, asked: Asked, after: str) -> Page:
     if after and after.encode() >= prefix:
         start = max(stem, _behind(after.encode(), prefix, delimiter))
     if not delimiter:
-        return _plain_page(volume, start, end, asked.most)
-    found: list[tuple[str, Meta]] = []
+        return _plain_page(volume, start, end, asked.most, row)
+    rows: list[str] = []
     prefixes: list[str] = []
     last = ""
     cut = len(stem)
     while start < end:
         skip_to = b""
         for key, value in volume.values(start, end):
-            meta = decode_meta(value)
+            meta = read_meta(value)
             if meta.marker:
                 continue
             at = key.find(delimiter, cut)
-            if len(found) + len(prefixes) == asked.most:
-                return Page(found, prefixes, True, last)
+            if len(rows) + len(prefixes) == asked.most:
+                return Page(rows, prefixes, True, last)
             if at < 0:
                 last = key[1:].decode()
-                found.append((last, meta))
+                rows.append(row(last, meta))
                 continue
             common = key[: at + len(delimiter)]
             last = common[1:].decode()
@@ -106,20 +111,22 @@ def page_of(volume: Volume, asked: Asked, after: str) -> Page:
         if not skip_to:
             break
         start = skip_to
-    return Page(found, prefixes, False, last)
+    return Page(rows, prefixes, False, last)
 
 
-def _plain_page(volume: Volume, start: bytes, end: bytes, most: int) -> Page:
+def _plain_page(volume: Volume, start: bytes, end: bytes, most: int, row: Row) -> Page:
     """Without a delimiter: the commonest list, and the longest."""
-    found: list[tuple[str, Meta]] = []
+    rows: list[str] = []
+    last = ""
     for key, value in volume.values(start, end):
-        meta = decode_meta(value)
+        meta = read_meta(value)
         if meta.marker:
             continue
-        if len(found) == most:
-            return Page(found, [], True, found[-1][0])
-        found.append((key[1:].decode(), meta))
-    return Page(found, [], False, "")
+        if len(rows) == most:
+            return Page(rows, [], True, last)
+        last = key[1:].decode()
+        rows.append(row(last, meta))
+    return Page(rows, [], False, "")
 
 
 def _behind(after: bytes, prefix: bytes, delimiter: bytes) -> bytes:
@@ -138,7 +145,7 @@ def _behind(after: bytes, prefix: bytes, delimiter: bytes) -> bytes:
 def list_objects(call: Call) -> Answer:
     asked = asked_of(call)
     marker = call.query.get("marker", "")
-    page = page_of(call.space.volume, asked, marker)
+    page = page_of(call.space.volume, asked, marker, _row_of(call, asked, with_owner=True))
     head = [
         f"<Name>{call.bucket.id}</Name>",
         f"<Prefix>{asked.shown(asked.prefix)}</Prefix><Marker>{asked.shown(marker)}</Marker>",
@@ -148,29 +155,29 @@ def list_objects(call: Call) -> Answer:
     ]
     if page.truncated:
         head.append(f"<NextMarker>{asked.shown(page.last)}</NextMarker>")
-    return acknowledged(call, "".join(head) + _contents(call, asked, page, with_owner=True))
+    return acknowledged(call, "".join(head) + _contents(asked, page))
 
 
 @oss.operation("ListObjectsV2", "bucket", "GET", "list-type=2", action="ListObjects")
 def list_objects_v2(call: Call) -> Answer:
     asked, query = asked_of(call), call.query
     start_after, token = query.get("start-after", ""), query.get("continuation-token", "")
-    page = page_of(call.space.volume, asked, _from_token(token) if token else start_after)
+    row = _row_of(call, asked, with_owner=query.get("fetch-owner", "") == "true")
+    page = page_of(call.space.volume, asked, _from_token(token) if token else start_after, row)
     head = [
         f"<Name>{call.bucket.id}</Name>",
         f"<Prefix>{asked.shown(asked.prefix)}</Prefix><StartAfter>{asked.shown(start_after)}</StartAfter>",
         f"<MaxKeys>{asked.most}</MaxKeys><Delimiter>{asked.shown(asked.delimiter)}</Delimiter>",
         *_encoding(asked),
         f"<IsTruncated>{str(page.truncated).lower()}</IsTruncated>",
-        f"<KeyCount>{len(page.found) + len(page.prefixes)}</KeyCount>",
+        f"<KeyCount>{len(page.rows) + len(page.prefixes)}</KeyCount>",
     ]
     if token:
         head.append(f"<ContinuationToken>{escape(token)}</ContinuationToken>")
     if page.truncated:
         next_token = base64.b64encode(page.last.encode()).decode()
         head.append(f"<NextContinuationToken>{next_token}</NextContinuationToken>")
-    with_owner = query.get("fetch-owner", "") == "true"
-    return acknowledged(call, "".join(head) + _contents(call, asked, page, with_owner=with_owner))
+    return acknowledged(call, "".join(head) + _contents(asked, page))
 
 
 def _from_token(token: str) -> str:
@@ -184,23 +191,28 @@ def _encoding(asked: Asked) -> list[str]:
     return [f"<EncodingType>{asked.encoding}</EncodingType>"] if asked.encoding else []
 
 
-def _contents(call: Call, asked: Asked, page: Page, *, with_owner: bool) -> str:
+def _contents(asked: Asked, page: Page) -> str:
+    prefixes = [f"<CommonPrefixes><Prefix>{asked.shown(prefix)}</Prefix></CommonPrefixes>" for prefix in page.prefixes]
+    return "".join([*page.rows, *prefixes])
+
+
+def _row_of(call: Call, asked: Asked, *, with_owner: bool) -> Row:
     owner = elements({"Owner": answers.owner(call.bucket.account)}) if with_owner else ""
     shown = asked.shown
     now = call.now
-    pieces = [
-        f"<Contents><Key>{shown(key)}</Key><LastModified>{iso_milliseconds(meta.modified)}</LastModified>"
-        f'<ETag>"{meta.etag}"</ETag><Type>{meta.type}</Type><Size>{meta.size_bytes}</Size>'
-        f"<StorageClass>{meta.storage_class}</StorageClass>{_restore_info(meta, now)}{owner}</Contents>"
-        for key, meta in page.found
-    ]
-    pieces += [f"<CommonPrefixes><Prefix>{shown(prefix)}</Prefix></CommonPrefixes>" for prefix in page.prefixes]
-    return "".join(pieces)
+
+    def row(key: str, meta: Meta) -> str:
+        return (
+            f"<Contents><Key>{shown(key)}</Key><LastModified>{iso_second(int(meta.modified))}</LastModified>"
+            f'<ETag>"{meta.etag}"</ETag><Type>{meta.type}</Type><Size>{meta.size_bytes}</Size>'
+            f"<StorageClass>{meta.storage_class}</StorageClass>"
+            f"{_restore_info(meta, now) if meta.restore_ready_at else ''}{owner}</Contents>"
+        )
+
+    return row
 
 
 def _restore_info(meta: Meta, now: float) -> str:
-    if not meta.restore_ready_at:
-        return ""
     return "".join([f"<RestoreInfo>{state}</RestoreInfo>" for _, state in answers.restored(meta, now)])
 
 
@@ -260,7 +272,8 @@ def _version_row(call: Call, asked: Asked, key: str, stored: Stored, latest: boo
         return f"<DeleteMarker>{common}{owner}</DeleteMarker>"
     return (
         f'<Version>{common}<ETag>"{meta.etag}"</ETag><Type>{meta.type}</Type><Size>{meta.size_bytes}</Size>'
-        f"<StorageClass>{meta.storage_class}</StorageClass>{_restore_info(meta, call.now)}{owner}</Version>"
+        f"<StorageClass>{meta.storage_class}</StorageClass>"
+        f"{_restore_info(meta, call.now) if meta.restore_ready_at else ''}{owner}</Version>"
     )
 
 
@@ -306,9 +319,9 @@ def _rest_of_key(volume: Volume, key: str, version_marker: str, asked: Asked) ->
 def _versions_of(volume: Volume, key: str) -> Iterator[tuple[Stored, bool]]:
     newest = volume.get(keys.current(key))
     if newest is not None:
-        yield Stored(decode_meta(newest.value), newest), True
+        yield Stored(read_meta(newest.value), newest), True
     for entry in volume.scan(*keys.older_of(key)):
-        yield Stored(decode_meta(entry.value), entry), False
+        yield Stored(read_meta(entry.value), entry), False
 
 
 def _next_key(volume: Volume, prefix: bytes, behind: bytes) -> str | None:

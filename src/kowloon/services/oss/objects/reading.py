@@ -201,6 +201,8 @@ def filled(call: Call, response: HttpResponse, stored: Stored, start: int, size_
 
 def answered(call: Call, response: HttpResponse, *shown: Stored) -> Answer:
     """The answer about these versions: once they are acknowledged, or a crash could take back what it says."""
+    if call.space.volume.is_settled:
+        return response
     waiting = settled(call, *shown)
     return response if waiting is None else Later(waiting, response)
 
@@ -208,9 +210,6 @@ def answered(call: Call, response: HttpResponse, *shown: Stored) -> Answer:
 def settled(call: Call, *shown: Stored) -> asyncio.Future[None] | None:
     """What to wait for before an answer may show those versions; None when they are acknowledged already."""
     volume = call.space.volume
-    if volume.is_settled:
-        # Nothing of it waits.
-        return None
     for stored in shown:
         if volume.pending(stored.entry.key):
             return volume.settled()

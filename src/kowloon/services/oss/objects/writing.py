@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from kowloon.services.oss import answers
-from kowloon.services.oss.buckets.encryption import encryption_fields
+from kowloon.services.oss.buckets.encryption import default_encryption, encryption_fields
 from kowloon.services.oss.buckets.overwrite_config import check_rules
 from kowloon.services.oss.call import Call
 from kowloon.services.oss.content import Content
@@ -42,23 +44,31 @@ def check_overwrite(call: Call) -> None:
 
 def new_meta(call: Call, content: Content, **changes: Any) -> Meta:
     """The metadata of an object with that content, from the call's headers and `changes`."""
-    fields = {
-        "etag": content.etag,
-        "size_bytes": content.size_bytes,
-        "crc64": content.crc64,
-        "md5": content.md5_base64,
-        "modified": call.now,
-        "order": call.space.next_order(),
-        **(call.written if call.written is not None else meta_fields(call)),
-        **default_retention(call),
-        **changes,
-    }
-    return Meta(**fields)
+    written = call.written if call.written is not None else meta_fields(call)
+    meta = Meta(
+        etag=content.etag,
+        size_bytes=content.size_bytes,
+        crc64=content.crc64,
+        md5=content.md5_base64,
+        modified=call.now,
+        order=call.space.next_order(),
+        storage_class=written["storage_class"],
+        content_type=written["content_type"],
+    )
+    retention = default_retention(call)
+    if len(written) == 2 and not retention and not changes:
+        return meta
+    return msgspec.structs.replace(meta, **{**written, **retention, **changes})
 
 
 def meta_fields(call: Call) -> dict[str, Any]:
-    """The fields of Meta that a writer's headers set; only what is not the default."""
+    """The fields of Meta that a writer's headers set: storage_class and content_type, of others what is not the
+    default."""
     headers = call.headers
+    if answers.KEPT_HEADERS.keys().isdisjoint(headers) and "x-oss-" not in " ".join(headers):
+        # Most writers say nothing of the rest.
+        plain = {"storage_class": call.bucket.storage_class, "content_type": headers.get("content-type", "")}
+        return {**plain, **default_encryption(call.parts.store, call.bucket)}
     fields: dict[str, Any] = {"storage_class": storage_class(call), "content_type": headers.get("content-type", "")}
     kept = answers.kept_headers(headers)
     if kept:

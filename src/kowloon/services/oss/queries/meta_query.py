@@ -33,7 +33,7 @@ from kowloon.services.oss.queries.meta_query_language import (
 )
 from kowloon.services.oss.resources import BucketSetting
 from kowloon.services.oss.runs.effect_errors import META_QUERY_EXISTS, NO_SUCH_META_QUERY, SEMANTIC_QUERY_NOT_BUILT
-from kowloon.services.oss.space import decode_meta
+from kowloon.services.oss.space import read_meta
 from kowloon.store.store import Transaction
 from kowloon.wire.http import HttpResponse
 from kowloon.wire.oss.xml import HEAD, Content, Node, document, elements
@@ -250,7 +250,7 @@ async def _files(call: Call, start_key: str, at_once: int) -> AsyncIterator[File
     while True:
         entries = list(islice(call.space.volume.values(start, end), at_once))
         for key, value in entries:
-            meta = decode_meta(value)
+            meta = read_meta(value)
             if not meta.marker:
                 yield File(keys.key_of_current(key), meta)
         if len(entries) < at_once:

@@ -29,7 +29,7 @@ from kowloon.services.oss.runs.delivery import deliver
 from kowloon.services.oss.runs.inventory import ALL_VERSIONS, PERIOD_DAYS, Inventories, Inventory
 from kowloon.services.oss.runs.lifecycle import midnight_before
 from kowloon.services.oss.runs.lifecycle_rules import DAY_S
-from kowloon.services.oss.space import Space, decode_meta
+from kowloon.services.oss.space import Space, read_meta
 from kowloon.store.resources import Key, Resource
 from kowloon.store.store import Transaction
 
@@ -137,7 +137,7 @@ def _schema(item: Inventory) -> tuple[str, ...]:
 
 def _rows(space: Space, item: Inventory, entry: Entry) -> Iterator[list[str]]:
     """Of one key: its current version, or all of them."""
-    key, newest = keys.key_of_current(entry.key), decode_meta(entry.value)
+    key, newest = keys.key_of_current(entry.key), read_meta(entry.value)
     if item.versions == ALL_VERSIONS:
         metas = [newest, *(stored.meta for stored in space.older(key))]
     else:

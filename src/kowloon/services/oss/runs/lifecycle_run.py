@@ -33,7 +33,7 @@ from kowloon.services.oss.runs.lifecycle import (
     older_steps,
 )
 from kowloon.services.oss.runs.lifecycle_rules import DAY_S, Rule
-from kowloon.services.oss.space import Space, Stored, decode_meta
+from kowloon.services.oss.space import Space, Stored, read_meta
 from kowloon.store.resources import Key, Resource
 from kowloon.store.store import Transaction
 
@@ -152,7 +152,7 @@ class Day:
     # --- decisions: what changes for one entry ---
 
     def _current(self, space: Space, entry: Entry) -> list[Change]:
-        key, meta = keys.key_of_current(entry.key), decode_meta(entry.value)
+        key, meta = keys.key_of_current(entry.key), read_meta(entry.value)
         if meta.marker:
             return []
         steps = current_steps(self._rules, key, meta, self._watched_since)
@@ -184,7 +184,7 @@ class Day:
         return space.replace(stored, changed)
 
     def _older(self, space: Space, entry: Entry) -> list[Change]:
-        key, meta = keys.key_of_older(entry.key), decode_meta(entry.value)
+        key, meta = keys.key_of_older(entry.key), read_meta(entry.value)
         steps = older_steps(self._rules, key, meta, self._since(space, key, entry), self._watched_since)
         step = next_step(steps, self._moment)
         if step is None or self._later(step.due):
@@ -200,13 +200,13 @@ class Day:
         newer: Iterator[Entry] = space.volume.scan(first, entry.key, reverse=True)
         above = next(newer, None)
         if above is not None:
-            return decode_meta(above.value).modified
+            return read_meta(above.value).modified
         current = space.current(key)
-        return current.meta.modified if current is not None else decode_meta(entry.value).modified
+        return current.meta.modified if current is not None else read_meta(entry.value).modified
 
     def _orphan(self, space: Space, entry: Entry) -> list[Change]:
         """A delete marker that stands for nothing any more."""
-        key, meta = keys.key_of_current(entry.key), decode_meta(entry.value)
+        key, meta = keys.key_of_current(entry.key), read_meta(entry.value)
         if not meta.marker or meta.modified > self._moment or next(space.older(key), None) is not None:
             return []
         wanted = any(

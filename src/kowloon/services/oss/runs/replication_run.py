@@ -22,7 +22,7 @@ from kowloon.services.oss.objects.guards import is_immutable
 from kowloon.services.oss.product import oss
 from kowloon.services.oss.resources import NULL_VERSION, Bucket, Meta
 from kowloon.services.oss.runs.replication import CLOSING, DOING, STARTING, Replication, Rule, put_rule, put_rules
-from kowloon.services.oss.space import Space, Stored, decode_meta, encode_meta
+from kowloon.services.oss.space import Space, Stored, encode_meta, read_meta
 from kowloon.store.resources import Key, Resource
 from kowloon.store.store import Transaction
 
@@ -244,7 +244,7 @@ class Copying:
 def _versions(space: Space, key: str) -> list[Stored]:
     """Newest first."""
     entry = space.volume.get(keys.current(key))
-    newest = [] if entry is None else [Stored(decode_meta(entry.value), entry)]
+    newest = [] if entry is None else [Stored(read_meta(entry.value), entry)]
     return [*newest, *space.older(key)]
 
 
