@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
-from tests.duty.parts import WEEKS, Office
+from kowloon.duty.planning.problem import Span
+from kowloon.duty.resources import Rota, Turn
+from tests.duty.parts import WEEKS, Office, at
 
 LATER = ("dba/primary/20251027T0900", "dba/primary/20251103T0900", "dba/primary/20251110T0900")
 
@@ -214,3 +218,28 @@ async def test_rules_are_looked_at_around_the_turn(empty: Office, limits: str) -
     await empty.turns("wei-1", "wei-2", "lin", "wei-1")
     answer = await empty.caller.send("GiveTurn", Version="2026-11-22", ShiftId=WEEKS[1], PersonId="lin")
     assert (answer.status, b"RuleBroken" in answer.body) == ((400, True) if "rest_h" in limits else (200, False))
+
+
+async def test_turns_of_others_count_between_ones_own(empty: Office) -> None:
+    await empty.apply(("    manager: lead\n", "    manager: lead\n    limits: {turns_between: 1}\n"))
+    await empty.turns("wei-1", "lin", "wei-2", "lin")
+    # Lin's week lies between.
+    assert (await empty.ask("GiveTurn", ShiftId=WEEKS[2], PersonId="wei-1"))["PersonId"] == "wei-1"
+    assert (await empty.refused("GiveTurn", ShiftId=WEEKS[1], PersonId="wei-1"))[0] == "RuleBroken"
+
+
+async def test_a_rule_that_looks_back_far_is_kept(empty: Office) -> None:
+    """Two turns of months between: what was served in spring counts in summer."""
+    await empty.apply(
+        ("    manager: lead\n", "    manager: lead\n    limits: {turns_between: 2}\n"),
+        ("FREQ=WEEKLY;BYDAY=MO", "FREQ=MONTHLY;BYMONTHDAY=6"),
+    )
+    edges = [at(f"2025-{month:02}-06T09:00Z") for month in range(7, 13)]
+    people = ("lin", "wei-1", "wei-2", "lin", "wei-1")
+    turns = tuple(
+        Turn(shift=f"dba/primary/{place}", layer="primary", person=person, spans=(Span(start, end),))
+        for place, (person, (start, end)) in enumerate(zip(people, itertools.pairwise(edges), strict=True))
+    )
+    rota = Rota(id=f"{empty.account}:dba", account=empty.account, post="dba", turns=turns)
+    await empty.cloud.store.run(lambda tx: tx.put(rota))
+    assert (await empty.refused("GiveTurn", ShiftId="dba/primary/4", PersonId="wei-2"))[0] == "RuleBroken"

@@ -218,9 +218,10 @@ class PlanRuns(_Loop):
 
     name = "duty-plans"
 
-    def __init__(self, changer: Changer, jobs: Jobs) -> None:
+    def __init__(self, changer: Changer, jobs: Jobs, rosters: Rosters) -> None:
         super().__init__(changer)
         self._jobs = jobs
+        self._rosters = rosters
 
     def keys(self, key: Key, item: Resource | None) -> Iterable[str]:
         return (item.id,) if isinstance(item, PlanRun) and item.state == "waiting" else ()
@@ -239,6 +240,7 @@ class PlanRuns(_Loop):
             state.tx.put(msgspec.structs.replace(run, state="computing", basis=plans.basis(made)))
             return msgspec.json.encode(made)
 
+        await self._rosters.expand(run)
         outcome = await self._solve(run, await self._changer.run(run.account, begin))
         await self._changer.run(run.account, lambda state: _finish(state, key, outcome))
         return None

@@ -112,9 +112,10 @@ class _Reader(Reading):
         return False
 
     def _zone(self, name: str, where: Path) -> None:
-        zones = available_timezones()
-        if name not in zones:
-            self.complain(where, f"there is no time zone {name!r}{nearest(name, zones)}")
+        try:
+            calendar.zone(name)
+        except ValueError:
+            self.complain(where, f"there is no time zone {name!r}{nearest(name, available_timezones())}")
 
     def _check_units(self, whole: Organisation) -> None:
         parents = {unit.id: unit.parent for unit in whole.units}

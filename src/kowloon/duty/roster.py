@@ -235,6 +235,16 @@ class PostRoster:
                 found.append(Segment(left, right, holder))
         return found
 
+    def turns_between(self, start: float, end: float) -> list[Turn]:
+        """Those that touch that time, in order."""
+        found: dict[int, Turn] = {}
+        for line in self.planned.lines.values():
+            first = max(bisect_right(line.starts, start) - 1, 0)
+            for span, turn in line.pairs[first : bisect_left(line.starts, end)]:
+                if span.end > start:
+                    found[id(turn)] = turn
+        return sorted(found.values(), key=lambda turn: (turn.start, turn.shift))
+
     def next_edge(self, moment: float) -> float | None:
         following = [edges[place] for edges in self._all_edges if (place := bisect_right(edges, moment)) < len(edges)]
         return min(following, default=None)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from kowloon.core.clock import Clock
 from kowloon.duty.organisation import Organisation, Post
-from kowloon.duty.resources import Absence, Rota, StoredOrganisation, Tenure, Turn
+from kowloon.duty.planning import calendar
+from kowloon.duty.planning.problem import Shift
+from kowloon.duty.resources import Absence, PlanRun, Rota, StoredOrganisation, Tenure, Turn
 from kowloon.duty.roster import Away, Holder, Planned, PostRoster
 from kowloon.store.store import Store, Transaction
+
+_MOST_HORIZONS = 1024
 
 
 class Rosters:
@@ -24,6 +29,8 @@ class Rosters:
         self._away: dict[str, Away] = {}
         # By account and post: what was made last, of the store or of a transaction.
         self._made: dict[tuple[str, str], PostRoster] = {}
+        # By account, post and horizon: of which post it is, and its shifts.
+        self._shifts: dict[tuple[str, str, float, float], tuple[Post, list[Shift]]] = {}
 
     def organisation(self, account: str) -> Organisation | None:
         stored = self._store.get(StoredOrganisation, account)
@@ -64,6 +71,28 @@ class Rosters:
         if kept is None or kept.planned is not planned or kept.away is not away or kept.tenures != tenures:
             kept = self._made[account, post.id] = PostRoster(planned, tenures, away)
         return kept
+
+    def shifts(self, account: str, post: Post, from_at: float, to_at: float) -> list[Shift]:
+        """Those of a horizon, as its calendar rules say. Kept: those of a year take a second."""
+        key = (account, post.id, from_at, to_at)
+        kept = self._shifts.get(key)
+        if kept is None or kept[0] is not post:
+            kept = (post, calendar.shifts(post.planned(), from_at, to_at))
+            if len(self._shifts) >= _MOST_HORIZONS:
+                self._shifts.clear()
+            self._shifts[key] = kept
+        return kept[1]
+
+    async def expand(self, run: PlanRun) -> None:
+        """Has the shifts of a plan ready, beside the loop."""
+        whole = run.supposed or self.organisation(run.account)
+        posts = [post for post in whole.posts if not run.posts or post.id in run.posts] if whole is not None else []
+
+        def each() -> None:
+            for post in posts:
+                self.shifts(run.account, post, run.from_at, run.to_at)
+
+        await asyncio.to_thread(each)
 
     def who(self, account: str, post: str, moment: float | None = None) -> Holder | None:
         roster = self.of(account).get(post)

@@ -40,7 +40,7 @@ class DutyService:
             PageSteps(self.changer),
             Askings(self.changer),
             Deliveries(self.changer, pagers),
-            PlanRuns(self.changer, self._jobs),
+            PlanRuns(self.changer, self._jobs, rosters),
             self.rules,
         )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time
-from typing import Any
 
 from kowloon.actions.context import Context
 from kowloon.actions.declare import Response
@@ -20,6 +19,7 @@ from kowloon.duty.roster import Segment
 
 _MOST_BYTES = 1 << 20
 _MOST_EVENTS = 500
+_MOST_LINE_BYTES = 75
 
 
 class ExportCalendarRequest(Request):
@@ -39,39 +39,57 @@ class ExportCalendarResponse(Response):
 @duty.action(resource="acs:duty:*:{account}:post/{PostId}", access="read")
 def export_calendar(ctx: Context, req: ExportCalendarRequest) -> ExportCalendarResponse:
     """The final schedule; acting holders are marked. Events keep their ids, so that an import anew replaces them."""
-    import icalendar
-
     state = state_of(ctx)
     start, end = horizon(ctx, req.From, req.To, 90.0)
-    whole = icalendar.Calendar()
-    whole.add("prodid", "-//Kowloon//Duty//EN")
-    whole.add("version", "2.0")
-    whole.add("x-wr-calname", state.whole.title)
+    # Written by hand: a library takes six seconds for a year of sixty posts.
+    lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//Kowloon//Duty//EN", _line("X-WR-CALNAME", state.whole.title)]
     count = 0
     for post in [state.post(req.PostId)] if req.PostId else state.whole.posts:
         for segment in state.rosters[post.id].segments(start, end):
             if segment.holder is not None and req.PersonId in ("", segment.holder.person):
                 # What the asked time cuts off keeps the id that it has as a whole.
                 began = segment.start if segment.start > start else segment.holder.since
-                whole.add_component(_event(state, post, segment, began))
+                lines += _event(state, post, segment, began)
                 count += 1
-    return ExportCalendarResponse(Calendar=whole.to_ical().decode(), Events=count)
+    return ExportCalendarResponse(Calendar="\r\n".join([*lines, "END:VCALENDAR", ""]), Events=count)
 
 
-def _event(state: DutyState, post: Post, segment: Segment, began: float) -> Any:
-    import icalendar
-
+def _event(state: DutyState, post: Post, segment: Segment, began: float) -> list[str]:
     holder = segment.holder
     assert holder is not None
     person = state.whole.person(holder.person)
     name = person.name if person is not None else holder.person
-    event = icalendar.Event()
-    event.add("uid", f"{post.id}-{int(began)}@duty.{state.account}")
-    event.add("dtstamp", datetime.fromtimestamp(state.now, UTC))
-    event.add("dtstart", datetime.fromtimestamp(segment.start, UTC))
-    event.add("dtend", datetime.fromtimestamp(segment.end, UTC))
-    event.add("summary", f"{post.title}: {name}" + (" (acting)" if holder.capacity == "acting" else ""))
-    return event
+    return [
+        "BEGIN:VEVENT",
+        _line("UID", f"{post.id}-{int(began)}@duty.{state.account}"),
+        f"DTSTAMP:{_utc(state.now)}",
+        f"DTSTART:{_utc(segment.start)}",
+        f"DTEND:{_utc(segment.end)}",
+        _line("SUMMARY", f"{post.title}: {name}" + (" (acting)" if holder.capacity == "acting" else "")),
+        "END:VEVENT",
+    ]
+
+
+def _utc(moment: float) -> str:
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y%m%dT%H%M%SZ")
+
+
+def _line(name: str, text: str) -> str:
+    """A property of text, its marks escaped and no line longer than 75 bytes."""
+    for mark, escaped in (("\\", "\\\\"), (";", "\\;"), (",", "\\,"), ("\r\n", "\\n"), ("\n", "\\n"), ("\r", "\\n")):
+        text = text.replace(mark, escaped)
+    line = f"{name}:{text}"
+    if len(line.encode()) <= _MOST_LINE_BYTES:
+        return line
+    folded, length = [], 0
+    for letter in line:
+        size = len(letter.encode())
+        if length + size > _MOST_LINE_BYTES:
+            folded.append("\r\n ")
+            length = 1
+        folded.append(letter)
+        length += size
+    return "".join(folded)
 
 
 class ImportCalendarRequest(Request):

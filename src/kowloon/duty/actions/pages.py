@@ -117,12 +117,13 @@ class ListPagesResponse(Response):
 def list_pages(ctx: Context, req: ListPagesRequest) -> ListPagesResponse:
     """The newest first."""
     found = [
-        page_item(page)
+        page
         for page in reversed(ctx.tx.list(Page, account=ctx.account))
         if req.PostId in ("", page.post) and req.State in ("", page.state)
     ]
-    page = paging.by_token(found, req.NextToken, req.MaxResults)
-    return ListPagesResponse(Pages=page.items, NextToken=page.next_token, TotalCount=page.total)
+    shown_now = paging.by_token(found, req.NextToken, req.MaxResults)
+    items = [page_item(page) for page in shown_now.items]
+    return ListPagesResponse(Pages=items, NextToken=shown_now.next_token, TotalCount=shown_now.total)
 
 
 class AcknowledgePageRequest(Request):

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
 import msgspec
 
 from kowloon.actions import pages
@@ -9,15 +13,18 @@ from kowloon.actions.context import Context
 from kowloon.actions.declare import Response
 from kowloon.actions.decode import AsJson, Request
 from kowloon.actions.errors import invalid
+from kowloon.actions.ports import Principal
 from kowloon.duty import errors
 from kowloon.duty.actions.calls import horizon, moment, shown, state_of
 from kowloon.duty.actions.organisations import read_file
 from kowloon.duty.logic import plans
 from kowloon.duty.logic.state import DutyState
-from kowloon.duty.planning import calendar
+from kowloon.duty.organisation import Organisation
 from kowloon.duty.planning.problem import Conflict, Plan, Unknown
 from kowloon.duty.product import duty
 from kowloon.duty.resources import Absence, PlanRun
+from kowloon.duty.rosters import Rosters
+from kowloon.store.store import Store
 
 _PLAN = "acs:duty:*:{account}:plan/{PlanId}"
 _KEPT = 50
@@ -109,14 +116,18 @@ class CreatePlanRequest(Request):
     SupposedFile: str = ""
 
 
-@duty.action(resource="acs:duty:*:{account}:plan/*")
+async def _supposed_file(ports: Mapping[type, Any], req: CreatePlanRequest) -> Organisation | None:
+    return await asyncio.to_thread(read_file, req.SupposedFile) if req.SupposedFile else None
+
+
+@duty.action(resource="acs:duty:*:{account}:plan/*", prepare=_supposed_file)
 def create_plan(ctx: Context, req: CreatePlanRequest) -> PlanResponse:
     """Begins to compute; GetPlan says how far it is. The plan that is there counts until another one is adopted."""
     state = state_of(ctx)
     start, end = horizon(ctx, req.From, req.To, 90.0, most_days=1100.0)
     if not 0 < req.Seconds <= 600:
         raise invalid("Seconds", "It is above 0 and at most 600.")
-    supposed = read_file(req.SupposedFile) if req.SupposedFile else None
+    supposed: Organisation | None = ctx.prepared
     if (req.SupposedAbsences or supposed is not None) and req.Adopt:
         raise invalid("Adopt", "What is only supposed cannot be adopted.")
     if supposed is not None:
@@ -162,7 +173,14 @@ class GetPlanResponse(Response):
     Turns: list[TurnOfPlan]
 
 
-@duty.action(resource=_PLAN)
+async def _expanded(ports: Mapping[type, Any], req: GetPlanRequest | AdoptPlanRequest) -> None:
+    """Has its shifts ready before the transaction."""
+    run = ports[Store].get(PlanRun, req.PlanId)
+    if run is not None and run.account == ports[Principal].account:
+        await ports[Rosters].expand(run)
+
+
+@duty.action(resource=_PLAN, prepare=_expanded)
 def get_plan(ctx: Context, req: GetPlanRequest) -> GetPlanResponse:
     """How far it is; its turns once it is done."""
     state = state_of(ctx)
@@ -186,7 +204,7 @@ def get_plan(ctx: Context, req: GetPlanRequest) -> GetPlanResponse:
                     PersonId=run.outcome.served[shift.id],
                     Before=before.get(shift.id, ""),
                 )
-                for shift in calendar.shifts(post.planned(), run.from_at, run.to_at)
+                for shift in state.shifts(post, run.from_at, run.to_at)
                 if shift.id in run.outcome.served and (not req.OnlyMoved or shift.id in moved)
             ]
     return GetPlanResponse(Plan=plan_item(run), Turns=turns)
@@ -196,7 +214,7 @@ class AdoptPlanRequest(Request):
     PlanId: str
 
 
-@duty.action(resource=_PLAN)
+@duty.action(resource=_PLAN, prepare=_expanded)
 def adopt_plan(ctx: Context, req: AdoptPlanRequest) -> PlanResponse:
     """Its turns are those that count from now on; turns that have begun stay. Whoever's duty changes is told."""
     state = state_of(ctx)

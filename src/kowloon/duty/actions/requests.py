@@ -12,8 +12,8 @@ from kowloon.actions.errors import invalid
 from kowloon.duty import errors
 from kowloon.duty.actions.calls import ON_BEHALF, acting_person, moment, shown, state_of
 from kowloon.duty.logic import changes
-from kowloon.duty.logic.changes import Planned
 from kowloon.duty.logic.state import DutyState
+from kowloon.duty.logic.turns import Planned, coming_shift, would_break
 from kowloon.duty.organisation import Person
 from kowloon.duty.product import duty
 from kowloon.duty.resources import Asking
@@ -66,7 +66,7 @@ class RequestResponse(Response):
 
 
 def _mine(state: DutyState, shift: str, person: Person) -> Planned:
-    planned = changes.coming_shift(state, shift)
+    planned = coming_shift(state, shift)
     if planned.person != person.id:
         raise errors.NOT_YOURS.error(id=repr(shift), person=planned.person or "nobody")
     if planned.turn.start <= state.now:
@@ -89,12 +89,12 @@ def request_swap(ctx: Context, req: RequestSwapRequest) -> RequestResponse:
     """Nothing changes until the other side agrees. Refused at once when a rule would break."""
     state = state_of(ctx)
     mine = _mine(state, req.ShiftId, acting_person(ctx, state, req.PersonId))
-    other = changes.coming_shift(state, req.OtherShiftId)
+    other = coming_shift(state, req.OtherShiftId)
     if other.person == mine.person:
         raise invalid("OtherShiftId", "It is yours already.")
     if not other.person:
         raise invalid("OtherShiftId", "Nobody has it: take it with GiveTurn.")
-    broken = changes.would_break(state, {req.ShiftId: other.person, req.OtherShiftId: mine.person})
+    broken = would_break(state, {req.ShiftId: other.person, req.OtherShiftId: mine.person})
     if broken:
         raise errors.RULE_BROKEN.error(why=broken)
     expires_at = moment(req.ExpiresAt, "ExpiresAt") if req.ExpiresAt else ctx.now + _ANSWER_WITHIN_S

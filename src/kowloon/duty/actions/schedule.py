@@ -18,8 +18,8 @@ from kowloon.duty.organisation import Post
 from kowloon.duty.planning import calendar, eligible
 from kowloon.duty.planning.problem import Eligibility, Person, Shift
 from kowloon.duty.product import duty
-from kowloon.duty.resources import Happening, Note, Tenure
-from kowloon.duty.roster import Holder
+from kowloon.duty.resources import Happening, Note, Tenure, Turn
+from kowloon.duty.roster import Holder, PostRoster
 
 _POSTS = "acs:duty:*:{account}:post/{PostId}"
 # How many changes of the schedule are looked through for the next holder.
@@ -204,28 +204,30 @@ def list_turns(ctx: Context, req: ListTurnsRequest) -> ListTurnsResponse:
     state = state_of(ctx)
     start, end = horizon(ctx, req.From, req.To, 28.0)
     chosen = [state.post(req.PostId)] if req.PostId else list(state.whole.posts)
-    found: list[tuple[float, TurnItem]] = []
-    for post in chosen:
-        roster = state.rosters[post.id]
-        for turn in roster.turns:
-            person = roster.serves(turn)
-            if turn.end <= start or turn.start >= end or req.PersonId not in ("", person):
-                continue
-            hours = sum([span.end - span.start for span in turn.spans]) / 3600
-            item = TurnItem(
-                ShiftId=turn.shift,
-                PostId=post.id,
-                Layer=turn.layer,
-                From=shown(turn.start),
-                To=shown(turn.end),
-                PersonId=person,
-                Planned=turn.person,
-                Hours=hours,
-            )
-            found.append((turn.start, item))
-    items = [item for _, item in sorted(found, key=lambda pair: (pair[0], pair[1].ShiftId))]
-    page = pages.by_token(items, req.NextToken, req.MaxResults, most=5000)
-    return ListTurnsResponse(Turns=page.items, NextToken=page.next_token, TotalCount=page.total)
+    rosters = [state.rosters[post.id] for post in chosen]
+    found = [
+        (turn.start, turn.shift, roster, turn)
+        for roster in rosters
+        for turn in roster.turns_between(start, end)
+        if req.PersonId in ("", roster.serves(turn))
+    ]
+    found.sort(key=lambda each: each[:2])
+    page = pages.by_token(found, req.NextToken, req.MaxResults, most=5000)
+    items = [_turn_item(roster, turn) for _, _, roster, turn in page.items]
+    return ListTurnsResponse(Turns=items, NextToken=page.next_token, TotalCount=page.total)
+
+
+def _turn_item(roster: PostRoster, turn: Turn) -> TurnItem:
+    return TurnItem(
+        ShiftId=turn.shift,
+        PostId=roster.post.id,
+        Layer=turn.layer,
+        From=shown(turn.start),
+        To=shown(turn.end),
+        PersonId=roster.serves(turn),
+        Planned=turn.person,
+        Hours=sum([span.end - span.start for span in turn.spans]) / 3600,
+    )
 
 
 class BalanceItem(msgspec.Struct, kw_only=True):
@@ -271,7 +273,7 @@ def get_balance(ctx: Context, req: GetBalanceRequest) -> GetBalanceResponse:
     layers: defaultdict[tuple[str, str], list[calendar.Burden]] = defaultdict(list)
     for post in [state.post(req.PostId)] if req.PostId else state.whole.posts:
         roster = state.rosters[post.id]
-        for turn in roster.turns:
+        for turn in roster.turns_between(start, end):
             item = items.get(roster.serves(turn))
             if item is None or not start <= turn.start < end:
                 continue
@@ -336,19 +338,24 @@ def list_history(ctx: Context, req: ListHistoryRequest) -> ListHistoryResponse:
     start = moment(req.From, "From") if req.From else 0.0
     end = moment(req.To, "To") if req.To else float("inf")
     found = [
-        HappeningItem(
-            At=shown(each.created_at),
-            What=each.what,
-            PostId=each.post,
-            PersonId=each.person,
-            Text=each.text,
-            By=each.by,
-        )
+        each
         for each in reversed(ctx.tx.list(Happening, account=ctx.account))
         if start <= each.created_at < end and req.PostId in ("", each.post) and req.PersonId in ("", each.person)
     ]
     page = pages.by_token(found, req.NextToken, req.MaxResults, most=1000)
-    return ListHistoryResponse(Happenings=page.items, NextToken=page.next_token, TotalCount=page.total)
+    items = [_happening_item(each) for each in page.items]
+    return ListHistoryResponse(Happenings=items, NextToken=page.next_token, TotalCount=page.total)
+
+
+def _happening_item(happening: Happening) -> HappeningItem:
+    return HappeningItem(
+        At=shown(happening.created_at),
+        What=happening.what,
+        PostId=happening.post,
+        PersonId=happening.person,
+        Text=happening.text,
+        By=happening.by,
+    )
 
 
 class NoteItem(msgspec.Struct, kw_only=True):

@@ -13,6 +13,7 @@ from kowloon.duty import errors
 from kowloon.duty.actions.calls import ON_BEHALF, acting_person, moment, shown, state_of
 from kowloon.duty.logic import changes, hand_over, succession
 from kowloon.duty.logic.state import DutyState
+from kowloon.duty.logic.turns import coming_shift
 from kowloon.duty.organisation import Post
 from kowloon.duty.planning.problem import Span
 from kowloon.duty.product import duty
@@ -122,7 +123,7 @@ def give_turn(ctx: Context, req: GiveTurnRequest) -> TenureResponse:
     """One planned turn goes to the person, where no rule breaks by it."""
     state = state_of(ctx)
     person = acting_person(ctx, state, req.PersonId)
-    planned = changes.coming_shift(state, req.ShiftId)
+    planned = coming_shift(state, req.ShiftId)
     return TenureResponse(Tenure=tenure_item(changes.give_shift(state, planned, person, "override", req.Reason)))
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
 
 import msgspec
 
@@ -13,43 +12,14 @@ from kowloon.duty import errors
 from kowloon.duty.logic import succession
 from kowloon.duty.logic.hand_over import settle, settle_all
 from kowloon.duty.logic.state import DutyState
+from kowloon.duty.logic.turns import Around, Planned, coming_shift, find_shift, would_break
 from kowloon.duty.organisation import Person, Post
-from kowloon.duty.planning import checker, eligible
-from kowloon.duty.planning.problem import Problem, Shift, Span
+from kowloon.duty.planning import eligible
+from kowloon.duty.planning.problem import Span
 from kowloon.duty.resources import Absence, Asking, Rota, Tenure, Turn, Why
 from kowloon.duty.roster import FOREVER, PostRoster
 
 _MINUTE_S = 60.0
-# How far around a change the rules are looked at.
-_AROUND_S = 35 * 86400.0
-
-
-class Planned(NamedTuple):
-    """A turn, and who has it after overrides."""
-
-    post: Post
-    turn: Turn
-    person: str
-
-    @property
-    def title(self) -> str:
-        return f"{self.post.title}, {iso_minutes(self.turn.start)} to {iso_minutes(self.turn.end)}"
-
-
-def find_shift(state: DutyState, id: str) -> Planned:
-    roster = state.rosters.get(id.partition("/")[0])
-    # Of one that was left half-way there are two; the last is what is open.
-    turn = next((turn for turn in reversed(roster.turns) if turn.shift == id), None) if roster is not None else None
-    if roster is None or turn is None:
-        raise errors.SHIFT_NOT_FOUND.error(id=repr(id))
-    return Planned(roster.post, turn, roster.serves(turn))
-
-
-def coming_shift(state: DutyState, id: str) -> Planned:
-    found = find_shift(state, id)
-    if found.turn.end <= state.now:
-        raise errors.SHIFT_OVER.error(id=repr(id))
-    return found
 
 
 def add_absences(state: DutyState, person: Person, spans: Sequence[tuple[float, float | None, str]]) -> list[Absence]:
@@ -272,12 +242,13 @@ def ask(
 
 def volunteers(state: DutyState, mine: Planned) -> list[str]:
     """Everyone who could take the turn, those with the fewest hours first."""
+    around = Around(state, [mine])
     able = [
         person.id
         for person in state.whole.people
         if person.id != mine.person
         and not _unfit(state, mine.post, person, mine.turn.spans, mine.turn.layer)
-        and not would_break(state, {mine.turn.shift: person.id})
+        and not around.would_break({mine.turn.shift: person.id})
     ]
     return sorted(able, key=lambda person: (succession.served_h(state, person), person))
 
@@ -351,40 +322,7 @@ def answer(state: DutyState, asking: Asking, person: Person, agrees: bool) -> As
     return agreed
 
 
-# --- the rules ---
-
-
-def would_break(state: DutyState, changes: Mapping[str, str]) -> str:
-    """What rule is broken after these turns have gone to these people that is not broken now; '' when none is."""
-    touched = [find_shift(state, shift) for shift in changes]
-    people = {each.person for each in touched} | set(changes.values())
-    for rule in state.whole.rules.separations:
-        if people & set(rule.people):
-            people |= set(rule.people)
-    covered = {post for rule in state.whole.rules.coverage for post in rule.posts}
-    start = min(each.turn.start for each in touched) - _AROUND_S
-    end = max(each.turn.end for each in touched) + _AROUND_S
-    near: dict[str, Shift] = {}
-    served: dict[str, str] = {}
-    for post, roster in state.rosters.items():
-        for turn in roster.turns:
-            person = roster.serves(turn)
-            if not person and turn.shift not in changes:
-                continue
-            if turn.end > start and turn.start < end and (person in people or post in covered or turn.shift in changes):
-                near[turn.shift] = Shift(id=turn.shift, post=post, layer=turn.layer, spans=turn.spans)
-                if person:
-                    served[turn.shift] = person
-    around = Problem(
-        people=tuple([person.planned(state.away(person.id)) for person in state.whole.people]),
-        posts=tuple([post.planned() for post in state.whole.posts]),
-        shifts=tuple(sorted(near.values(), key=lambda shift: (shift.start, shift.id))),
-        separations=state.whole.rules.separations,
-        coverage=state.whole.rules.coverage,
-    )
-    known = {violation.text for violation in checker.check(around, served)}
-    fresh = [each for each in checker.check(around, {**served, **changes}) if each.text not in known]
-    return fresh[0].text if fresh else ""
+# --- what they have in common ---
 
 
 def _unfit(state: DutyState, post: Post, person: Person, spans: tuple[Span, ...], layer: str) -> str:

@@ -26,9 +26,9 @@ _FAIR_S = 365 * _DAY_S
 def make_problem(state: DutyState, run: PlanRun) -> Problem:
     if run.supposed is not None:
         state = state.supposing(run.supposed)
-    posts = tuple([post.planned() for post in state.whole.posts if not run.posts or post.id in run.posts])
+    chosen = [post for post in state.whole.posts if not run.posts or post.id in run.posts]
     shifts = sorted(
-        [shift for post in posts for shift in calendar.shifts(post, run.from_at, run.to_at)],
+        [shift for post in chosen for shift in state.shifts(post, run.from_at, run.to_at)],
         key=lambda shift: (shift.start, shift.id),
     )
     now_by_shift = {
@@ -46,7 +46,7 @@ def make_problem(state: DutyState, run: PlanRun) -> Problem:
     ids = {shift.id for shift in shifts}
     return Problem(
         people=tuple(_people(state, run)),
-        posts=posts,
+        posts=tuple([post.planned() for post in chosen]),
         shifts=tuple(shifts),
         separations=state.whole.rules.separations,
         coverage=state.whole.rules.coverage,
@@ -92,7 +92,7 @@ def adopt(state: DutyState, run: PlanRun) -> PlanRun:
         stay = {turn.shift for turn in kept}
         fresh = [
             Turn(shift=shift.id, layer=shift.layer, person=served[shift.id], spans=spans)
-            for shift in calendar.shifts(post.planned(), run.from_at, run.to_at)
+            for shift in state.shifts(post, run.from_at, run.to_at)
             if shift.id in served and shift.id not in stay and (spans := _from(state.now, shift.spans))
         ]
         turns = sorted([*kept, *fresh], key=lambda turn: (turn.start, turn.shift))

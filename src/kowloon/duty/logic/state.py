@@ -10,7 +10,7 @@ from kowloon.core.ids import Ids
 from kowloon.core.located import nearest
 from kowloon.duty import errors
 from kowloon.duty.organisation import Ladder, Organisation, Person, Post
-from kowloon.duty.planning.problem import Span
+from kowloon.duty.planning.problem import Shift, Span
 from kowloon.duty.resources import Happening, Message, Page, StoredOrganisation, Tenure
 from kowloon.duty.roster import PostRoster
 from kowloon.duty.rosters import Rosters
@@ -46,6 +46,9 @@ class DutyState:
     def rosters(self) -> dict[str, PostRoster]:
         """As they are with what is written so far; `changed` after writing what they are made of."""
         return self._rosters.read(self.tx, self.account, self.whole)
+
+    def shifts(self, post: Post, from_at: float, to_at: float) -> list[Shift]:
+        return self._rosters.shifts(self.account, post, from_at, to_at)
 
     def changed(self) -> None:
         self.__dict__.pop("rosters", None)

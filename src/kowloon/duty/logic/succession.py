@@ -141,8 +141,8 @@ def served_h(state: DutyState, person: str, within_s: float = 28 * _DAY_S) -> fl
     start, end = state.now - within_s, state.now + within_s
     total = 0.0
     for roster in state.rosters.values():
-        for turn in roster.turns:
-            if turn.person == person and turn.start < end and turn.end > start:
+        for turn in roster.turns_between(start, end):
+            if turn.person == person:
                 total += sum([span.end - span.start for span in turn.spans])
     return total / 3600
 
