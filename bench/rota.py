@@ -128,7 +128,8 @@ def people(luck: random.Random, mixed: bool) -> list[Person]:
         made.append(person(luck, len(made), PLACES[number % len(PLACES)], crews))
     for kind, count in (("committee", CHAIRS), ("board", HEADS)):
         for number in range(count):
-            made.append(person(luck, len(made), luck.choice(PLACES), {f"{kind}-{number % BOARDS}"}, share=1.0))
+            # All of them at headquarters.
+            made.append(person(luck, len(made), PLACES[0], {f"{kind}-{number % BOARDS}"}, share=1.0))
     return made
 
 

@@ -19,12 +19,10 @@ _SAME_SIZE = 1.3
 
 
 class Found(NamedTuple):
-    """`served`: person by turn, empty where there is none; `others`: variables of the rules that say no such thing.
-    `cost` and `bound` are in weighted minutes."""
+    """`served`: person by turn, empty where there is none. `cost` and `bound` are in weighted minutes."""
 
     status: Status
     served: dict[int, int]
-    others: dict[int, int]
     cost: int = 0
     bound: int = 0
 
@@ -68,15 +66,9 @@ class Assignment:
         answer = self.model.solve(seconds, workers, self.ground.problem.seed, **parameters)
         serves = self.rules.serves
         if not answer.values:
-            return Found(answer.status, {}, {}, bound=answer.bound)
+            return Found(answer.status, {}, bound=answer.bound)
         served = {turn: person for (turn, person), variable in serves.items() if answer.values[variable]}
-        others = {variable: answer.values[variable] for variable in range(len(serves), self.rules.count)}
-        return Found(answer.status, served, others, answer.cost, answer.bound)
-
-    def hint(self, served: Mapping[int, int]) -> None:
-        variables = list(self.rules.serves.values())
-        values = [int(served.get(turn) == person) for turn, person in self.rules.serves]
-        self.model.hint(variables, values)
+        return Found(answer.status, served, answer.cost, answer.bound)
 
     def _items(self) -> dict[int, list[Item]]:
         items: dict[int, list[Item]] = defaultdict(list)

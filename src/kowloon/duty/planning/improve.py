@@ -22,12 +22,10 @@ _COLDEST = 60.0
 
 
 class Improving:
-    """From `served` (person by open turn), which keeps the rules. `others`: what the rules' further variables are; they
-    stay. `loads`: minutes of everybody. `served` is the best that was found, `cost` what it costs."""
+    """From `served` (person by open turn), which keeps the rules. Where posts with neighbours change hands, and who has
+    shifts of limited posts at all, stays as it is. `served` is then the best that was found, `cost` what it costs."""
 
-    def __init__(
-        self, ground: Ground, fairness: Fairness, rules: Rules, served: Mapping[int, int], others: Mapping[int, int]
-    ) -> None:
+    def __init__(self, ground: Ground, fairness: Fairness, rules: Rules, served: Mapping[int, int]) -> None:
         self._ground = ground
         self._fairness = fairness
         self._rules = rules
@@ -38,7 +36,7 @@ class Improving:
         self._turns = [turn for turn, choices in rules.choices.items() if len(choices) > 1]
         self._turn_of = [turn for turn, _ in rules.serves]
         self._never = {never.variable for never in rules.never}
-        self._read_rules(others)
+        self._read_rules()
         self.served = dict(served)
         self.cost = self._cost()
 
@@ -60,13 +58,9 @@ class Improving:
                     self.cost, self.served = now, dict(self._who)
             share = (stopwatch() - began) / seconds if seconds > 0 else 1.0
 
-    def _read_rules(self, others: Mapping[int, int]) -> None:
+    def _read_rules(self) -> None:
         rules = self._rules
-        self._on = bytearray(rules.count)
-        for turn, person in self._who.items():
-            self._on[rules.serves[(turn, person)]] = 1
-        for variable, value in others.items():
-            self._on[variable] = value
+        self._on = rules.implied(self._who)
         self._near: list[list[int]] = [[] for _ in range(rules.count)]
         for pair in rules.pairs:
             self._near[pair.one].append(pair.other)

@@ -88,6 +88,19 @@ class Rules:
         """Sets of variables of which at most one may be, that together say what `pairs` do: far fewer."""
         return _cliques(self.pairs)
 
+    def implied(self, served: Mapping[int, int]) -> bytearray:
+        """Values of all variables when the open turns are served like that; those that say no such thing are 1 only
+        where what they mean is so."""
+        values = bytearray(self.count)
+        for turn, person in served.items():
+            values[self.serves[(turn, person)]] = 1
+        for limit in self.limits:
+            if limit.rule is None:
+                *known, meant = limit.variables
+                total = sum(factor for variable, factor in zip(known, limit.factors, strict=False) if values[variable])
+                values[meant] |= total > limit.most
+        return values
+
     def people(self, turn: int) -> Sequence[int]:
         """Who may have it, or has."""
         return self.choices[turn] if turn in self.choices else self.held.get(turn, ())

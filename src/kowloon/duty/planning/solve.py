@@ -17,7 +17,7 @@ from typing import BinaryIO
 import msgspec
 
 from kowloon.duty.planning import conflict
-from kowloon.duty.planning.assignment import Assignment, Found
+from kowloon.duty.planning.assignment import Assignment
 from kowloon.duty.planning.checker import check
 from kowloon.duty.planning.counting import count
 from kowloon.duty.planning.fairness import Fairness
@@ -34,10 +34,10 @@ Tell = Callable[[float, float], None]
 _MOST_EXACT = 6000
 # What is proven this well needs no more time.
 _ENOUGH = 0.0005
-_LEAST_S, _FIRST_S = 0.05, 1.0
+_LEAST_S, _FIRST_S = 0.05, 2.0
 _FIRST_S_PER_CHOICE = 0.001
 # Of all time, for a first plan of each part; of a look at one, for its bound.
-_FIRST_SHARE, _COUNTING_SHARE = 0.3, 0.5
+_FIRST_SHARE, _COUNTING_SHARE = 0.15, 0.6
 # A model of so many choices is built in a second, also where the machine is busy.
 _CHOICES_PER_S = 8_000
 # How far around what has to move a re-plan looks, if need be.
@@ -96,6 +96,7 @@ class _Part:
         self.counted_cost = -1
         self.served: dict[int, int] = {}
         self.cost = 0
+        self.looks = 0
         self.impossible = False
         self.slice_s = _FIRST_S
         self.touched = False
@@ -196,59 +197,54 @@ class _Solving:
     def _begin(self, part: _Part, seconds: float) -> None:
         """Any plan that keeps the rules, and better ones step by step. That takes what it takes, if there is time."""
         until = self.stopwatch() + min(seconds, part.size * _FIRST_S_PER_CHOICE)
-        model = Assignment(self.ground, self.fairness, part.rules, {})
-        found = model.solve(self.left_s, self.workers)
-        if found.served:
-            self._improve(part, model, found, until)
+        found = Assignment(self.ground, self.fairness, part.rules, {}).solve(self.left_s, self.workers)
         part.impossible = found.status == "infeasible"
+        if found.served:
+            self._improve(part, found.served, until)
 
-    def _improve(self, part: _Part, model: Assignment, found: Found, until: float) -> None:
-        steps = Improving(self.ground, self.fairness, model.rules, found.served, found.others)
-        steps.run(until - self.stopwatch(), self.problem.seed, self.stopwatch, part.bound)
+    def _improve(self, part: _Part, served: Mapping[int, int], until: float) -> None:
+        steps = Improving(self.ground, self.fairness, part.rules, served)
+        steps.run(until - self.stopwatch(), self.problem.seed + part.looks, self.stopwatch, part.bound)
         part.take(steps.served, steps.cost)
 
     def _work_on(self, part: _Part, until: float) -> None:
+        part.looks += 1
         if not part.counted:
             # A plan that costs what was counted is the best there is, or nearly: only the bound is to be had.
             share = 1.0 if part.cost <= part.counted_cost else _COUNTING_SHARE
             self._count(part, (until - self.stopwatch()) * share)
+        if not part.done and part.loads is not None:
+            self._aim(part, (self.stopwatch() + until) / 2)
         if not part.done and part.size <= _MOST_EXACT:
             self._solve_exactly(part, until)
         elif not part.done:
-            self._aim(part, until)
+            self._improve(part, part.served, until)
 
     def _count(self, part: _Part, seconds: float) -> None:
         counted = count(self.ground, self.fairness, part.choices, part.fair_bound, seconds, self.workers)
         part.fair_bound = max(part.fair_bound, counted.bound)
         part.bound = max(part.bound, part.fair_bound + self._moves_bound(part))
-        part.loads = counted.loads
         if counted.loads is not None:
-            part.counted_cost = sum([self.fairness.cost_of(person, load) for person, load in counted.loads.items()])
-            part.counted = part.counted_cost <= counted.bound
+            cost = sum([self.fairness.cost_of(person, load) for person, load in counted.loads.items()])
+            part.loads = counted.loads if cost < part.cost and cost != part.counted_cost else None
+            part.counted_cost = cost
+            part.counted = cost <= counted.bound
+
+    def _aim(self, part: _Part, until: float) -> None:
+        """At the numbers that were counted: a plan that has them costs what they do."""
+        model = Assignment(self.ground, self.fairness, part.rules, part.loads)
+        found = model.solve(until - self.stopwatch(), self.workers)
+        part.loads = None
+        if found.served:
+            self._improve(part, found.served, self.stopwatch())
 
     def _solve_exactly(self, part: _Part, until: float) -> None:
         model = Assignment(self.ground, self.fairness, part.rules)
         model.at_least(part.fair_bound)
-        model.hint(part.served)
         found = model.solve(until - self.stopwatch(), self.workers)
         part.bound = max(part.bound, found.bound)
         if found.served:
             part.take(found.served, found.cost)
-
-    def _aim(self, part: _Part, until: float) -> None:
-        """At the numbers that were counted: a plan that has them costs no more. Else on with what there is."""
-        if part.loads is not None:
-            model = Assignment(self.ground, self.fairness, part.rules, part.loads)
-            found = model.solve((until - self.stopwatch()) * 2 / 3, self.workers)
-            part.loads = None
-            if found.served:
-                self._improve(part, model, found, until)
-                return
-        model = Assignment(self.ground, self.fairness, part.rules, {})
-        model.hint(part.served)
-        found = model.solve(until - self.stopwatch(), self.workers)
-        if found.served:
-            self._improve(part, model, found, until)
 
     def _plan(self) -> Plan:
         served = {turn: person for part in self.parts for turn, person in part.served.items()}
