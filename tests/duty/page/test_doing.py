@@ -354,3 +354,10 @@ def test_a_cloud_that_is_gone_is_told_and_nothing_is_lost(visit: Visit, duty: Du
     dialog.get_by_role("button", name="Leave a note").click()
     _done(page, "Note left.")
     expect(page.get_by_role("listitem").filter(has_text="kept")).to_be_visible()
+
+
+def test_a_click_that_leads_nowhere_says_why(visit: Visit, duty: DutyCloud) -> None:
+    page = visit().come_in(duty.person("mei", "duty:Get*", "duty:List*"), "load")
+    page.get_by_role("button", name="Export iCalendar").click()
+    expect(page.locator("#said")).to_contain_text("You may not do this.")
+    expect(page.locator("#said")).to_contain_text("duty:ExportCalendar")

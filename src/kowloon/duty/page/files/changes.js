@@ -142,16 +142,17 @@ export function askEveryone(turn) {
   return done(ask(t("cover.title"), fields, act, { action: t("cover.ask"), text: turnText(turn) }), t("done.asked"));
 }
 
-/** Asks the person who has one of `others` to take `turn` for it. */
-export function askSwap(turn, others) {
-  const choices = others.map((other) => option(other.ShiftId, `${nameOf(other.PersonId)} · ${turnText(other)}`, ""));
+/** Asks the person who has one of `others` to take one of `mine` for it. */
+export function askSwap(mine, others) {
+  const choices = (turns, text) => h("select", { required: true }, turns.map((turn) => option(turn.ShiftId, text(turn), "")));
   const fields = [
-    { name: "OtherShiftId", label: t("swap.for"), control: h("select", { required: true }, choices) },
+    { name: "ShiftId", label: t("swap.mine"), control: choices(mine, turnText) },
+    { name: "OtherShiftId", label: t("swap.for"), control: choices(others, (turn) => `${nameOf(turn.PersonId)} · ${turnText(turn)}`) },
     { name: "Note", label: t("note"), control: textInput() },
   ];
-  const act = ({ OtherShiftId, Note }) =>
-    duty("RequestSwap", { ShiftId: turn.ShiftId, OtherShiftId, PersonId: behalf(turn.PersonId), Note });
-  return done(ask(t("swap.title"), fields, act, { action: t("swap.ask"), text: turnText(turn) }), t("done.asked"));
+  const act = ({ ShiftId, OtherShiftId, Note }) =>
+    duty("RequestSwap", { ShiftId, OtherShiftId, PersonId: behalf(mine[0]?.PersonId ?? ""), Note });
+  return done(ask(t("swap.title"), fields, act, { action: t("swap.ask"), text: t("swap.hint") }), t("done.asked"));
 }
 
 export function giveTurn(turn) {
@@ -195,9 +196,9 @@ export function resolvePage(page) {
   return done(ask(t("resolve.title"), fields, act, { action: t("resolve") }), t("done.resolved"));
 }
 
-/** The turns to come of a person, or of everybody but one. */
-export async function turnsOf({ person = "", but = "", days = 90 }) {
-  const parameters = { From: iso(now()), To: iso(now() + days * DAY), PersonId: person, MaxResults: 1000 };
+/** The turns to come of a person, or of everybody but one; in one post, or in all. */
+export async function turnsOf({ person = "", but = "", post = "", days = 90 }) {
+  const parameters = { From: iso(now()), To: iso(now() + days * DAY), PostId: post, PersonId: person, MaxResults: 1000 };
   const answer = await duty("ListTurns", parameters);
   return answer.Turns.filter((turn) => turn.PersonId !== but && parse(turn.From) > now());
 }

@@ -1,8 +1,17 @@
 // What the cloud refused, and what to do about it.
 
 import { Refusal } from "./api.js";
-import { h } from "./dom.js";
+import { h, say } from "./dom.js";
 import { has, t } from "./words.js";
+
+/** For what is begun by a click and has no place of its own for what goes wrong. */
+export async function telling(begun) {
+  try {
+    await begun;
+  } catch (problem) {
+    say(advice(problem).textContent);
+  }
+}
 
 /** A box that says what happened and what to do next. */
 export function advice(problem) {

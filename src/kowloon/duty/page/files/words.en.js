@@ -254,6 +254,8 @@ export const english = {
   "cover.hint": "Everyone who may is asked, those with the fewest hours first.",
   "cover.ask": "Ask",
   "swap.title": "Swap",
+  "swap.mine": "My turn",
+  "swap.hint": "Nothing changes until the other one agrees; what would break a rule is refused at once.",
   "swap.for": "For the turn",
   "swap.ask": "Ask for the swap",
   "swap.offer": "Swap for one of mine",

@@ -254,6 +254,8 @@ export const chinese = {
   "cover.hint": "依次询问所有可接者，小时数最少者优先。",
   "cover.ask": "询问",
   "swap.title": "换班",
+  "swap.mine": "我的班次",
+  "swap.hint": "对方同意之前不作任何变更；会违反规则的立即被拒。",
   "swap.for": "换成",
   "swap.ask": "提出换班",
   "swap.offer": "用我的一班来换",

@@ -4,6 +4,7 @@ import { duty } from "../api.js";
 import { download, field, h, option, svg } from "../dom.js";
 import { dayInput, personSelect, postSelect } from "../forms.js";
 import { nameOf } from "../people.js";
+import { telling } from "../refusals.js";
 import { go } from "../router.js";
 import * as time from "../time.js";
 import { number, t } from "../words.js";
@@ -94,7 +95,7 @@ function tools(params, people) {
     h("div", { class: "tools" },
       h("button", { onclick: () => download(fileName("load", from, to, "csv"), "text/csv", csv(people)) }, t("export.csv")),
       field(t("calendar.of"), person),
-      h("button", { onclick: () => calendar(from, to, post.value, person.value) }, t("export.calendar"))));
+      h("button", { onclick: () => telling(calendar(from, to, post.value, person.value)) }, t("export.calendar"))));
 }
 
 function fileName(what, from, to, ending) {

@@ -4,7 +4,7 @@ import { duty } from "../api.js";
 import { field, h, option, replace, say, table } from "../dom.js";
 import { dayInput, given, personSelect, timeInput } from "../forms.js";
 import { loadOrganisation, nameOf, organisation, post, postTitle, titleOf } from "../people.js";
-import { advice } from "../refusals.js";
+import { advice, telling } from "../refusals.js";
 import { address, again, go } from "../router.js";
 import * as time from "../time.js";
 import { has, number, t } from "../words.js";
@@ -65,7 +65,7 @@ function form() {
       rules,
       h("div", { class: "buttons" },
         h("button", { type: "button", "data-key": "suppose", onclick: () => { supposed.append(absence(changed)); changed(); } }, t("what-if.add")),
-        h("button", { type: "button", "data-key": "suppose-rules", onclick: async () => { replace(rules, await otherRules(changed)); changed(); } }, t("what-if.rules")))),
+        h("button", { type: "button", "data-key": "suppose-rules", onclick: () => telling(otherRules(rules, changed)) }, t("what-if.rules")))),
     problem, h("div", { class: "buttons" }, what, adopt));
   body.addEventListener("submit", async (event) => {
     event.preventDefault();
@@ -104,11 +104,11 @@ function absence(changed) {
 }
 
 /** The organisation's file, to be changed for this plan alone. */
-async function otherRules(changed) {
+async function otherRules(place, changed) {
   const { File } = await loadOrganisation();
-  const row = h("div", {}, field(t("what-if.file"), h("textarea", { rows: "16", spellcheck: "false", value: File, class: "code" })),
-    h("button", { type: "button", onclick: () => { row.remove(); changed(); } }, t("remove")));
-  return row;
+  replace(place, field(t("what-if.file"), h("textarea", { rows: "16", spellcheck: "false", value: File, class: "code" })),
+    h("button", { type: "button", onclick: () => { replace(place); changed(); } }, t("remove")));
+  changed();
 }
 
 // Looking at one -------------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ import * as changes from "../changes.js";
 import { h, replace, table } from "../dom.js";
 import { personSelect, postSelect } from "../forms.js";
 import { me, nameOf, organisation, postTitle } from "../people.js";
+import { telling } from "../refusals.js";
 import { address, go } from "../router.js";
 import * as time from "../time.js";
 import { key, legend, timeline, words, ZOOMS } from "../timeline.js";
@@ -108,18 +109,20 @@ export function ofTurn(turn) {
   const mine = turn.PersonId === me();
   if (mine || !me()) {
     found.push(h("button", { onclick: () => changes.askEveryone(turn) }, t("cover.title")));
-    found.push(h("button", { onclick: async () => changes.askSwap(turn, await changes.turnsOf({ but: turn.PersonId })) }, t("swap.title")));
+    found.push(h("button", { onclick: () => telling(swapFor(turn)) }, t("swap.title")));
   } else {
-    found.push(h("button", { onclick: () => offer(turn) }, t("swap.offer")));
+    found.push(h("button", { onclick: () => telling(offer(turn)) }, t("swap.offer")));
   }
   found.push(h("button", { onclick: () => changes.giveTurn(turn) }, t("give.title")));
   return found;
 }
 
+async function swapFor(turn) {
+  return changes.askSwap([turn], await changes.turnsOf({ but: turn.PersonId, post: turn.PostId }));
+}
+
 async function offer(turn) {
-  const mine = await changes.turnsOf({ person: me() });
-  if (mine.length) changes.askSwap(mine[0], [turn]);
-  else changes.giveTurn(turn);
+  return changes.askSwap(await changes.turnsOf({ person: me() }), [turn]);
 }
 
 function asTable(segments, params) {
