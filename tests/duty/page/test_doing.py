@@ -361,3 +361,19 @@ def test_a_click_that_leads_nowhere_says_why(visit: Visit, duty: DutyCloud) -> N
     page.get_by_role("button", name="Export iCalendar").click()
     expect(page.locator("#said")).to_contain_text("You may not do this.")
     expect(page.locator("#said")).to_contain_text("duty:ExportCalendar")
+
+
+def test_another_file_counts_while_the_page_is_open(visit: Visit, duty: DutyCloud) -> None:
+    page = visit().come_in(duty.person("mei"))
+    text = ORGANISATION.read_text(encoding="utf-8")
+    duty.apply(text.replace("  - id: president", "  - {id: cto, title: Chief technologist}\n  - id: president"))
+    page.get_by_role("link", name="Rota").click()
+    page.get_by_role("link", name="Now").click()
+    expect(_card(page, "Chief technologist")).to_contain_text("Somebody should hold this post, and nobody does.")
+
+
+def test_who_may_not_see_the_organisation_is_told_so(visit: Visit, duty: DutyCloud) -> None:
+    page = visit().come_in(duty.person("mei", "duty:List*"))
+    expect(page.get_by_text("Ask an administrator for the right duty:GetOrganisation")).to_be_visible()
+    page.get_by_role("link", name="Rota").click()
+    expect(page.get_by_text("Ask an administrator for the right duty:GetOrganisation")).to_be_visible()

@@ -97,8 +97,7 @@ def test_gaps_are_red_and_named(visit: Visit, duty: DutyCloud) -> None:
     page.get_by_role("button", name="Year", exact=True).click()
     gap = page.get_by_role("button", name=re.compile("^Database on call: nobody, "))
     expect(gap.last).to_be_visible()
-    red = gap.last.locator("rect").first.evaluate("(rect) => getComputedStyle(rect).fill")
-    assert red == "rgb(198, 40, 52)"
+    expect(gap.last.locator("rect").first).to_have_css("fill", "rgb(198, 40, 52)")
 
 
 def test_the_picture_is_for_the_keyboard_and_for_readers_too(visit: Visit, duty: DutyCloud) -> None:

@@ -1,8 +1,8 @@
 // The frame of the page: who signed in, where to go, in which language and on whose clock.
 
-import { Refusal, signedIn, signOut } from "./api.js";
+import { signedIn, signOut } from "./api.js";
 import { h, option, replace, say } from "./dom.js";
-import { loadOrganisation, me, nameOf, organisation } from "./people.js";
+import { forgetOrganisation, loadOrganisation, me, nameOf, organisation } from "./people.js";
 import { address, again, place, start, stop } from "./router.js";
 import { isOwnZone, organisationZone, setOwnZone } from "./time.js";
 import * as history from "./views/history.js";
@@ -74,14 +74,16 @@ function showSigning() {
 
 async function enter(told) {
   who = told;
-  try {
-    await loadOrganisation();
-  } catch (refusal) {
-    // Without an organisation, or the right to see it, each view says so.
-    if (!(refusal instanceof Refusal)) throw refusal;
-  }
+  forgetOrganisation();
   document.getElementById("main").replaceChildren();
-  start(VIEWS, "now", header);
+  start(VIEWS, "now", header, prepare);
+}
+
+/** Without an organisation, or the right to see it, each view but its own says so. */
+async function prepare(path) {
+  if (path === "organisation" || organisation()) return;
+  await loadOrganisation();
+  header(path);
 }
 
 async function begin() {

@@ -19,6 +19,10 @@ export async function loadOrganisation() {
   return answer;
 }
 
+export function forgetOrganisation() {
+  whole = null;
+}
+
 export const organisation = () => whole;
 /** The id of who signed in, empty for somebody who is nobody here. */
 export const me = () => caller;

@@ -8,6 +8,7 @@ import { t } from "./words.js";
 let views = {};
 let first = "";
 let onShow = () => {};
+let ready = async () => {};
 let turn = 0;
 let timer = null;
 
@@ -31,10 +32,12 @@ export function go(path, params = {}, quietly = false) {
   }
 }
 
-export function start(allViews, firstView, shown) {
+/** `shown(path)` hears which view comes, `prepared(path)` is waited for before it loads. */
+export function start(allViews, firstView, shown, prepared) {
   views = allViews;
   first = firstView;
   onShow = shown;
+  ready = prepared;
   addEventListener("hashchange", () => show(true));
   show(false);
 }
@@ -58,6 +61,7 @@ async function show(moved) {
   if (moved || !main.hasChildNodes()) replace(main, h("p", { class: "quiet" }, t("loading")));
   let told = null;
   try {
+    await ready(path);
     const data = await view.load(params);
     if (mine !== turn) return;
     told = JSON.stringify(data);

@@ -4,7 +4,7 @@ import { duty, Refusal } from "../api.js";
 import * as changes from "../changes.js";
 import { h } from "../dom.js";
 import { badges, facts } from "../holders.js";
-import { me, nameOf, organisation, post, postTitle, titleOf, unitTitle } from "../people.js";
+import { loadOrganisation, me, nameOf, organisation, post, postTitle, titleOf, unitTitle } from "../people.js";
 import { address } from "../router.js";
 import { iso, parse, setNow, showTime } from "../time.js";
 import { t } from "../words.js";
@@ -25,6 +25,8 @@ async function ifAllowed(asked) {
 export async function load() {
   const holders = await duty("ListHolders");
   setNow(holders.At);
+  // Somebody has applied another file since.
+  if (holders.Holders.some((holder) => !post(holder.PostId))) await loadOrganisation();
   const [schedule, pages, requests, turns] = await Promise.all([
     duty("GetSchedule", { From: holders.At, To: iso(parse(holders.At) + 1000) }),
     ifAllowed(duty("ListPages", { MaxResults: 50 })),
