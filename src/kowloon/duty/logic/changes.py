@@ -188,7 +188,9 @@ def _cut(state: DutyState, post: str, person: str, at: float) -> bool:
         )
         if turns != rota.turns:
             state.tx.put(msgspec.structs.replace(rota, turns=turns))
-    mine = [each for each in tenures if each.person == person and (each.to_at is None or each.to_at > at)]
+    mine = [
+        each for each in tenures if each.person == person and (each.to_at is None or each.to_at > max(at, each.from_at))
+    ]
     for tenure in mine:
         state.tx.put(msgspec.structs.replace(tenure, to_at=max(at, tenure.from_at)))
     state.changed()
