@@ -14,17 +14,7 @@ from kowloon.gateway.channel import Channel
 from kowloon.gateway.explanations import why_host_refused
 from kowloon.gateway.receiving import Gatherer, Incoming, handler_failed
 from kowloon.gateway.sending import SMALL_BYTES, ShortFile, close_files, pieces_of, send_files, send_stream
-from kowloon.wire.framing import (
-    BODY,
-    HEAD,
-    OVER,
-    SLICE_BYTES,
-    ArrivingBody,
-    Framed,
-    Refusal,
-    RequestParser,
-    body_too_large,
-)
+from kowloon.wire.framing import BODY, HEAD, OVER, ArrivingBody, Framed, Refusal, RequestParser, body_too_large
 from kowloon.wire.http import BodyReceiver, FileSlice, FileSource, HttpResponse, routing_host
 from kowloon.wire.responses import CONTINUE, TUNNEL_OPEN, head_of, may_have_body, small_error
 from kowloon.wire.tls import HANDSHAKE_REFUSED, RECORD_TYPE_HANDSHAKE
@@ -156,9 +146,7 @@ class Connection(asyncio.Protocol):
             waiting_bytes = len(self._backlog) - at
             if not waiting_bytes or parser.phase is OVER:
                 break
-            size_bytes = waiting_bytes
-            if waiting_bytes > SLICE_BYTES or parser.arriving is not None:
-                size_bytes = min(parser.slice_bytes, waiting_bytes)
+            size_bytes = min(parser.slice_bytes, waiting_bytes)
             # Not a copy when it is all of them.
             parser.feed(self._backlog[at : at + size_bytes])
             at += size_bytes

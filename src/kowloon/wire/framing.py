@@ -17,7 +17,7 @@ from kowloon.core import limits
 from kowloon.wire.http import HttpRequest, routing_host
 
 # Bytes are given to the parser in slices, so that bounds are noticed soon after they are passed; larger ones in chunks.
-SLICE_BYTES: Final = 16 * 1024
+_SLICE_BYTES: Final = 16 * 1024
 _CHUNKED_SLICE_BYTES: Final = 64 * 1024
 # What a chunk may spend on its size line, extensions included, on top of a fixed allowance per body.
 _CHUNK_OVERHEAD_BYTES: Final = 64
@@ -177,7 +177,7 @@ class RequestParser:
         """How much to feed at once."""
         if self._bytes_to_come:
             return self._bytes_to_come
-        return SLICE_BYTES if self.arriving is None else _CHUNKED_SLICE_BYTES
+        return _SLICE_BYTES if self.arriving is None else _CHUNKED_SLICE_BYTES
 
     def feed(self, data: bytes) -> None:
         """Parse at most `slice_bytes` at once; never raises, a bad request ends up in `ready` as a Refusal."""

@@ -23,7 +23,8 @@ from kowloon.engines.blob.frames import (
     Records,
     place_of,
 )
-from kowloon.engines.blob.index import Index, deletion_bytes, origin_of
+from kowloon.engines.blob.index import Index
+from kowloon.engines.blob.packing import deletion_bytes, origin_of
 from kowloon.engines.blob.segments import Segments
 
 _RECORDS_AT_ONCE = 200

@@ -14,7 +14,8 @@ from fastcrc import crc64
 from kowloon.engines.blob import recovery
 from kowloon.engines.blob.base import Blob, DamagedBlob, Entry
 from kowloon.engines.blob.frames import GroupState, Kind, Records, offset_of, segment_of
-from kowloon.engines.blob.index import FILE_PLACE, origin_of, unpack_entry
+from kowloon.engines.blob.index import FILE_PLACE
+from kowloon.engines.blob.packing import origin_of, unpack_entry
 from kowloon.wire.http import FileSlice
 
 _COPY_BYTES = 1 << 20
