@@ -116,14 +116,8 @@ def test_a_plan_is_shown_adopted_and_looked_at(terminal: Terminal) -> None:
 
 def test_what_if_somebody_were_away(planned: Terminal) -> None:
     week = planned.weeks()[0]
-    answer = planned.json(
-        "plan",
-        "--to",
-        planned.later(days=28),
-        "--if-away",
     away = f"{week['PersonId']},{planned.later()},{planned.later(days=30)}"
     answer = planned.json("plan", "--to", planned.later(days=28), "--if-away", away)
-    )
     assert answer["Plan"]["WhatIf"]
     assert week["PersonId"] not in {
         turn["PersonId"] for turn in answer["Turns"] if datetime.fromisoformat(turn["From"]) > planned.now
