@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
-.PHONY: setup drill test check up bench bench-oss soak clean lock
+.PHONY: setup drill test check up bench bench-oss bench-rota soak clean lock
 setup: $(STAMP)
 
 $(STAMP): requirements/dev.lock requirements/uv.lock pyproject.toml scripts/setup.py
@@ -33,6 +33,9 @@ bench: setup
 
 bench-oss: setup
 	@$(RUN)/python bench/object_store.py
+
+bench-rota: setup
+	@$(RUN)/python bench/rota.py
 
 # Names, versions and hashes only: no registry address is recorded.
 lock: setup
