@@ -76,7 +76,7 @@ def test_the_picture_shows_who_holds_what_when(visit: Visit, duty: DutyCloud) ->
     page.get_by_role("button", name="Week", exact=True).click()
     expect(page.locator(".picture .now")).to_have_count(1)
     expect(page.locator(".picture [fill='url(#acting)']").first).to_be_visible()
-    acting = page.get_by_role("button", name=re.compile("^Database on call: .*, acting, "))
+    acting = page.get_by_role("button", name=re.compile("^Database on call: .*, acting for 1 minute, "))
     expect(acting.first).to_be_visible()
     page.get_by_role("button", name="Later").click()
     expect(page.locator(".picture .now")).to_have_count(0)

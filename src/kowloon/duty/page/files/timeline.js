@@ -43,24 +43,25 @@ function months(from, to, width) {
   return Array.from({ length: Math.ceil(12 / step) }, (_, n) => time.startOfMonth(from, n * step)).map((at) => [at, time.showMonthShort(at)]);
 }
 
-/** What a bar is, in words. */
-export function words(segment) {
+/** What a bar is, in words. `ages`: of acting tenures that run, how long they have, by their ids. */
+export function words(segment, ages = new Map()) {
   const values = {
     post: postTitle(segment.PostId),
     person: nameOf(segment.PersonId),
     from: time.showTime(time.parse(segment.From)),
     to: time.showTime(time.parse(segment.To)),
+    acting: ages.get(segment.TenureId) ?? t("capacity.acting"),
   };
   if (!segment.PersonId) return t("piece.gap", values);
   return t(segment.Capacity === "acting" ? "piece.acting" : "piece", values);
 }
 
 /**
- * An SVG of `segments` (of GetSchedule) for the posts `rows`, from `from` to `to`. `chosen(segment)` is called when a bar
- * is chosen, `pointed(segment)` when one is pointed at or focused; bars of others than `person` are faded, where one is
- * given.
+ * An SVG of `segments` (of GetSchedule) for the posts `rows`, from `from` to `to`; `ages` as above. `chosen(segment)` is
+ * called when a bar is chosen, `pointed(segment)` when one is pointed at or focused; bars of others than `person` are
+ * faded, where one is given.
  */
-export function timeline({ segments, rows, from, to, zoom, width, person, chosen, pointed, current }) {
+export function timeline({ segments, rows, from, to, zoom, width, person, chosen, pointed, current, ages }) {
   const narrow = width < NARROW;
   const gutter = narrow ? 8 : 190;
   const rowHeight = narrow ? ROW_NARROW : ROW_WIDE;
@@ -81,7 +82,7 @@ export function timeline({ segments, rows, from, to, zoom, width, person, chosen
   });
   const bars = rows.map((id, row) =>
     segments.filter((segment) => segment.PostId === id && time.parse(segment.To) > from && time.parse(segment.From) < to)
-      .map((segment) => bar(segment, x, narrow ? top(row) + 20 : top(row) + (ROW_WIDE - BAR) / 2, person, current)));
+      .map((segment) => bar(segment, x, narrow ? top(row) + 20 : top(row) + (ROW_WIDE - BAR) / 2, person, current, ages)));
   bars.forEach((row) => picture.append(...row.map((each) => each.element)));
   const present = time.now();
   if (present > from && present < to) picture.append(...nowLine(x(present), height));
@@ -115,18 +116,18 @@ function nowLine(x, height) {
   ];
 }
 
-function bar(segment, x, y, person, current) {
+function bar(segment, x, y, person, current, ages) {
   const left = x(time.parse(segment.From));
   const width = Math.max(x(time.parse(segment.To)) - left, 1.5);
   const acting = segment.Capacity === "acting";
-  const text = segment.PersonId ? nameOf(segment.PersonId) : t("gap");
+  const text = [segment.PersonId ? nameOf(segment.PersonId) : t("gap"), ages.get(segment.TenureId)].filter(Boolean).join(" · ");
   const classes = ["piece"];
   if (!segment.PersonId) classes.push("gap");
   if (person && segment.PersonId !== person) classes.push("faded");
   if (current === key(segment)) classes.push("chosen");
   const box = { x: left + 0.5, y, width: Math.max(width - 1, 1), height: BAR, rx: width > 8 ? 4 : 0 };
-  const element = svg("g", { class: classes.join(" "), role: "button", tabindex: "-1", "aria-label": words(segment), "data-key": key(segment) },
-    svg("title", {}, words(segment)),
+  const element = svg("g", { class: classes.join(" "), role: "button", tabindex: "-1", "aria-label": words(segment, ages), "data-key": key(segment) },
+    svg("title", {}, words(segment, ages)),
     svg("rect", { ...box, fill: segment.PersonId ? colourOf(segment.PersonId) : null }),
     acting ? svg("rect", { ...box, fill: "url(#acting)" }) : null,
     svg("rect", { ...box, class: "edge" }),

@@ -4,6 +4,7 @@ import { duty } from "../api.js";
 import * as changes from "../changes.js";
 import { h, replace, table } from "../dom.js";
 import { personSelect, postSelect } from "../forms.js";
+import { age } from "../holders.js";
 import { me, nameOf, organisation, postTitle } from "../people.js";
 import { telling } from "../refusals.js";
 import { address, go } from "../router.js";
@@ -26,29 +27,33 @@ function horizon({ zoom, at }) {
 export async function load(params) {
   const { from, to } = horizon(params);
   const parameters = { From: time.iso(from), To: time.iso(to), PostId: params.post };
-  const [schedule, turns] = await Promise.all([
+  const [holders, schedule, turns] = await Promise.all([
+    duty("ListHolders"),
     duty("GetSchedule", parameters),
     duty("ListTurns", { ...parameters, MaxResults: 5000 }),
   ]);
-  return { segments: schedule.Segments, turns: turns.Turns };
+  time.setNow(holders.At);
+  const acting = holders.Holders.filter((holder) => holder.Capacity === "acting");
+  return { segments: schedule.Segments, turns: turns.Turns, ages: acting.map((holder) => [holder.TenureId, age(holder.AgeDays)]) };
 }
 
-export function draw(root, { segments, turns }, params) {
+export function draw(root, { segments, turns, ages: told }, params) {
+  const ages = new Map(told);
   const { name, from, to } = horizon(params);
   const rows = organisation().posts.map((post) => post.id).filter((id) => !params.post || id === params.post);
   const details = h("div", { "aria-live": "polite" });
   const holder = h("div", { class: "picture" });
   // What readers hear is on the bars themselves.
   const hint = h("p", { class: "hint", "aria-hidden": "true" }, t("rota.hint"));
-  const pointed = (segment) => replace(hint, words(segment));
+  const pointed = (segment) => replace(hint, words(segment, ages));
   const choose = (segment) => {
     holder.querySelector(".chosen")?.classList.remove("chosen");
     holder.querySelector(`[data-key="${CSS.escape(key(segment))}"]`)?.classList.add("chosen");
-    replace(details, about(segment, turns));
+    replace(details, about(segment, turns, ages));
   };
   const paint = () => {
     const width = Math.max(Math.floor(holder.clientWidth), 280);
-    replace(holder, timeline({ segments, rows, from, to, zoom: name, width, person: params.person, chosen: choose, pointed }));
+    replace(holder, timeline({ segments, rows, from, to, zoom: name, width, person: params.person, chosen: choose, pointed, ages }));
   };
   root.append(tools(params, name, from, to), holder, hint, details);
   const people = [...new Set(segments.map((segment) => segment.PersonId).filter(Boolean))];
@@ -91,14 +96,14 @@ function middle(from, to) {
   return time.dayForField(present >= from && present < to ? present : (from + to) / 2);
 }
 
-function about(segment, turns) {
+function about(segment, turns, ages) {
   const turn = turns.find((each) => each.ShiftId === segment.ShiftId);
   const coming = turn && time.parse(turn.From) > time.now();
   const buttons = [h("a", { href: address("post", { id: segment.PostId }) }, t("post.open"))];
   const present = time.parse(segment.From) <= time.now() && time.now() < time.parse(segment.To);
   if (present) buttons.push(h("button", { onclick: () => changes.takeOver(segment.PostId) }, t("take-over")));
   if (coming) buttons.push(...ofTurn(turn));
-  const told = [h("p", {}, h("strong", {}, words(segment)))];
+  const told = [h("p", {}, h("strong", {}, words(segment, ages)))];
   if (segment.InsteadOf) told.push(h("p", {}, t("acting.for", { person: nameOf(segment.InsteadOf) })));
   if (turn && turn.Planned !== turn.PersonId) told.push(h("p", {}, t("planned-for", { person: nameOf(turn.Planned) })));
   return h("div", { class: "told" }, told, h("div", { class: "buttons" }, buttons));
