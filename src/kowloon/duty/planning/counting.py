@@ -30,15 +30,16 @@ def count(
     """Of the turns in `choices`, each with somebody. `bound`: what is proven already."""
     model = Model()
     items: dict[int, list[Item]] = defaultdict(list)
+    kinds: list[tuple[int, list[tuple[int, Item]]]] = []
     for turns in _kinds(ground, choices).values():
-        variables = []
+        own: list[tuple[int, Item]] = []
         for person in sorted({person for turn in turns for person in choices[turn]}):
-            own = [turn for turn in turns if person in choices[turn]]
-            most = _at_most(ground, own)
-            variable = model.whole(0, most)
-            variables.append(variable)
-            items[person].append(Item(variable, ground.minutes(own[0], person), most))
-        model.limit(variables, [1] * len(variables), len(turns), len(turns))
+            possible = [turn for turn in turns if person in choices[turn]]
+            most = _at_most(ground, possible)
+            own.append((person, Item(model.whole(0, most), ground.minutes(possible[0], person), most)))
+            items[person].append(own[-1][1])
+        model.limit([item.variable for _, item in own], [1] * len(own), len(turns), len(turns))
+        kinds.append((len(turns), own))
     priced, prices = [], []
     for person, own_items in sorted(items.items()):
         due = [fair - has for fair, has in zip(fairness.fair[person], fairness.earlier[person], strict=True)]
@@ -47,6 +48,8 @@ def count(
         prices += their
     model.limit(priced, prices, least=bound)
     model.minimise(priced, prices)
+    numbers = _dealt(fairness, kinds)
+    model.hint(list(numbers), list(numbers.values()))
     answer = model.solve(seconds, workers, ground.problem.seed, linearization_level=2)
     if not answer.values:
         return Counted(answer.status != "infeasible", max(answer.bound, 0), None)
@@ -55,6 +58,26 @@ def count(
         for item in own_items:
             add(loads[person], tuple(each * answer.values[item.variable] for each in item.minutes))
     return Counted(True, max(answer.bound, 0), loads)
+
+
+def _dealt(fairness: Fairness, kinds: Sequence[tuple[int, Sequence[tuple[int, Item]]]]) -> dict[int, int]:
+    """Numbers to begin with: long turns first, each to whom it costs least, of those to who has furthest to go."""
+    loads = [list(minutes) for minutes in fairness.earlier]
+    numbers = {item.variable: 0 for _, own in kinds for _, item in own}
+
+    def worse(person: int, item: Item) -> tuple[int, int]:
+        after = [has + more for has, more in zip(loads[person], item.minutes, strict=True)]
+        cost = fairness.cost_of(person, loads[person])
+        return fairness.cost_of(person, after) - cost, -cost
+
+    for count, own in sorted(kinds, key=lambda kind: [-each for each in kind[1][0][1].minutes]):
+        for _ in range(count):
+            open_ = [(person, item) for person, item in own if numbers[item.variable] < item.most]
+            if open_:
+                person, item = min(open_, key=lambda each: worse(*each))
+                numbers[item.variable] += 1
+                add(loads[person], item.minutes)
+    return numbers
 
 
 def _kinds(ground: Ground, choices: Mapping[int, Sequence[int]]) -> dict[object, list[int]]:

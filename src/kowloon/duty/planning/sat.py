@@ -77,6 +77,12 @@ class Model:
         self._proto.objective.coeffs.extend(factors)
         self._proto.objective.offset = offset
 
+    def hint(self, variables: Sequence[int], values: Sequence[int]) -> None:
+        """Where to look first."""
+        self._proto.clear_solution_hint()
+        self._proto.solution_hint.vars.extend(variables)
+        self._proto.solution_hint.values.extend(values)
+
     def assume(self, literals: Sequence[int]) -> None:
         self._proto.assumptions.clear()
         self._proto.assumptions.extend(literals)
