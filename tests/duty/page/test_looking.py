@@ -314,6 +314,42 @@ def _look(page: Page, rules: str, scheme: str, where: str) -> None:
     assert told == [], where
 
 
+def test_letters_on_bars_can_be_read(visit: Visit, duty: DutyCloud) -> None:
+    """At 4.5 to 1, on the stripes of acting holders as well: axe does not look into pictures."""
+    duty.call("Duty/CreateAbsence", PersonId=duty.call("Duty/GetHolder", PostId="dba")["Holder"]["PersonId"])
+    page = visit().come_in(duty.person("mei"), "rota")
+    expect(page.locator(".picture .acting").first).to_be_visible()
+    stripe = page.locator("#acting rect").evaluate("(it) => [getComputedStyle(it).fill, it.getAttribute('opacity')]")
+    colours = page.locator(".picture .piece:has(text)").evaluate_all(
+        "(all) => all.map((it) => ['rect', 'text'].map((tag) => getComputedStyle(it.querySelector(tag)).fill))"
+    )
+    assert len({ground for ground, _ in colours}) > 4
+    for ground, letters in colours:
+        assert _contrast(_rgb(ground), _rgb(letters)) >= 4.5, ground
+        if "255, 255, 255" not in letters:
+            share = float(stripe[1])
+            mixed = [
+                (1 - share) * one + share * other for one, other in zip(_rgb(ground), _rgb(stripe[0]), strict=True)
+            ]
+            assert _contrast(mixed, _rgb(letters)) >= 4.5, ground
+
+
+def _rgb(text: str) -> list[float]:
+    return [float(part) for part in re.findall(r"[\d.]+", text)[:3]]
+
+
+def _contrast(one: list[float], other: list[float]) -> float:
+    """As WCAG defines it."""
+    lights = []
+    for colour in (one, other):
+        linear = [
+            part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
+            for part in [each / 255 for each in colour]
+        ]
+        lights.append(0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2] + 0.05)
+    return max(lights) / min(lights)
+
+
 def test_the_keyboard_alone_is_enough(visit: Visit, duty: DutyCloud) -> None:
     page = visit().come_in(duty.person("mei"))
     page.reload()

@@ -72,7 +72,7 @@ export function timeline({ segments, rows, from, to, zoom, width, person, chosen
   const picture = svg("svg", { viewBox: `0 0 ${width} ${height}`, height, role: "group", "aria-label": t("picture", { from: time.showDay(from), to: time.showDay(to - 1) }) },
     svg("defs", {},
       svg("pattern", { id: "acting", width: 7, height: 7, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" },
-        svg("rect", { width: 2.5, height: 7, fill: "#14181e", opacity: 0.35 }))));
+        svg("rect", { width: 3, height: 7, fill: "#14181e", opacity: 0.18 }))));
   if (to - from <= 45 * time.DAY) picture.append(...weekends(from, to, x, height));
   picture.append(...axis(ZOOMS[zoom].marks(from, to, width - gutter), x, width, height));
   rows.forEach((id, row) => {
@@ -129,7 +129,7 @@ function bar(segment, x, y, person, current, ages) {
   const element = svg("g", { class: classes.join(" "), role: "button", tabindex: "-1", "aria-label": words(segment, ages), "data-key": key(segment) },
     svg("title", {}, words(segment, ages)),
     svg("rect", { ...box, fill: segment.PersonId ? colourOf(segment.PersonId) : null }),
-    acting ? svg("rect", { ...box, fill: "url(#acting)" }) : null,
+    acting ? svg("rect", { ...box, class: "acting", fill: "url(#acting)" }) : null,
     svg("rect", { ...box, class: "edge" }),
     width > 26 ? svg("text", { x: left + 6, y: y + BAR / 2 + 4 }, clipped(text, width - 10)) : null);
   return { element, segment };
@@ -196,7 +196,7 @@ export function legend(people) {
   return h("div", { class: "legend" },
     people.map((id) => entry(swatch(svg("rect", { ...box, fill: colourOf(id) })), nameOf(id))),
     entry(swatch(
-      svg("defs", {}, svg("pattern", { id: "acting-key", width: 7, height: 7, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" }, svg("rect", { width: 2.5, height: 7, fill: "#14181e", opacity: 0.35 }))),
-      svg("rect", { ...box, fill: "#c3cad5" }), svg("rect", { ...box, fill: "url(#acting-key)" })), t("capacity.acting")),
+      svg("defs", {}, svg("pattern", { id: "acting-key", width: 7, height: 7, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" }, svg("rect", { width: 3, height: 7, fill: "#14181e", opacity: 0.18 }))),
+      svg("rect", { ...box, fill: "#c3cad5" }), svg("rect", { ...box, class: "acting", fill: "url(#acting-key)" })), t("capacity.acting")),
     entry(swatch(svg("rect", { ...box, fill: "#c62834" })), t("gap")));
 }
