@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -396,3 +397,16 @@ async def test_only_who_signed_in_has_a_cookie_that_counts(caller: Caller, page:
     # A bucket's own host is the bucket's, whatever the path.
     answered = await page.send("GET", "/signed-in", host="bucket.localhost:8520")
     assert b"<Code>NoSuchBucket</Code>" in answered.body
+
+
+async def test_at_once_a_code_counts_once_and_failures_all_count(caller: Caller) -> None:
+    name = await person(caller)
+    seed = await device(caller)
+    good = {"name": name, "password": PASSWORD, "code": code_now(caller, seed)}
+    answered = await asyncio.gather(*(Page(caller).send("POST", "/sign-in", good) for _ in range(8)))
+    assert sorted(each.status for each in answered) == [200, *[401] * 7]
+    await caller.ask("SetPasswordPolicy", MaxLoginAttemps="20", **RAM)
+    wrong = {"name": name, "password": "wrong"}
+    answered = await asyncio.gather(*(Page(caller).send("POST", "/sign-in", wrong) for _ in range(30)))
+    assert [each.status for each in answered].count(401) == 20
+    assert [each.status for each in answered].count(403) == 10
