@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from kowloon.duty.resources import Message
+import pytest
+
+from kowloon.core import limits
+from kowloon.duty.resources import Happening, Message
+from kowloon.store.store import Transaction
 from tests.duty.parts import WEEKS, Office
 
 
@@ -134,3 +138,19 @@ async def test_the_next_holder_reads_the_note(office: Office) -> None:
             ("MissingText", True),
         ]
     assert (await office.refused("ListHandOverNotes", PostId="x"))[0] == "PostNotFound"
+
+
+async def test_of_a_long_history_the_oldest_goes(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    def put(tx: Transaction) -> None:
+        for place in range(300):
+            tx.put(Happening(id=f"dh-{place}", account=office.account, what="test", text=str(place)))
+
+    await office.cloud.store.run(put)
+    monkeypatch.setattr(limits, "DUTY_RECORDS_KEPT", 300)
+    before = len(office.happened())
+    await office.ask("CreateHandOverNote", PostId="dba", PersonId="wei-1", Text="x")
+    kept = office.happened()
+    assert len(kept) == before + 1 - 200
+    # The newest stay.
+    assert [each.text for each in kept if each.what == "test"][-1] == "299"
+    assert kept[-1].what == "note"

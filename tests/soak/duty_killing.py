@@ -32,7 +32,12 @@ class Phones:
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+                length = int(self.headers["content-length"])
+                content = self.rfile.read(length)
+                if len(content) < length:
+                    # Who called was killed.
+                    return
+                body = json.loads(content)
                 id = self.headers["idempotency-key"]
                 phones.calls[id] += 1
                 known = phones.bodies.setdefault(id, body)

@@ -29,6 +29,8 @@ SSE_QUEUE = 1_000
 CLIENT_TOKENS_KEPT = 20_000
 CLIENT_TOKEN_LIFETIME_S = 24 * 3600
 RESOURCES_PER_KIND = 50_000
+# Of duty's history, and of its messages: then the oldest go.
+DUTY_RECORDS_KEPT = 40_000
 
 # Controllers
 RECONCILE_QUEUE = 100_000

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable
 
+from kowloon.core import limits
 from kowloon.core.events import DutyEvent, Event
 from kowloon.core.ids import Ids
 from kowloon.core.located import nearest
@@ -16,7 +17,7 @@ from kowloon.duty.roster import PostRoster
 from kowloon.duty.rosters import Rosters
 from kowloon.store.store import Transaction
 
-OPEN_STATES = ("open", "silenced")
+_GO_AT_ONCE = 200
 
 
 class DutyState:
@@ -30,6 +31,7 @@ class DutyState:
         self._rosters = rosters
         self.by = by
         self.events: list[Event] = []
+        self._roomy: set[str] = set()
         stored = tx.get(StoredOrganisation, account)
         if stored is None:
             raise errors.NO_ORGANISATION.error()
@@ -106,6 +108,7 @@ class DutyState:
         self, what: str, *, post: str = "", person: str = "", text: str = "", page: str = "", capacity: str = ""
     ) -> None:
         """Into the history and onto the bus."""
+        self._make_room(Happening)
         self.tx.put(
             Happening(
                 id=self.new_id("dh"),
@@ -131,8 +134,18 @@ class DutyState:
             )
         )
 
+    def _make_room(self, kind: type[Happening] | type[Message]) -> None:
+        """Of what only grows the oldest go, a few at a time; messages that wait stay."""
+        if kind.kind in self._roomy or self.tx.count(kind) < limits.DUTY_RECORDS_KEPT:
+            return
+        self._roomy.add(kind.kind)
+        for old in self.tx.list(kind, account=self.account)[:_GO_AT_ONCE]:
+            if not isinstance(old, Message) or old.state != "waiting":
+                self.tx.delete(old)
+
     def tell(self, people: Iterable[str], title: str, text: str, *, page: str = "", not_before: float = 0.0) -> None:
         """Each of them once; who cannot be reached is left out, which the page's story says."""
+        self._make_room(Message)
         for id in dict.fromkeys(people):
             person = self.whole.person(id)
             if person is not None and person.reach:
