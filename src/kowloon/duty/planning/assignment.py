@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from kowloon.duty.planning.fairness import Fairness
@@ -61,6 +61,12 @@ class Assignment:
     def at_least(self, bound: int) -> None:
         """What is proven of the cost of fairness: once that is reached, nothing is left to look for."""
         self.model.limit(self._fair_priced, self._prices[: len(self._fair_priced)], least=bound)
+
+    def exactly(self, numbers: Iterable[tuple[Sequence[int], int, int]]) -> None:
+        """So many of these turns are that person's."""
+        for turns, person, number in numbers:
+            variables = [self.rules.serves[turn, person] for turn in turns if (turn, person) in self.rules.serves]
+            self.model.limit(variables, [1] * len(variables), number, number)
 
     def solve(self, seconds: float, workers: int, **parameters: Any) -> Found:
         answer = self.model.solve(seconds, workers, self.ground.problem.seed, **parameters)

@@ -16,12 +16,22 @@ from kowloon.duty.planning.ground import Ground
 from kowloon.duty.planning.sat import Model
 
 
+class Number(NamedTuple):
+    """So many of the turns are the person's."""
+
+    turns: Sequence[int]
+    person: int
+    number: int
+
+
 class Counted(NamedTuple):
-    """`loads`: minutes of each person by the best numbers found (None: none were). Costs are in weighted minutes."""
+    """`loads`: minutes of each person by the best numbers found (None: none were), `numbers`: of which turns who has
+    how many. `bound` is in weighted minutes."""
 
     possible: bool
     bound: int
     loads: dict[int, list[int]] | None
+    numbers: tuple[Number, ...] = ()
 
 
 def count(
@@ -30,7 +40,7 @@ def count(
     """Of the turns in `choices`, each with somebody. `bound`: what is proven already."""
     model = Model()
     items: dict[int, list[Item]] = defaultdict(list)
-    kinds: list[tuple[int, list[tuple[int, Item]]]] = []
+    kinds: list[tuple[Sequence[int], list[tuple[int, Item]]]] = []
     for turns in _kinds(ground, choices).values():
         own: list[tuple[int, Item]] = []
         for person in sorted({person for turn in turns for person in choices[turn]}):
@@ -39,7 +49,7 @@ def count(
             own.append((person, Item(model.whole(0, most), ground.minutes(possible[0], person), most)))
             items[person].append(own[-1][1])
         model.limit([item.variable for _, item in own], [1] * len(own), len(turns), len(turns))
-        kinds.append((len(turns), own))
+        kinds.append((turns, own))
     priced, prices = [], []
     for person, own_items in sorted(items.items()):
         due = [fair - has for fair, has in zip(fairness.fair[person], fairness.earlier[person], strict=True)]
@@ -48,8 +58,8 @@ def count(
         prices += their
     model.limit(priced, prices, least=bound)
     model.minimise(priced, prices)
-    numbers = _dealt(fairness, kinds)
-    model.hint(list(numbers), list(numbers.values()))
+    dealt = _dealt(fairness, kinds)
+    model.hint(list(dealt), list(dealt.values()))
     answer = model.solve(seconds, workers, ground.problem.seed, linearization_level=2)
     if not answer.values:
         return Counted(answer.status != "infeasible", max(answer.bound, 0), None)
@@ -57,10 +67,11 @@ def count(
     for person, own_items in items.items():
         for item in own_items:
             add(loads[person], tuple(each * answer.values[item.variable] for each in item.minutes))
-    return Counted(True, max(answer.bound, 0), loads)
+    numbers = tuple(Number(turns, person, answer.values[item.variable]) for turns, own in kinds for person, item in own)
+    return Counted(True, max(answer.bound, 0), loads, numbers)
 
 
-def _dealt(fairness: Fairness, kinds: Sequence[tuple[int, Sequence[tuple[int, Item]]]]) -> dict[int, int]:
+def _dealt(fairness: Fairness, kinds: Sequence[tuple[Sequence[int], Sequence[tuple[int, Item]]]]) -> dict[int, int]:
     """Numbers to begin with: long turns first, each to whom it costs least, of those to who has furthest to go."""
     loads = [list(minutes) for minutes in fairness.earlier]
     numbers = {item.variable: 0 for _, own in kinds for _, item in own}
@@ -70,8 +81,8 @@ def _dealt(fairness: Fairness, kinds: Sequence[tuple[int, Sequence[tuple[int, It
         cost = fairness.cost_of(person, loads[person])
         return fairness.cost_of(person, after) - cost, -cost
 
-    for count, own in sorted(kinds, key=lambda kind: [-each for each in kind[1][0][1].minutes]):
-        for _ in range(count):
+    for turns, own in sorted(kinds, key=lambda kind: [-each for each in kind[1][0][1].minutes]):
+        for _ in turns:
             open_ = [(person, item) for person, item in own if numbers[item.variable] < item.most]
             if open_:
                 person, item = min(open_, key=lambda each: worse(*each))

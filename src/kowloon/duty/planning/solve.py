@@ -19,7 +19,7 @@ import msgspec
 from kowloon.duty.planning import conflict
 from kowloon.duty.planning.assignment import Assignment
 from kowloon.duty.planning.checker import check
-from kowloon.duty.planning.counting import count
+from kowloon.duty.planning.counting import Counted, count
 from kowloon.duty.planning.fairness import Fairness
 from kowloon.duty.planning.ground import Ground
 from kowloon.duty.planning.improve import Improving
@@ -91,7 +91,7 @@ class _Part:
         self.size = sum(len(people) for people in self.choices.values())
         self.fair_bound = 0
         self.bound = 0
-        self.loads: dict[int, list[int]] | None = None
+        self.aim: Counted | None = None
         self.counted = False
         self.counted_cost = -1
         self.served: dict[int, int] = {}
@@ -213,8 +213,8 @@ class _Solving:
             # A plan that costs what was counted is the best there is, or nearly: only the bound is to be had.
             share = 1.0 if part.cost <= part.counted_cost else _COUNTING_SHARE
             self._count(part, (until - self.stopwatch()) * share)
-        if not part.done and part.loads is not None:
-            self._aim(part, (self.stopwatch() + until) / 2)
+        if not part.done and part.aim is not None:
+            self._aim(part, part.aim, (self.stopwatch() + 2 * until) / 3)
         if not part.done and part.size <= _MOST_EXACT:
             self._solve_exactly(part, until)
         elif not part.done:
@@ -226,15 +226,20 @@ class _Solving:
         part.bound = max(part.bound, part.fair_bound + self._moves_bound(part))
         if counted.loads is not None:
             cost = sum([self.fairness.cost_of(person, load) for person, load in counted.loads.items()])
-            part.loads = counted.loads if cost < part.cost and cost != part.counted_cost else None
+            part.aim = counted if cost < part.cost and cost != part.counted_cost else None
             part.counted_cost = cost
             part.counted = cost <= counted.bound
 
-    def _aim(self, part: _Part, until: float) -> None:
-        """At the numbers that were counted: a plan that has them costs what they do."""
-        model = Assignment(self.ground, self.fairness, part.rules, part.loads)
-        found = model.solve(until - self.stopwatch(), self.workers)
-        part.loads = None
+    def _aim(self, part: _Part, aim: Counted, until: float) -> None:
+        """At what was counted, turn by turn and then only by the minutes: such a plan costs what those do."""
+        by_number = Assignment(self.ground, self.fairness, part.rules, {})
+        by_number.exactly(aim.numbers)
+        found = by_number.solve((until - self.stopwatch()) / 2, self.workers)
+        if not found.served:
+            by_minutes = Assignment(self.ground, self.fairness, part.rules, aim.loads)
+            found = by_minutes.solve(until - self.stopwatch(), self.workers)
+        if found.served or found.status == "infeasible":
+            part.aim = None
         if found.served:
             self._improve(part, found.served, self.stopwatch())
 
