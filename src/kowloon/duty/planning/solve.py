@@ -35,11 +35,12 @@ _MOST_EXACT = 6000
 # What is proven this well needs no more time.
 _ENOUGH = 0.0005
 _LEAST_S, _FIRST_S = 0.05, 2.0
+_LEAST_LOOK_S = 1.0
 _FIRST_S_PER_CHOICE = 0.001
 # Of all time, for a first plan of each part; of a look at one, for its bound.
 _FIRST_SHARE, _COUNTING_SHARE = 0.15, 0.6
-# A model of so many choices is built in a second, also where the machine is busy.
-_CHOICES_PER_S = 8_000
+# A model of so many choices is built in a second where the machine is busy.
+_CHOICES_PER_S = 3_000
 # How far around what has to move a re-plan looks, if need be.
 _WIDER_DAYS = (0, 10, 40)
 _DAY_S = 24 * 3600
@@ -297,13 +298,14 @@ class _Solving:
             open_ = self._around(touched, days)
             choices = {turn: ground.candidates[turn] for turn in sorted(open_)}
             size = sum(len(people) for people in choices.values())
-            if size > min(_MOST_EXACT, self.left_s * _CHOICES_PER_S):
+            # The first look is worth being late for: what it finds is a plan.
+            if size > _MOST_EXACT or (days and size > self.left_s * _CHOICES_PER_S):
                 return
             pins = {
                 turn: (person,) for turn, person in ground.before.items() if turn not in open_ and person is not None
             }
             model = Assignment(ground, self.fairness, Rules(ground, choices, {**ground.held, **pins}))
-            found = model.solve(self.left_s / 2, self.workers)
+            found = model.solve(max(self.left_s / 2, _LEAST_LOOK_S), self.workers)
             if found.status in ("optimal", "feasible"):
                 self._take_all({**{turn: people[0] for turn, people in pins.items()}, **found.served})
                 return
