@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import kowloon.duty
 from kowloon.wire.http import HttpRequest, HttpResponse
 from tests.core.parts import Caller, answer, get, paper_cloud, told
 
@@ -126,3 +128,14 @@ def test_every_word_that_is_used_is_in_the_dictionaries() -> None:
             used |= set(re.findall(r'\bt\([^()]*\? "([^"]+)" : "[^"]+"\)', body))
             used |= set(re.findall(r'\bt\([^()]*\? "[^"]+" : "([^"]+)"\)', body))
     assert used - known.keys() == set()
+
+
+def test_whatever_can_happen_has_words() -> None:
+    """Of the history and of a page's story: what duty's own code writes there."""
+    known = _dictionary("en")
+    code = "".join(path.read_text(encoding="utf-8") for path in Path(kowloon.duty.__file__).parent.rglob("*.py"))
+    happened = set(re.findall(r'happened\(\s*"([a-z-]+)"', code))
+    story = set(re.findall(r'Entry\([^()]*what="([a-z-]+)"', code))
+    assert len(happened) > 20
+    assert len(story) > 8
+    assert {f"happened.{each}" for each in happened} | {f"story.{each}" for each in story} <= known.keys()

@@ -42,14 +42,7 @@ export function duty(action, parameters = {}) {
   return send("POST", `/api/Duty/${action}`, Object.fromEntries(given), action);
 }
 
-/** All pages of a list: `field` is the one with the rows. */
-export async function everything(action, parameters, field, most = 5000) {
-  const rows = [];
-  let token = "";
-  do {
-    const answer = await duty(action, { ...parameters, NextToken: token });
-    rows.push(...answer[field]);
-    token = answer.NextToken;
-  } while (token && rows.length < most);
-  return rows;
+/** What has happened last: nothing has changed while that is the same. */
+export async function lastHappening() {
+  return (await duty("ListHistory", { MaxResults: 1 })).Happenings;
 }

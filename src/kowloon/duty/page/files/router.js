@@ -1,5 +1,6 @@
 // Which view is shown, by the address: `#/rota?zoom=week`. A view loads data and draws them; `every` says how often it
-// looks again, in milliseconds, and then it is drawn anew only where something has changed.
+// looks again, in milliseconds, and then it is drawn anew only where something has changed: by its `probe`, one small
+// call in place of all, for each call is a record of the audit. Now and then it is drawn anew in any case.
 
 import { h, replace } from "./dom.js";
 import { advice } from "./refusals.js";
@@ -11,6 +12,8 @@ let onShow = () => {};
 let ready = async () => {};
 let turn = 0;
 let timer = null;
+
+const LOOKS = 20;
 
 export function place() {
   const [path, query] = location.hash.replace(/^#\/?/, "").split("?");
@@ -62,9 +65,11 @@ async function show(moved) {
   let told = null;
   try {
     await ready(path);
+    // Before what is shown is loaded, so that no change falls between.
+    if (view.every && view.probe) told = await seen(view, params);
     const data = await view.load(params);
     if (mine !== turn) return;
-    told = JSON.stringify(data);
+    told ??= JSON.stringify(data);
     const body = h("div", {});
     view.draw(body, data, params);
     replace(main, h("h1", { tabindex: "-1" }, view.title(params)), body);
@@ -77,20 +82,29 @@ async function show(moved) {
   document.title = `${main.querySelector("h1").textContent} · ${t("brand")}`;
   if (moved) main.querySelector("h1").focus();
   else if (key) main.querySelector(`[data-key="${CSS.escape(key)}"]`)?.focus();
-  if (view.every) look(view, params, mine, told);
+  if (view.every) look(view, params, mine, told, LOOKS);
 }
 
-function look(view, params, mine, told) {
+function look(view, params, mine, told, left) {
   timer = setTimeout(async () => {
     if (mine !== turn) return;
-    let fresh = told;
-    if (!document.hidden && !document.querySelector("dialog")) {
-      fresh = await view.load(params).then(JSON.stringify, () => told);
-    }
+    const idle = () => !document.hidden && !document.querySelector("dialog");
+    const fresh = idle() ? await seen(view, params).catch(() => told) : told;
     if (mine !== turn) return;
-    if (fresh !== told && !document.querySelector("dialog")) again();
-    else look(view, params, mine, told);
+    if (idle() && (fresh !== told || left <= 0)) again();
+    else look(view, params, mine, told, left - 1);
   }, view.every);
+}
+
+async function seen(view, params) {
+  if (view.probe) {
+    try {
+      return JSON.stringify(await view.probe());
+    } catch (refusal) {
+      if (refusal.status !== 403) throw refusal;
+    }
+  }
+  return JSON.stringify(await view.load(params));
 }
 
 function tryAgain() {

@@ -1,6 +1,6 @@
 // Who is on duty now, and what waits for me.
 
-import { duty, Refusal } from "../api.js";
+import { duty, lastHappening, Refusal } from "../api.js";
 import * as changes from "../changes.js";
 import { h } from "../dom.js";
 import { badges, facts } from "../holders.js";
@@ -11,6 +11,7 @@ import { t } from "../words.js";
 
 export const title = () => (organisation() ? organisation().title : t("tab.now"));
 export const every = 15000;
+export const probe = lastHappening;
 
 /** What somebody may not see is left out, and does not keep the rest away. */
 async function ifAllowed(asked) {

@@ -1,6 +1,6 @@
 // One post: who holds it and how, what is planned, what the last holder left for the next.
 
-import { duty } from "../api.js";
+import { duty, lastHappening } from "../api.js";
 import * as changes from "../changes.js";
 import { h, table } from "../dom.js";
 import { badges, facts } from "../holders.js";
@@ -11,6 +11,7 @@ import { t } from "../words.js";
 
 export const title = ({ id }) => (post(id) ? postTitle(id) : t("post"));
 export const every = 30000;
+export const probe = lastHappening;
 
 export async function load({ id }) {
   const [holder, tenures, notes, schedule] = await Promise.all([

@@ -1,6 +1,6 @@
 // Absences, and what people ask of each other: swaps and turns that somebody else is to take.
 
-import { duty } from "../api.js";
+import { duty, lastHappening } from "../api.js";
 import * as changes from "../changes.js";
 import { h, table } from "../dom.js";
 import { me, nameOf, postTitle } from "../people.js";
@@ -10,6 +10,7 @@ import { ofTurn } from "./rota.js";
 
 export const title = () => t("requests.title");
 export const every = 20000;
+export const probe = lastHappening;
 
 export async function load() {
   const [requests, absences, turns] = await Promise.all([

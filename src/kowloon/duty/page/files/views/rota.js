@@ -1,6 +1,6 @@
 // The rota as a picture over days, weeks, months and years; the same as a table; what can be done with a turn.
 
-import { duty } from "../api.js";
+import { duty, lastHappening } from "../api.js";
 import * as changes from "../changes.js";
 import { h, replace, table } from "../dom.js";
 import { personSelect, postSelect } from "../forms.js";
@@ -17,6 +17,7 @@ const DAY_S = /^\d{4}-\d\d-\d\d/;
 
 export const title = () => t("tab.rota");
 export const every = 60000;
+export const probe = lastHappening;
 
 function horizon({ zoom, at }) {
   const name = zoom in ZOOMS ? zoom : "month";
