@@ -151,7 +151,11 @@ def test_a_swap_needs_the_other_ones_consent(visit: Visit, duty: DutyCloud) -> N
 def test_a_turn_of_the_picture_is_offered_for_a_swap(visit: Visit, duty: DutyCloud) -> None:
     page = visit().come_in(duty.person("mei"), "rota")
     page.get_by_label("Post").select_option("night")
+    expect(page.locator(".picture .post")).to_have_text(["Night watch"])
+    month = page.get_by_role("heading", level=2)
+    present = month.inner_text()
     page.get_by_role("button", name="Later").click()
+    expect(month).not_to_have_text(present)
     page.get_by_role("button", name=re.compile("^Night watch: 林涛")).first.click()
     page.get_by_role("button", name="Swap for one of mine").click()
     expect(page.get_by_role("dialog").get_by_label("For the turn")).to_contain_text("林涛 · Night watch")
