@@ -218,7 +218,7 @@ def _as_holder(found: Tenure) -> Holder:
     return Holder(found.person, found.capacity, found.from_at, shift=found.shift, tenure=found.id)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(_rosters())
 def test_at_is_what_a_plain_reading_says(given: tuple[list[Turn], list[Tenure], list[Absence]]) -> None:
     turns, tenures, absences = given
@@ -227,7 +227,7 @@ def test_at_is_what_a_plain_reading_says(given: tuple[list[Turn], list[Tenure], 
         assert found.at(quarter / 4) == _plainly(turns, tenures, absences, quarter / 4), quarter / 4
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(_rosters())
 def test_segments_and_edges_agree_with_at_everywhere(given: tuple[list[Turn], list[Tenure], list[Absence]]) -> None:
     found = roster(*given)
