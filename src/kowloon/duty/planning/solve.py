@@ -34,7 +34,7 @@ Tell = Callable[[float, float], None]
 _MOST_EXACT = 6000
 # What is proven this well needs no more time.
 _ENOUGH = 0.0005
-_LEAST_S, _FIRST_S = 0.05, 2.0
+_LEAST_S, _FIRST_S = 0.05, 3.0
 _LEAST_LOOK_S = 1.0
 _FIRST_S_PER_CHOICE = 0.001
 # Of all time, for a first plan of each part; of a look at one, for its bound.
