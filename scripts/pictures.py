@@ -93,7 +93,7 @@ def signed_in(browser: Browser, office: Office, name: str, size: tuple[int, int]
 
 def take(page: Page, path: str, name: str) -> None:
     page.goto(f"{page.url.partition('#')[0]}#/{path}")
-    page.locator("main:not([aria-busy]) h1").wait_for()
+    page.locator(f'main[data-shown="#/{path}"]:not([aria-busy]) h1').wait_for()
     page.mouse.move(0, 0)
     page.screenshot(path=FOLDER / f"duty-{name}.png")
 

@@ -147,5 +147,5 @@ class Visitor:
 
     def open(self, path: str) -> Page:
         self.page.goto(f"{self.duty.address}#/{path}")
-        expect(self.page.locator("main:not([aria-busy]) h1")).to_be_visible()
+        expect(self.page.locator(f'main[data-shown="#/{path}"]:not([aria-busy]) h1')).to_be_visible()
         return self.page

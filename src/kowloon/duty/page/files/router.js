@@ -79,6 +79,8 @@ async function show(moved) {
   } finally {
     if (mine === turn) main.removeAttribute("aria-busy");
   }
+  // Whoever drives the page by a program knows by this what is shown.
+  main.dataset.shown = location.hash;
   document.title = `${main.querySelector("h1").textContent} · ${t("brand")}`;
   if (moved) main.querySelector("h1").focus();
   else if (key) main.querySelector(`[data-key="${CSS.escape(key)}"]`)?.focus();
