@@ -92,6 +92,10 @@ def test_a_chain_of_swaps_ends_with_the_last() -> None:
     assert roster(TURNS, [given_away, tenure("2", "e", 4, 4, shift="l2", layer="low")]).serves(TURNS[1]) == "d"
     assert roster(TURNS, [given_away, tenure("2", "e", 4, 6, shift="l2", layer="low")]).serves(TURNS[1]) == "d"
     assert roster(TURNS).serves(TURNS[1]) == "b"
+    # Of one that was left half-way the rest can be somebody else's.
+    left = (turn("l2", "low", "b", (4, 6)), turn("l2", "low", "", (6, 8)))
+    rest = roster(left, [tenure("1", "d", 6, 8, shift="l2", layer="low")])
+    assert ([rest.serves(each) for each in left], line(rest, range(4, 9))) == (["b", "d"], "bbdd-")
 
 
 def test_a_post_is_meant_to_be_held_in_its_turns_and_once_they_have_run_out() -> None:

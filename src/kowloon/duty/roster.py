@@ -204,7 +204,8 @@ class PostRoster:
     def serves(self, turn: Turn) -> str:
         """Who has a turn, to its end, after swaps and overrides of that very turn; '' for nobody."""
         for _, moved in self._of_turns.get(turn.shift, ()):
-            if moved.to_at is None or (moved.from_at < moved.to_at and moved.to_at >= turn.end):
+            begins = moved.from_at < turn.end
+            if begins and (moved.to_at is None or (moved.from_at < moved.to_at and moved.to_at >= turn.end)):
                 return moved.person
         return turn.person
 
