@@ -109,6 +109,12 @@ def test_separations_have_a_shape(rules: str, told: str) -> None:
     assert any(problem.startswith("file.yaml:21: ") and told in problem for problem in refused.value.problems)
 
 
+def test_a_weight_is_not_below_zero() -> None:
+    with pytest.raises(OrganisationError) as refused:
+        parse(GOOD + "rules:\n  weights: {nights: -1}\n", "file.yaml")
+    assert refused.value.problems == ["file.yaml:20: a weight is 0 or above"]
+
+
 @pytest.mark.parametrize("text", ["", "- a", "title: [", "title: x\npeople: 3\n"])
 def test_what_is_no_organisation_is_refused(text: str) -> None:
     with pytest.raises(OrganisationError) as refused:

@@ -250,6 +250,9 @@ class _Reader(Reading):
                 self.complain((*where, "posts"), "together is about two posts at least")
             if separation.kind == "kin" and len(separation.people) < 2:
                 self.complain((*where, "people"), "kin is about two people at least")
+        for name in whole.rules.weights.__struct_fields__:
+            if getattr(whole.rules.weights, name) < 0:
+                self.complain(("rules", "weights", name), "a weight is 0 or above")
         for index, coverage in enumerate(whole.rules.coverage):
             for position, post in enumerate(coverage.posts):
                 self._known(post, posts, "post", ("rules", "coverage", index, "posts", position))

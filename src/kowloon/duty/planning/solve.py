@@ -60,13 +60,18 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
 def run(argument: bytes, source: BinaryIO, emit: Callable[[bytes], None]) -> None:
     """The function of a job (`engines/jobs`): a Request in; out, a line of JSON each, `{"cost", "bound"}` now and then
-    and the outcome last."""
+    and the outcome last. A plan that the checker finds a mistake in is none."""
     request = msgspec.json.decode(argument, type=Request)
 
     def tell(cost: float, bound: float) -> None:
         emit(msgspec.json.encode({"cost": cost, "bound": bound}) + b"\n")
 
-    emit(msgspec.json.encode(solve(request.problem, request.seconds, request.workers, tell=tell)) + b"\n")
+    outcome = solve(request.problem, request.seconds, request.workers, tell=tell)
+    broken = check(request.problem, outcome.served) if isinstance(outcome, Plan) else []
+    if broken:
+        text = f"this is a mistake in Kowloon: the plan that was found breaks a rule: {broken[0].text}"
+        outcome = Unknown(text=text, took_s=outcome.took_s)
+    emit(msgspec.json.encode(outcome) + b"\n")
 
 
 def solve(
