@@ -91,6 +91,10 @@ async def test_a_schedule_goes_out_as_icalendar(office: Office) -> None:
     again = await office.ask("ExportCalendar", PostId="dba", From="2025-10-14T00:00:00Z", To="2025-10-21T00:00:00Z")
     uids = [str(event["uid"]) for event in icalendar.Calendar.from_ical(again["Calendar"]).walk("VEVENT")]
     assert uids == [str(event["uid"]) for event in events if "dba" in event["uid"]][3:]
+    # Also where somebody stood in for a while.
+    cut = await office.ask("ExportCalendar", PostId="dba", From="2025-10-11T00:00:00Z", To="2025-10-12T00:00:00Z")
+    (event,) = icalendar.Calendar.from_ical(cut["Calendar"]).walk("VEVENT")
+    assert event["uid"] == [each["uid"] for each in events if "dba" in each["uid"]][2]
     lins = await office.ask("ExportCalendar", PersonId="lin", From="2025-10-09T00:00:00Z", To="2025-10-21T00:00:00Z")
     assert lins["Events"] == 2
     assert (await office.refused("ExportCalendar", PostId="x"))[0] == "PostNotFound"

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime, time
 
 from kowloon.actions.context import Context
 from kowloon.actions.declare import Response
 from kowloon.actions.decode import Request
+from kowloon.core.clock import iso_seconds
 from kowloon.duty import errors
 from kowloon.duty.actions.calls import ON_BEHALF, acting_person, horizon, state_of
 from kowloon.duty.logic import changes
-from kowloon.duty.logic.state import DutyState
 from kowloon.duty.organisation import Person, Post
 from kowloon.duty.planning import calendar
 from kowloon.duty.planning.problem import Span
 from kowloon.duty.product import duty
-from kowloon.duty.roster import Segment
+from kowloon.duty.roster import Holder, PostRoster, Segment
 
 _MOST_BYTES = 1 << 20
 _MOST_EVENTS = 500
@@ -43,35 +43,40 @@ def export_calendar(ctx: Context, req: ExportCalendarRequest) -> ExportCalendarR
     start, end = horizon(ctx, req.From, req.To, 90.0)
     # Written by hand: a library takes six seconds for a year of sixty posts.
     lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//Kowloon//Duty//EN", _line("X-WR-CALNAME", state.whole.title)]
-    count = 0
+    count, names = 0, {person.id: person.name for person in state.whole.people}
     for post in [state.post(req.PostId)] if req.PostId else state.whole.posts:
-        for segment in state.rosters[post.id].segments(start, end):
+        roster = state.rosters[post.id]
+        for segment in roster.segments(start, end):
             if segment.holder is not None and req.PersonId in ("", segment.holder.person):
                 # What the asked time cuts off keeps the id that it has as a whole.
-                began = segment.start if segment.start > start else segment.holder.since
-                lines += _event(state, post, segment, began)
+                began = segment.start if segment.start > start else _beginning(roster, segment.holder, start)
+                uid = f"{post.id}-{int(began)}@duty.{state.account}"
+                lines += _event(state.now, uid, post, segment, names.get(segment.holder.person, segment.holder.person))
                 count += 1
     return ExportCalendarResponse(Calendar="\r\n".join([*lines, "END:VCALENDAR", ""]), Events=count)
 
 
-def _event(state: DutyState, post: Post, segment: Segment, began: float) -> list[str]:
-    holder = segment.holder
-    assert holder is not None
-    person = state.whole.person(holder.person)
-    name = person.name if person is not None else holder.person
+def _beginning(roster: PostRoster, holder: Holder, moment: float) -> float:
+    """Since when that one has had it without a break."""
+    segments = roster.segments(min(holder.since, moment), moment + 1.0)
+    return max([segment.start for segment in segments if segment.start <= moment])
+
+
+def _event(now: float, uid: str, post: Post, segment: Segment, name: str) -> list[str]:
+    acting = segment.holder is not None and segment.holder.capacity == "acting"
     return [
         "BEGIN:VEVENT",
-        _line("UID", f"{post.id}-{int(began)}@duty.{state.account}"),
-        f"DTSTAMP:{_utc(state.now)}",
+        _line("UID", uid),
+        f"DTSTAMP:{_utc(now)}",
         f"DTSTART:{_utc(segment.start)}",
         f"DTEND:{_utc(segment.end)}",
-        _line("SUMMARY", f"{post.title}: {name}" + (" (acting)" if holder.capacity == "acting" else "")),
+        _line("SUMMARY", f"{post.title}: {name}" + (" (acting)" if acting else "")),
         "END:VEVENT",
     ]
 
 
 def _utc(moment: float) -> str:
-    return datetime.fromtimestamp(moment, UTC).strftime("%Y%m%dT%H%M%SZ")
+    return iso_seconds(moment).replace("-", "").replace(":", "")
 
 
 def _line(name: str, text: str) -> str:

@@ -16,7 +16,7 @@ from kowloon.duty.actions.calls import ON_BEHALF, acting_person, horizon, moment
 from kowloon.duty.logic.state import DutyState
 from kowloon.duty.organisation import Post
 from kowloon.duty.planning import calendar, eligible
-from kowloon.duty.planning.problem import Eligibility, Person, Shift
+from kowloon.duty.planning.problem import Eligibility, Person
 from kowloon.duty.product import duty
 from kowloon.duty.resources import Happening, Note, Tenure, Turn
 from kowloon.duty.roster import Holder, PostRoster
@@ -277,8 +277,8 @@ def get_balance(ctx: Context, req: GetBalanceRequest) -> GetBalanceResponse:
             item = items.get(roster.serves(turn))
             if item is None or not start <= turn.start < end:
                 continue
-            shift = Shift(id=turn.shift, post=post.id, layer=turn.layer, spans=turn.spans)
-            burden = calendar.burden(shift, people[item.PersonId])
+            person = people[item.PersonId]
+            burden = calendar.local_burden(turn.spans, person.time_zone, person.country)
             item.Turns += 1
             item.Hours += burden.hours
             item.Nights += burden.nights
@@ -300,12 +300,13 @@ def _share_out(
 ) -> None:
     able = [person for person in people if person.share and not eligible.lacks(person, wanted)]
     shares = sum([person.share for person in able])
+    whole = calendar.Burden(*[sum(hours) for hours in zip(*burdens, strict=True)])
     for person in able:
         item, part = items[person.id], person.share / shares
-        item.FairHours += part * sum([burden.hours for burden in burdens])
-        item.FairNights += part * sum([burden.nights for burden in burdens])
-        item.FairWeekends += part * sum([burden.weekends for burden in burdens])
-        item.FairHolidays += part * sum([burden.holidays for burden in burdens])
+        item.FairHours += part * whole.hours
+        item.FairNights += part * whole.nights
+        item.FairWeekends += part * whole.weekends
+        item.FairHolidays += part * whole.holidays
 
 
 class HappeningItem(msgspec.Struct, kw_only=True):
