@@ -243,3 +243,21 @@ async def test_a_rule_that_looks_back_far_is_kept(empty: Office) -> None:
     rota = Rota(id=f"{empty.account}:dba", account=empty.account, post="dba", turns=turns)
     await empty.cloud.store.run(lambda tx: tx.put(rota))
     assert (await empty.refused("GiveTurn", ShiftId="dba/primary/4", PersonId="wei-2"))[0] == "RuleBroken"
+
+
+async def test_neighbours_do_not_change_hands_in_one_week(empty: Office) -> None:
+    """By hand as little as by plan."""
+    second = (
+        "  - id: web\n    title: Web on call\n    neighbours: [dba]\n"
+        '    layers: [{id: primary, rotation: {starts: "2025-10-06T09:00", repeats: "FREQ=WEEKLY"}}]\nladders:'
+    )
+    await empty.apply(("ladders:", second))
+    await empty.turns("ada", "ada", "omar", post="web")
+    await empty.turns("wei-1", "wei-1", "wei-1", "wei-1", "wei-1")
+    code, message = await empty.refused("GiveTurn", ShiftId=WEEKS[2], PersonId="lin")
+    assert (code, message) == (
+        "RuleBroken",
+        "The change would break a rule: web and dba change hands in one week",
+    )
+    # In weeks in which nothing else changes they may.
+    assert (await empty.ask("GiveTurn", ShiftId=LATER[1], PersonId="lin"))["PersonId"] == "lin"

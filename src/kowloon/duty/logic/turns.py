@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -94,9 +95,10 @@ class Around:
             coverage=self._rules.coverage,
         )
         served = {shift.id: person for shift, person in near if person}
-        known = {violation.text for violation in checker.check(around, served)}
-        fresh = [each for each in checker.check(around, {**served, **changes}) if each.text not in known]
-        return fresh[0].text if fresh else ""
+        before = Counter([each.text for each in checker.check(around, served)])
+        # One more of the same counts, too: the texts do not all say when.
+        fresh = Counter([each.text for each in checker.check(around, {**served, **changes})]) - before
+        return next(iter(fresh), "")
 
 
 def _seen_whole(state: DutyState, touched: set[str]) -> set[str]:
