@@ -66,3 +66,15 @@ async def test_what_was_due_while_the_cloud_was_away_is_told_when_it_is_back(off
     assert [each.person for each in office.told("dba")] == ["wei-1"]
     office.cloud.runtime.start()
     await office.until(lambda: [each.person for each in office.told("dba")] == ["wei-1", "wei-2"])
+
+
+async def test_a_snapshot_brings_duty_back_and_it_goes_on(office: Office) -> None:
+    await office.cloud.snapshots.save("monday")
+    await office.ask("TakeOver", PostId="dba", PersonId="lin")
+    page = (await office.ask("CreatePage", PostId="dba", Title="standby lags"))["PageId"]
+    await office.cloud.snapshots.load("monday")
+    assert await office.holder() == ("wei-1", "substantive")
+    assert (await office.refused("GetPage", PageId=page))[0] == "PageNotFound"
+    await office.skip(days=5)
+    await office.until(lambda: [each.person for each in office.told("dba")] == ["wei-1", "wei-2"])
+    assert office.told("dba")[-1].created_at == at("2025-10-13T09:00Z")
