@@ -9,7 +9,8 @@ import msgspec
 
 from kowloon.actions.paging import NotDelivered, Outgoing
 from kowloon.core.config import MailServer
-from kowloon.engines.dialler import DialError, Dialler
+from kowloon.duty.organisation import ChannelKind
+from kowloon.engines.dialler import DialError, Dialler, check_url
 
 _TIMEOUT_S = 10.0
 _MOST_ANSWER_BYTES = 64 * 1024
@@ -59,10 +60,23 @@ class MailPager:
             raise NotDelivered(str(problem) or type(problem).__name__) from None
 
 
+def check_address(channel: ChannelKind, address: str) -> None:
+    """ValueError: nothing can ever go there by that channel."""
+    if channel == "webhook":
+        try:
+            check_url(address)
+        except ValueError as problem:
+            raise ValueError(f"{address!r} is {problem}") from None
+    elif channel == "email":
+        if not address.isascii() or "@" not in address or any(mark in address for mark in "\r\n,;<> "):
+            raise ValueError(f"{address!r} is no mail address")
+    elif not address.strip():
+        raise ValueError("a group of the messenger has a name")
+
+
 def _mail(sender: str, address: str, message: Outgoing) -> EmailMessage:
     """ValueError: the address is none."""
-    if not address.isascii() or "@" not in address or any(mark in address for mark in "\r\n,;<> "):
-        raise ValueError(f"{address!r} is no mail address")
+    check_address("email", address)
     mail = EmailMessage()
     mail["From"] = Address("Kowloon duty", addr_spec=sender)
     mail["To"] = address

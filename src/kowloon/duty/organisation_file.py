@@ -11,6 +11,7 @@ from zoneinfo import available_timezones
 import msgspec
 
 from kowloon.core.located import Located, Path, Problem, Reading, nearest
+from kowloon.duty.channels import check_address
 from kowloon.duty.organisation import Ladder, Organisation, PagingRule, Person, Post, Rules, Unit
 from kowloon.duty.planning import calendar, problem
 from kowloon.duty.planning.problem import Eligibility, Layer, Value
@@ -141,6 +142,11 @@ class _Reader(Reading):
             if person.user and person.user in users:
                 self.complain((*where, "user"), f"the RAM user {person.user!r} is somebody else already")
             users.add(person.user)
+            for position, reach in enumerate(person.reach):
+                try:
+                    check_address(reach.by, reach.at)
+                except ValueError as mistake:
+                    self.complain((*where, "reach", position, "at"), str(mistake))
             self._country(person.country, (*where, "country"))
             if not 0 < person.share <= 10:
                 self.complain((*where, "share"), "share is above 0 and at most 10; who serves nowhere is in no pool")
