@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
-.PHONY: setup drill test check up bench bench-oss bench-rota soak clean lock
+.PHONY: setup drill test check up bench bench-oss bench-rota bench-duty soak clean lock
 setup: $(STAMP)
 
 $(STAMP): requirements/dev.lock requirements/uv.lock pyproject.toml scripts/setup.py
@@ -36,6 +36,9 @@ bench-oss: setup
 
 bench-rota: setup
 	@$(RUN)/python bench/rota.py
+
+bench-duty: setup
+	@$(RUN)/python bench/duty.py
 
 # Names, versions and hashes only: no registry address is recorded.
 lock: setup

@@ -18,6 +18,8 @@ from kowloon.core.masking import MASK, is_secret, masked
         "OIDCToken",
         "SAMLAssertion",
         "UserData",
+        "File",
+        "SupposedFile",
         "Base32StringSeed",
         "AuthenticationCode1",
         "superuser_password",

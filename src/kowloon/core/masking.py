@@ -23,12 +23,15 @@ _TELLING = (
 # They sound like secrets and are none; a client looks for them in records.
 _HARMLESS = frozenset({"nexttoken", "clienttoken", "signaturemethod", "signatureversion", "secretid"})
 
+# Whole files that people write: there may be addresses with keys in them.
+_FILES = frozenset({"file", "supposedfile"})
+
 
 @functools.lru_cache(maxsize=4096)
 def is_secret(name: str) -> bool:
     """Whether what has that name is a secret. Of `Tag.1.Value` the last part counts."""
     plain = name.rpartition(".")[2].lower().replace("_", "").replace("-", "")
-    return plain not in _HARMLESS and any(word in plain for word in _TELLING)
+    return plain in _FILES or (plain not in _HARMLESS and any(word in plain for word in _TELLING))
 
 
 def masked(value: Any) -> Any:
