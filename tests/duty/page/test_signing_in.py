@@ -81,6 +81,10 @@ def test_a_session_that_has_ended_leads_back_to_the_door(visit: Visit, duty: Dut
     # Not by a click: what the page was still loading may have led there already.
     page.evaluate("location.hash = '#/rota'")
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    # Nor does going on from there lead anywhere else.
+    page.evaluate("location.hash = '#/load'")
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    expect(page.get_by_role("navigation")).to_have_count(0)
 
 
 def test_no_script_reads_the_cookie(visit: Visit, duty: DutyCloud) -> None:

@@ -12,6 +12,7 @@ let onShow = () => {};
 let ready = async () => {};
 let turn = 0;
 let timer = null;
+let shows = false;
 
 const LOOKS = 20;
 
@@ -41,13 +42,17 @@ export function start(allViews, firstView, shown, prepared) {
   first = firstView;
   onShow = shown;
   ready = prepared;
-  addEventListener("hashchange", () => show(true));
+  shows = true;
   show(false);
 }
+
+// Once for all: whoever signs in again starts again, and who has signed out may still go back.
+addEventListener("hashchange", () => shows && show(true));
 
 export const again = () => show(false);
 
 export function stop() {
+  shows = false;
   turn++;
   clearTimeout(timer);
 }
