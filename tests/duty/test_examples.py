@@ -31,7 +31,7 @@ def test_an_example_has_a_plan_that_breaks_no_rule(name: str, days: int, posts: 
         coverage=whole.rules.coverage,
         weights=whole.rules.weights,
     )
-    plan = solve(problem, 10.0)
+    plan = solve(problem, 4.0)
     assert isinstance(plan, Plan)
     assert checker.check(problem, plan.served) == []
     assert set(plan.served) == {turn.id for turn in turns}
