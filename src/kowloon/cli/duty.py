@@ -172,7 +172,7 @@ def _wait(id: str, *, quiet: bool) -> dict[str, Any]:
     with console.status("planning ...") as status:
         while True:
             answer = _call("GetPlan", PlanId=id)
-            if answer["Plan"]["State"] in ("done", "adopted", "failed"):
+            if answer["Plan"]["State"] in ("done", "adopted"):
                 return answer
             status.update(f"planning ... {answer['Plan']['Progress']}")
             time.sleep(_POLL_S)

@@ -37,7 +37,4 @@ TIME_ORDER = ErrorSpec("InvalidTime", 400, "{why}")
 RULE_BROKEN = ErrorSpec("RuleBroken", 400, "The change would break a rule: {why}")
 NOT_HOLDING = ErrorSpec("NotHolding", 400, "{person} neither holds {post} nor has a turn of it to come.")
 NOT_ACTING = ErrorSpec("NotActing", 400, "Nobody acts in {post} now.")
-SOMEBODY_ELSE = ErrorSpec(
-    "NotYourself", 403, "You are not {person}; whoever acts for others needs duty:ActForOthers on that person."
-)
 NO_CALENDAR = ErrorSpec("InvalidCalendar", 400, "This is no iCalendar that can be read: {why}.")

@@ -109,7 +109,7 @@ class PlanRun(Resource, frozen=True, kw_only=True):
     supposed: Organisation | None = None
     adopt: bool = False
     seconds: float = 60.0
-    state: Literal["waiting", "computing", "done", "failed", "adopted"] = "waiting"
+    state: Literal["waiting", "computing", "done", "adopted"] = "waiting"
     progress: str = ""
     basis: str = ""
     outcome: Outcome | None = None
@@ -133,7 +133,6 @@ class Asking(Resource, frozen=True, kw_only=True):
     next_at: float = 0.0
     expires_at: float
     wait_min: float = 15.0
-    other_post: str = ""
     other_shift: str = ""
     declined: tuple[str, ...] = ()
     state: Literal["open", "agreed", "declined", "expired", "withdrawn"] = "open"

@@ -46,7 +46,7 @@ class TurnOfPlan(msgspec.Struct, kw_only=True):
 
 
 class PlanItem(msgspec.Struct, kw_only=True):
-    """`State`: waiting, computing, done, adopted or failed. `Outcome`: plan, conflict or unknown, once it is done.
+    """`State`: waiting, computing, done or adopted. `Outcome`: plan, conflict or unknown, once it is done.
     `Gap`: how far from the best it may be at most (0.02: 2 %); `Moved`: turns that went to somebody else."""
 
     PlanId: str

@@ -234,7 +234,6 @@ def ask(
         next_at=state.now,
         expires_at=min(expires_at, mine.turn.start),
         wait_min=wait_min,
-        other_post=other.post.id if other is not None else "",
         other_shift=other.turn.shift if other is not None else "",
         note=note,
     )

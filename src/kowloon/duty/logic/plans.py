@@ -128,7 +128,7 @@ def _note_changes(
         if turn is None or turn.start <= now or (was is not None and is_ is not None and was.person == is_.person):
             continue
         time = f"{iso_minutes(turn.start)} to {iso_minutes(turn.end)}"
-        if was is not None:
+        if was is not None and was.person:
             told[was.person].append(f"- no longer {title}, {time}")
         if is_ is not None:
             told[is_.person].append(f"- {title}, {time}")
@@ -152,10 +152,10 @@ def _past(state: DutyState, run: PlanRun) -> list[tuple[str, Shift]]:
     longest = max([rule.within_days for rule in state.whole.rules.separations], default=0.0) * _DAY_S
     since = run.from_at - max(_PAST_S, longest)
     return [
-        (turn.person, Shift(id=turn.shift, post=post, layer=turn.layer, spans=turn.spans))
+        (person, Shift(id=turn.shift, post=post, layer=turn.layer, spans=turn.spans))
         for post, roster in state.rosters.items()
         for turn in roster.turns
-        if turn.person and since < turn.end and turn.start < run.from_at
+        if since < turn.end and turn.start < run.from_at and (person := roster.serves(turn))
     ]
 
 
@@ -164,10 +164,11 @@ def _served(state: DutyState, run: PlanRun) -> dict[str, dict[str, float]]:
     sums = {id: {"hours": 0.0, "nights": 0.0, "weekends": 0.0, "holidays": 0.0} for id in people}
     for post, roster in state.rosters.items():
         for turn in roster.turns:
-            if turn.person in people and run.from_at - _FAIR_S < turn.start < run.from_at:
+            person = roster.serves(turn)
+            if person in people and run.from_at - _FAIR_S < turn.start < run.from_at:
                 shift = Shift(id=turn.shift, post=post, layer=turn.layer, spans=turn.spans)
-                for name, hours in calendar.burden(shift, people[turn.person])._asdict().items():
-                    sums[turn.person][name] += hours
+                for name, hours in calendar.burden(shift, people[person])._asdict().items():
+                    sums[person][name] += hours
     return {id: each for id, each in sums.items() if each["hours"]}
 
 

@@ -137,12 +137,12 @@ def _candidates(state: DutyState, post: Post) -> list[str]:
 
 
 def served_h(state: DutyState, person: str, within_s: float = 28 * _DAY_S) -> float:
-    """Hours that this person was, or is, planned to serve around now: what "least loaded" goes by."""
+    """Hours that this person serves around now, swaps included: what "least loaded" goes by."""
     start, end = state.now - within_s, state.now + within_s
     total = 0.0
     for roster in state.rosters.values():
         for turn in roster.turns_between(start, end):
-            if turn.person == person:
+            if roster.serves(turn) == person:
                 total += sum([span.end - span.start for span in turn.spans])
     return total / 3600
 

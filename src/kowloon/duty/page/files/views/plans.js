@@ -39,7 +39,7 @@ const planColumns = () => [
 ];
 
 function stateBadge(plan) {
-  const kind = plan.Outcome === "conflict" || plan.State === "failed" ? "bad" : RUNNING.includes(plan.State) ? "warn" : "good";
+  const kind = plan.Outcome === "conflict" ? "bad" : RUNNING.includes(plan.State) ? "warn" : "good";
   return h("span", { class: `badge ${kind}` }, plan.Outcome === "conflict" ? t("plan.conflict") : t(`plan.state.${plan.State}`));
 }
 
@@ -140,7 +140,7 @@ function outcome(plan) {
     told.push(h("ul", {}, plan.Rules.map((rule) => h("li", {}, ruleText(rule)))));
   }
   if (plan.Text) told.push(plan.Text.split("\n").map((line) => h("p", { class: "small" }, line)));
-  if (plan.Outcome !== "plan") told.push(h("p", {}, t(`plan.next.${plan.Outcome || "failed"}`)));
+  if (plan.Outcome !== "plan") told.push(h("p", {}, t(`plan.next.${plan.Outcome}`)));
   if (plan.State === "done" && plan.Outcome === "plan") {
     told.push(plan.WhatIf ? h("p", {}, t("what-if.only")) : h("div", { class: "buttons" }, h("button", { class: "main", onclick: () => adoptPlan(plan) }, t("plan.adopt"))));
   }
