@@ -260,7 +260,7 @@ class Cloud:
         RamRoutes(self.store, self.registry, self.clock, self.authorizer).register(self.routes)
 
     def _wire_calls(self) -> None:
-        credentials = StoredCredentials(self.store, self.rosters)
+        self.credentials = credentials = StoredCredentials(self.store, self.rosters)
         self.chain = Chain(
             registry=self.registry,
             store=self.store,
@@ -301,7 +301,7 @@ class Cloud:
             clock=self.clock,
             ids=self.ids,
             bus=self.bus,
-            credentials=StoredCredentials(self.store, self.rosters),
+            credentials=self.credentials,
             authorizer=self.authorizer,
             versions=Versions(self.clock, self.ids),
             leftovers=Leftovers(lambda bucket: self.runtime.poke(LeftoverRuns.name, bucket)),

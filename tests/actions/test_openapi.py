@@ -44,5 +44,6 @@ async def test_it_is_served_to_everybody() -> None:
         served = json.loads(response.body)
         assert served == json.loads(json.dumps(describe(caller.cloud.registry.products[1])))
         assert served["info"]["title"] == "Vpc 2016-04-28"
-        refusal = told(await answer(caller.cloud, get("/api/openapi.json")))
-        assert refusal[:2] == (404, "ProductNotFound")
+        for target in ("/api/openapi.json", "/api/openapi.json?product=Oss"):
+            refusal = told(await answer(caller.cloud, get(target)))
+            assert refusal[:2] == (404, "ProductNotFound")

@@ -30,7 +30,7 @@ _ERROR = {
 
 
 def describe(product: Product) -> dict[str, Any]:
-    actions = [product.actions[name] for name in product.built]
+    actions = [product.actions[name] for name in sorted(product.actions)]
     answers = [_answer_type(action) for action in actions]
     types = [*(action.request for action in actions), *answers]
     schemas, components = msgspec.json.schema_components(types, ref_template=_REFERENCES)

@@ -58,6 +58,8 @@ class JsonCalls:
         self._clock = clock
         self._ids = ids
         self._administrator = administrator
+        # Making one takes milliseconds, and anybody may ask.
+        self._described: dict[str, dict[str, Any]] = {}
 
     def register(self, routes: Routes) -> None:
         routes.add("GET", "/api/openapi.json", self.description, "open")
@@ -65,7 +67,11 @@ class JsonCalls:
         routes.add("POST", _BY_ADMINISTRATOR, self.by_administrator, "admin")
 
     def description(self, request: HttpRequest) -> HttpResponse:
-        return answer_json(describe(self._product(parse_qs(request.query).get("product", [""])[-1])))
+        product = self._product(parse_qs(request.query).get("product", [""])[-1])
+        described = self._described.get(product.code)
+        if described is None:
+            described = self._described[product.code] = describe(product)
+        return answer_json(described)
 
     async def by_session(self, request: HttpRequest) -> HttpResponse:
         check_page(request)
@@ -101,8 +107,8 @@ class JsonCalls:
         )
 
     def _product(self, code: str) -> Product:
-        """By its code in any letters; of several versions the first."""
-        products = self._registry.products
+        """By its code in any letters; of several versions the first. OSS has operations of its own, no actions."""
+        products = [product for product in self._registry.products if product.actions]
         found = next((product for product in products if product.code.lower() == code.lower()), None)
         if found is None:
             raise _PRODUCT.error(name=code, known=", ".join([product.code for product in products]))

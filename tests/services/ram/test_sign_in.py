@@ -107,6 +107,8 @@ async def test_what_is_no_sign_in_is_refused(caller: Caller, page: Page) -> None
         (good, {"origin": "http://evil.example"}, (403, "OriginRefused")),
         (good, {"origin": "http://127.0.0.1:9999"}, (403, "OriginRefused")),
         (good, {"origin": "null"}, (403, "OriginRefused")),
+        (good, {"origin": "http://["}, (403, "OriginRefused")),
+        (good, {"origin": "nowhere"}, (403, "OriginRefused")),
         (form, {"content_type": "application/x-www-form-urlencoded"}, (415, "JsonRequired")),
         (good, {"content_type": "text/plain"}, (415, "JsonRequired")),
         (good, {"content_type": ""}, (415, "JsonRequired")),
@@ -145,6 +147,21 @@ async def test_too_many_failures_close_a_name_for_an_hour(caller: Caller, page: 
     caller.wall.now += 1
     await page.sign_in(name)
     assert [item.id for item in caller.cloud.store.list(SignInAttempts)] == [f"{account}:nobody"]
+
+
+async def test_names_that_nobody_has_do_not_give_others_their_tries_back(
+    caller: Caller, page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kowloon.services.ram.logic.sign_in._MOST_NAMES", 3)
+    name = await person(caller)
+    await caller.ask("SetPasswordPolicy", MaxLoginAttemps="2", **RAM)
+    account = caller.cloud.identity.account_id
+    assert await page.not_in(name, "wrong") == FAILED
+    for number in range(5):
+        assert await page.not_in(f"made-up-{number}@{account}", "wrong") == FAILED
+    assert len(caller.cloud.store.list(SignInAttempts)) == 4
+    assert await page.not_in(name, "wrong") == FAILED
+    assert (await page.not_in(name))[1] == "SignInLocked"
 
 
 async def test_failures_count_for_an_hour_and_until_one_gets_in(caller: Caller, page: Page) -> None:

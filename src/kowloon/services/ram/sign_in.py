@@ -93,7 +93,7 @@ class SignIn:
         profile = passwords.profile_of(self._store, account.id if account is not None else "", user)
         async with self._hashing:
             hashes = await passwords.hashes_of(
-                [body.password, body.new_password], profile.salt if profile is not None else self._salt
+                {body.password, body.new_password or body.password}, profile.salt if profile is not None else self._salt
             )
         asked = Asked(user, body.password, body.code.strip(), body.new_password, request.peer, hashes)
         whose = _unproven(account, user)

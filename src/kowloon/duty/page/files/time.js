@@ -67,15 +67,17 @@ function fields(at) {
   return parts;
 }
 
-/** The moment at which clocks of the zone show that. A time that they skip is the moment after the gap. */
+/** The moment at which clocks of the zone show that. A time that they skip is as long after the gap's beginning. */
 export function moment(year, month, day, hour = 0, minute = 0) {
   const wanted = Date.UTC(year, month - 1, day, hour, minute);
-  let at = wanted;
+  let [at, last] = [wanted, wanted];
   for (let round = 0; round < 3; round++) {
     const shown = fields(at);
+    last = at;
     at += wanted - Date.UTC(shown.year, shown.month - 1, shown.day, shown.hour, shown.minute);
   }
-  return at;
+  // Where there is no such time it goes to and fro between before and after.
+  return Math.max(at, last);
 }
 
 export function startOfDay(at) {

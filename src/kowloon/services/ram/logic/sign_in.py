@@ -155,8 +155,13 @@ def _count(ctx: Context, attempts: SignInAttempts, *, password: bool, most: int)
         codes=attempts.codes if password else kept,
         locked_until=ctx.now + LOCKED_S if locked else 0.0,
     )
-    others = [each for each in ctx.tx.list(SignInAttempts, account=ctx.account) if each.id != changed.id]
-    for oldest in others[: max(len(others) + 1 - _MOST_NAMES, 0)]:
+    # Of users all are kept, or who makes names up would be let guess on.
+    made_up = [
+        each
+        for each in ctx.tx.list(SignInAttempts, account=ctx.account)
+        if each.id != changed.id and ctx.tx.get(User, each.id) is None
+    ]
+    for oldest in made_up[: max(len(made_up) + 1 - _MOST_NAMES, 0)]:
         ctx.tx.delete(oldest)
     ctx.tx.put(changed)
 
