@@ -125,7 +125,7 @@ async def run(caller: Caller, count: int, seed: int, progress_every: int = 0) ->
         if not parser.ready:
             note(seen, "incomplete")
             continue
-        item = parser.take()
+        item = parser.ready.popleft()
         if not isinstance(item, Framed):
             assert item.status < 500, (item, raw)
             note(seen, f"framing {item.status}")

@@ -265,7 +265,7 @@ class Connection(asyncio.Protocol):
             self._end_of_body(incoming)
         elif parser.ready:
             # The body has broken off.
-            self._break_off(incoming, parser.take())
+            self._break_off(incoming, parser.ready.popleft())
         elif incoming.receiver is None and incoming.size_bytes > self._settings.max_discarded_bytes:
             self._finish()
         else:

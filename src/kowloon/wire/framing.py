@@ -226,9 +226,6 @@ class RequestParser:
             self._parser.feed_data(self._resumed_head)
             self._resumed_head = b""
 
-    def take(self) -> Framed | Refusal:
-        return self.ready.popleft()
-
     def _refuse(self, error: Exception) -> None:
         if self.phase is OVER:
             # Bytes after the last request of a connection are nobody's.

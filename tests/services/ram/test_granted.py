@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from kowloon.actions.ports import Principal
@@ -32,6 +33,18 @@ class World:
         transaction = self.store.begin()
         transaction.put(Policy(id=f"{ACCOUNT}:{name}", account=ACCOUNT, name=name, versions=(version,)))
         transaction.put(self.attachment(name, scope))
+        self.store.commit_now(transaction)
+
+    def attach_to_role(self, role: str, *statements: dict[str, Any]) -> None:
+        version = PolicyVersion(id="v1", document=document(*statements), created_at=0.0)
+        transaction = self.store.begin()
+        transaction.put(Policy(id=f"{ACCOUNT}:{role}", account=ACCOUNT, name=role, versions=(version,)))
+        entity = f"role/{role}"
+        id = attachment_id(ACCOUNT, entity, "Custom", role)
+        attachment = PolicyAttachment(
+            id=id, account=ACCOUNT, entity=entity, policy_type="Custom", policy_name=role, scope=""
+        )
+        transaction.put(attachment)
         self.store.commit_now(transaction)
 
     def detach(self, name: str) -> None:
@@ -71,6 +84,24 @@ def test_it_comes_and_goes_with_its_policy(world: World) -> None:
     assert world.granted() == reason
     world.detach("all")
     assert world.granted() == ""
+
+
+def test_what_one_is_granted_is_nobody_elses(world: World) -> None:
+    world.attach("all", statement("Allow", "oss:*"))
+    bob = Principal(account=ACCOUNT, type="RAMUser", arn=f"acs:ram::{ACCOUNT}:user/bob", id="3", name="bob")
+    assert world.granted() == "statement 1 of Custom/all on user/alice"
+    assert world.granted(principal=bob) == ""
+    # Of one session what its policy leaves is not what another's does, whichever comes first.
+    arn = f"acs:ram::{ACCOUNT}:assumed-role/app/one"
+    open_ = Principal(account=ACCOUNT, type="AssumedRoleUser", arn=arn, id="R:one", name="app", role_id="R")
+    narrow = msgspec.structs.replace(open_, policy=document(statement("Allow", "oss:Put*")))
+    world.attach_to_role("app", statement("Allow", "oss:*"))
+    for first, second in ((open_, narrow), (narrow, open_)):
+        world.policies = AttachedPolicies(world.store, DiagnosticSeal("secret"))
+        found = {who.policy: world.granted(principal=who) for who in (first, second)}
+        assert found[""] != ""
+        assert found[narrow.policy] == ""
+        assert world.granted("oss:PutObject", narrow) != ""
 
 
 @pytest.mark.parametrize(

@@ -286,13 +286,10 @@ def get_balance(ctx: Context, req: GetBalanceRequest) -> GetBalanceResponse:
             item.Holidays += burden.holidays
             layers[post.id, turn.layer].append(burden)
     for (id, layer), burdens in layers.items():
-        _share_out(burdens, _wanted(state.post(id), layer), people.values(), items)
+        post = state.post(id)
+        chosen = next((each for each in post.layers if each.id == layer), None)
+        _share_out(burdens, eligible.eligibility(post.planned(), chosen), people.values(), items)
     return GetBalanceResponse(From=shown(start), To=shown(end), People=list(items.values()))
-
-
-def _wanted(post: Post, layer: str) -> Eligibility:
-    found = next((each for each in post.layers if each.id == layer), None)
-    return found.eligible if found is not None and found.eligible is not None else post.eligible
 
 
 def _share_out(

@@ -6,7 +6,7 @@ import itertools
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from kowloon.duty.planning.fairness import Fairness
 from kowloon.duty.planning.ground import Ground, Minutes
@@ -68,8 +68,8 @@ class Assignment:
             variables = [self.rules.serves[turn, person] for turn in turns if (turn, person) in self.rules.serves]
             self.model.limit(variables, [1] * len(variables), number, number)
 
-    def solve(self, seconds: float, workers: int, **parameters: Any) -> Found:
-        answer = self.model.solve(seconds, workers, self.ground.problem.seed, **parameters)
+    def solve(self, seconds: float, workers: int) -> Found:
+        answer = self.model.solve(seconds, workers, self.ground.problem.seed)
         serves = self.rules.serves
         if not answer.values:
             return Found(answer.status, {}, bound=answer.bound)

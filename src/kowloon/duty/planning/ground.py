@@ -33,8 +33,9 @@ class Ground:
         for id, person in problem.fixed.items():
             if id in known:
                 self.held[known[id]] = (self._numbered(person),)
-        past = {shift.id: len(known) + index for index, shift in enumerate(_past(problem, known))}
-        self.turns += _past(problem, known)
+        earlier = _past(problem, known)
+        past = {shift.id: len(known) + index for index, shift in enumerate(earlier)}
+        self.turns += earlier
         for person, shift in problem.past:
             if shift.id in past:
                 turn = past[shift.id]

@@ -7,7 +7,7 @@ takes longer than a re-plan may.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 Status = Literal["optimal", "feasible", "infeasible", "unknown"]
@@ -92,16 +92,13 @@ class Model:
         seconds: float,
         workers: int,
         seed: int = 0,
-        gap: float = 0.0,
-        progress: Callable[[float, float], None] | None = None,
         **parameters: Any,
     ) -> Answer:
-        """`gap`: as near to the best as is enough."""
+        """`parameters`: further ones of the solver's own."""
         wanted = self._solver.SatParameters()
         wanted.max_time_in_seconds = max(seconds, 0.01)
         wanted.num_workers = workers
         wanted.random_seed = seed & 0x7FFFFFFF
-        wanted.relative_gap_limit = gap
         for name, value in parameters.items():
             setattr(wanted, name, value)
         wrapper = self._solver.SolveWrapper()

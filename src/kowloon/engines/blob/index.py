@@ -193,8 +193,11 @@ class Index:
 
     def copier(self) -> Callable[[Path], None]:
         """What is in it now, to be copied into a folder by a thread, which must be done, and once. OSError: it cannot
-        be written there."""
-        transaction = self.environment.begin()
+        be read, or written there. Until then the index neither grows nor closes: whoever wants that waits."""
+        try:
+            transaction = self.environment.begin()
+        except lmdb.Error as problem:
+            raise OSError(f"the index cannot be read: {problem}") from problem
         self._copying.acquire()
 
         def copy(target: Path) -> None:

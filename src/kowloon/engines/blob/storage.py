@@ -252,10 +252,12 @@ class ZonedStorage:
     # Zones
 
     def set_mode(self, zone: str, mode: ZoneMode, delay_s: float = 0.0) -> None:
-        self.modes[zone] = mode
         if mode is ZoneMode.SERVING:
-            del self.modes[zone]
-        self._delays_s[zone] = delay_s
+            self.modes.pop(zone, None)
+            self._delays_s.pop(zone, None)
+        else:
+            self.modes[zone] = mode
+            self._delays_s[zone] = delay_s
         if mode in WRITING:
             self._heal_where_needed()
 
