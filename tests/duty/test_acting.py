@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kowloon.duty.resources import PlanRun
 from tests.duty.parts import Office
 
 DAY_S = 86400.0
@@ -188,6 +189,33 @@ async def test_too_many_open_pages_bring_an_acting_holder(empty: Office) -> None
         await empty.ask("ResolvePage", PageId=page, PersonId="lin")
     await empty.until(lambda: empty.told("dba")[-1].person == "wei-1")
     assert empty.happened("acting-ends")[-1].text == "the load is over"
+
+
+async def test_pages_of_another_post_do_not_relieve_who_holds_this_one(empty: Office) -> None:
+    await empty.apply(("most_days: 30", "most_days: 30, overload_pages: 1"))
+    await empty.turns("wei-1", "wei-2")
+    await empty.ask("AppointHolder", PostId="lead", PersonId="wei-1")
+    for place in range(3):
+        await empty.ask("CreatePage", PostId="dba", Title=f"no {place}")
+    await empty.skip(seconds=1)
+    assert await empty.holder("lead") == ("wei-1", "substantive")
+    assert [each.post for each in empty.happened("acting-begins") if each.text.startswith("overloaded")] == []
+
+
+async def test_nobody_acts_where_no_turn_runs(empty: Office) -> None:
+    await empty.apply(
+        (
+            'repeats: "FREQ=WEEKLY;BYDAY=MO"}',
+            'repeats: "FREQ=WEEKLY;BYDAY=MO", only: [{from_time: "20:00", to_time: "22:00"}]}',
+        )
+    )
+    plan = {"From": "2025-10-09T09:00:00Z", "To": "2025-10-20T09:00:00Z"}
+    made = await empty.ask("CreatePlan", Adopt=True, Seconds=5, **plan)
+    await empty.until(lambda: empty.cloud.store.get(PlanRun, made["PlanId"]).state == "adopted", 60.0)  # type: ignore[union-attr]
+    assert await empty.refused("AppointActing", PostId="dba", PersonId="lin") == (
+        "NotNeeded",
+        "dba needs nobody now: none of its turns runs.",
+    )
 
 
 async def test_pools_are_asked_by_load(empty: Office) -> None:

@@ -77,6 +77,8 @@ async def test_a_post_that_pages_needs_a_ladder(empty: Office) -> None:
     [
         ("FREQ=WEEKLY;BYDAY=MO", "FREQ=HOURLY;BYMINUTE=0,30", "repeats: a layer changes hands once an hour at most"),
         ("{by: dingtalk, at: ada}", "{by: email, at: ada}", "10: 'ada' is no mail address"),
+        ("{by: dingtalk, at: ada}", "{by: email, at: ada@}", "10: 'ada@' is no mail address"),
+        ("{by: dingtalk, at: ada}", "{by: email, at: 'ada@['}", "10: 'ada@[' is no mail address"),
         ("{by: dingtalk, at: ada}", "{by: webhook, at: 'ftp://x'}", "10: 'ftp://x' is not a URL of http or https"),
         ("{by: dingtalk, at: ada}", "{by: dingtalk, at: ''}", "10: a group of the messenger has a name"),
         ("wait_min: 10", "wait_min: 1e9", "wait_min is above 0, and a week at most"),

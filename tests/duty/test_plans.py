@@ -80,6 +80,17 @@ async def test_turns_that_were_swapped_by_consent_stay(office: Office) -> None:
     assert await office.who("dba", "2025-10-14T00:00:00Z") == "lin"
 
 
+async def test_a_turn_that_somebody_leaves_half_way_stays_open_in_a_plan(office: Office) -> None:
+    await office.ask("Resign", PostId="dba", PersonId="wei-1", At="2025-10-10T00:00:00Z")
+    assert (await computed(office, From="2025-10-09T09:00:00Z", Adopt=True))["Plan"]["State"] == "adopted"
+    segments = (await office.ask("GetSchedule", PostId="dba", To="2025-10-13T09:00:00Z"))["Segments"]
+    held = [(each["From"], each["PersonId"]) for each in segments]
+    assert held == [("2025-10-09T08:53:20Z", "wei-1"), ("2025-10-10T00:00:00Z", "")]
+    # When it comes somebody acts.
+    await office.skip(days=1)
+    await office.until(lambda: office.told("dba")[-1].person == "lin")
+
+
 async def test_what_was_swapped_counts_for_who_served_it(office: Office) -> None:
     await office.ask("GiveTurn", ShiftId=WEEKS[1], PersonId="lin")
     cloud = office.cloud

@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from kowloon.duty.planning.problem import Span
-from kowloon.duty.resources import Rota, Turn
+from kowloon.duty.resources import Asking, Rota, Turn
 from tests.duty.parts import WEEKS, Office, at
 
 LATER = ("dba/primary/20251027T0900", "dba/primary/20251103T0900", "dba/primary/20251110T0900")
@@ -137,6 +137,17 @@ async def test_who_declines_is_followed_at_once(office: Office) -> None:
     assert again == answered
     over = await office.ask("AnswerRequest", RequestId=asked["RequestId"], PersonId=second, Agree=False)
     assert over["State"] == "declined"
+
+
+async def test_who_is_still_thinking_keeps_their_time(office: Office) -> None:
+    asked = await office.ask("RequestCover", PersonId="wei-2", ShiftId=WEEKS[1], WaitMinutes=10)
+    first, second = asked["Candidates"]
+    await office.skip(minutes=10)
+    await office.until(lambda: office.cloud.store.get(Asking, asked["RequestId"]).asked == 2)  # type: ignore[union-attr]
+    answered = await office.ask("AnswerRequest", RequestId=asked["RequestId"], PersonId=first, Agree=False)
+    assert answered["State"] == "open"
+    agreed = await office.ask("AnswerRequest", RequestId=asked["RequestId"], PersonId=second, Agree=True)
+    assert (agreed["State"], agreed["TakenBy"]) == ("agreed", second)
 
 
 async def test_a_request_ends_when_nobody_answers_in_time(office: Office) -> None:

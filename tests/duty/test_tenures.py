@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from tests.duty.parts import WEEKS, Office
+import msgspec
+
+from kowloon.duty.planning.problem import Span
+from kowloon.duty.resources import Rota, Turn
+from tests.duty.parts import WEEKS, Office, at
 
 NOW = "2025-10-09T08:53:20Z"
 
@@ -157,6 +161,28 @@ async def test_taking_over_lasts_to_the_end_of_the_turn(office: Office) -> None:
     again = await office.ask("TakeOver", PostId="dba", PersonId="wei-2", Until="2025-10-10T00:00:00Z")
     assert again["Until"] == "2025-10-10T00:00:00Z"
     assert await office.who("dba", "2025-10-10T00:00:00Z") == "lin"
+
+
+async def test_taking_over_a_turn_leaves_the_other_layers_alone(empty: Office) -> None:
+    nights = """
+      - id: nights
+        rotation: {starts: "2025-10-06T00:00", repeats: FREQ=WEEKLY, only: [{from_time: "22:00", to_time: "06:00"}]}"""
+    await empty.apply(('repeats: "FREQ=WEEKLY;BYDAY=MO"}}', 'repeats: "FREQ=WEEKLY;BYDAY=MO"}}' + nights))
+    await empty.turns("wei-1", "wei-2")
+    rota = empty.cloud.store.get(Rota, f"{empty.account}:dba")
+    assert rota is not None
+    night = Turn(
+        shift="dba/nights/20251009T2200",
+        layer="nights",
+        person="wei-2",
+        spans=(Span(at("2025-10-09T22:00Z"), at("2025-10-10T06:00Z")),),
+    )
+    with_night = msgspec.structs.replace(rota, turns=(rota.turns[0], night, *rota.turns[1:]))
+    await empty.cloud.store.run(lambda tx: tx.put(with_night))
+    made = await empty.ask("TakeOver", PostId="dba", PersonId="lin")
+    assert (made["Layer"], made["Until"]) == ("primary", "2025-10-13T09:00:00Z")
+    held = [await empty.who("dba", f"2025-10-{time}:00:00Z") for time in ("09T12", "09T23", "10T12")]
+    assert held == ["lin", "wei-2", "lin"]
 
 
 async def test_taking_over_where_nobody_has_a_turn_is_for_half_a_day(empty: Office) -> None:

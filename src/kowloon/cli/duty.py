@@ -255,7 +255,12 @@ def away(
         return
     # The cloud's clock may be ahead of this machine's.
     now = datetime.fromisoformat(_call("ListHolders")["At"])
-    for absence in _call("ListAbsences", PersonId=person)["Absences"]:
+    page = _call("ListAbsences", PersonId=person, MaxResults=1000)
+    absences = page["Absences"]
+    while page["NextToken"]:
+        page = _call("ListAbsences", PersonId=person, MaxResults=1000, NextToken=page["NextToken"])
+        absences += page["Absences"]
+    for absence in absences:
         over = absence["To"] and datetime.fromisoformat(absence["To"]) <= now
         if not over and datetime.fromisoformat(absence["From"]) <= now:
             _call("EndAbsence", AbsenceId=absence["AbsenceId"], PersonId=person)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from email.headerregistry import Address
 from email.message import EmailMessage
 
@@ -14,6 +15,7 @@ from kowloon.engines.dialler import DialError, Dialler, check_url
 
 _TIMEOUT_S = 10.0
 _MOST_ANSWER_BYTES = 64 * 1024
+_MAIL_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
 
 
 class WebhookPager:
@@ -68,7 +70,7 @@ def check_address(channel: ChannelKind, address: str) -> None:
         except ValueError as problem:
             raise ValueError(f"{address!r} is {problem}") from None
     elif channel == "email":
-        if not address.isascii() or "@" not in address or any(mark in address for mark in "\r\n,;<> "):
+        if not _MAIL_ADDRESS.fullmatch(address):
             raise ValueError(f"{address!r} is no mail address")
     elif not address.strip():
         raise ValueError("a group of the messenger has a name")

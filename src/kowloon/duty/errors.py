@@ -36,5 +36,6 @@ LIMIT_REACHED = ErrorSpec(
 TIME_ORDER = ErrorSpec("InvalidTime", 400, "{why}")
 RULE_BROKEN = ErrorSpec("RuleBroken", 400, "The change would break a rule: {why}")
 NOT_HOLDING = ErrorSpec("NotHolding", 400, "{person} neither holds {post} nor has a turn of it to come.")
+NOT_NEEDED = ErrorSpec("NotNeeded", 400, "{post} needs nobody now: none of its turns runs.")
 NOT_ACTING = ErrorSpec("NotActing", 400, "Nobody acts in {post} now.")
 NO_CALENDAR = ErrorSpec("InvalidCalendar", 400, "This is no iCalendar that can be read: {why}.")

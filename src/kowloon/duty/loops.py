@@ -32,8 +32,10 @@ from kowloon.store.resources import Key, Resource
 from kowloon.store.store import Store, Transaction
 
 T = TypeVar("T")
-_RETRY_S = 5.0
-_TRIES_EACH = 3
+# All channels of somebody are tried again after a while, each time a longer one, for an hour: the messenger keeps who
+# sent too much out for ten minutes, and may be down with the cloud.
+_FIRST_WAIT_S, _LONGEST_WAIT_S = 5.0, 300.0
+_GIVE_UP_S = 3600.0
 _SOLVER = "kowloon.duty.planning.solve:run"
 
 
@@ -185,8 +187,8 @@ class Deliveries(_Loop):
         kept = await self._changer.run(message.account, lambda state: _after(state, key, channel, problem))
         if kept is None or kept.state != "waiting":
             return None
-        # The next channel at once; all of them again after a while.
-        return _RETRY_S if kept.tries % len(kept.reach) == 0 else 0.0
+        rounds, rest = divmod(kept.tries, len(kept.reach))
+        return 0.0 if rest else min(_FIRST_WAIT_S * 2 ** (rounds - 1), _LONGEST_WAIT_S)
 
 
 def _after(state: DutyState, id: str, channel: str, problem: str) -> Message | None:
@@ -198,7 +200,7 @@ def _after(state: DutyState, id: str, channel: str, problem: str) -> Message | N
         entry = Entry(at=state.now, what="delivered", person=message.person, text=f"by {channel}")
     else:
         tries = message.tries + 1
-        over = tries >= _TRIES_EACH * len(message.reach)
+        over = state.now >= max(message.created_at, message.not_before) + _GIVE_UP_S
         kept = msgspec.structs.replace(
             message,
             tries=tries,

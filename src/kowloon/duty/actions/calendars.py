@@ -15,7 +15,7 @@ from kowloon.duty.organisation import Person, Post
 from kowloon.duty.planning import calendar
 from kowloon.duty.planning.problem import Span
 from kowloon.duty.product import duty
-from kowloon.duty.roster import Holder, PostRoster, Segment
+from kowloon.duty.roster import FOREVER, Holder, PostRoster, Segment
 
 _MOST_BYTES = 1 << 20
 _MOST_EVENTS = 500
@@ -140,10 +140,12 @@ def _events(text: str, person: Person) -> list[tuple[float, float, str]]:
             for event in events
             if str(event.get("transp", "OPAQUE")).upper() != "TRANSPARENT"
         ]
-    except (ValueError, KeyError, TypeError, IndexError, icalendar.error.InvalidCalendar) as problem:
+    except (ValueError, KeyError, TypeError, IndexError, OverflowError, icalendar.error.InvalidCalendar) as problem:
         raise errors.NO_CALENDAR.error(why=str(problem) or type(problem).__name__) from None
     if any("rrule" in event for event in events):
         raise errors.NO_CALENDAR.error(why="it has repeating events; absences are given one by one")
+    if any(end > FOREVER for _, end, _ in found):
+        raise errors.NO_CALENDAR.error(why="an event ends too far in the future")
     if any(end < start for start, end, _ in found):
         raise errors.NO_CALENDAR.error(why="an event ends before it begins")
     if len(found) > _MOST_EVENTS:

@@ -59,6 +59,8 @@ def _item(state: DutyState, post: Post, at: float) -> HolderItem:
         if edge is None or (following is not None and (holder is None or following.person != holder.person)):
             break
         edge = roster.next_edge(edge)
+    else:
+        edge = None
     if edge is not None and following is not None:
         item.NextPersonId, item.NextAt = following.person, shown(edge)
     return item

@@ -13,13 +13,15 @@ from kowloon.duty import errors
 from kowloon.duty.actions.calls import ON_BEHALF, acting_person, moment, shown, state_of
 from kowloon.duty.logic import changes, hand_over, succession
 from kowloon.duty.logic.state import DutyState
-from kowloon.duty.logic.turns import coming_shift
+from kowloon.duty.logic.turns import coming_shift, find_shift
 from kowloon.duty.organisation import Post
 from kowloon.duty.planning.problem import Span
 from kowloon.duty.product import duty
-from kowloon.duty.resources import Tenure
+from kowloon.duty.resources import Tenure, Turn
 from kowloon.duty.roster import FOREVER
 
+# How long somebody has a post that they took over where no turn runs.
+_NO_TURN_S = 12 * 3600.0
 _POST = "acs:duty:*:{account}:post/{PostId}"
 
 
@@ -128,7 +130,8 @@ def give_turn(ctx: Context, req: GiveTurnRequest) -> TenureResponse:
 
 
 class TakeOverRequest(Request):
-    """`Until`: the end of the turn of whoever has it now, unless said otherwise; 12 hours where there is none."""
+    """Until the turn of whoever has it now is over, in its layer; to `Until` all of the post, whatever the plan says;
+    12 hours of it where no turn runs."""
 
     PostId: str
     PersonId: str = ""
@@ -141,18 +144,20 @@ def take_over(ctx: Context, req: TakeOverRequest) -> TenureResponse:
     """From this second on, from somebody who is busy or gone."""
     state = state_of(ctx)
     post, person = state.post(req.PostId), acting_person(ctx, state, req.PersonId)
-    until = moment(req.Until, "Until") if req.Until else _end_of_turn(state, post)
-    made = changes.override(state, post, person, Span(ctx.now, until), why="taken over", reason=req.Reason)
+    turn = _present_turn(state, post) if not req.Until else None
+    until = turn.end if turn is not None else moment(req.Until, "Until") if req.Until else ctx.now + _NO_TURN_S
+    span, layer = Span(ctx.now, until), turn.layer if turn is not None else ""
+    made = changes.override(state, post, person, span, why="taken over", layer=layer, reason=req.Reason)
     return TenureResponse(Tenure=tenure_item(made))
 
 
-def _end_of_turn(state: DutyState, post: Post) -> float:
-    roster = state.rosters[post.id]
-    meant = roster.meant(state.now)
-    turn = next(
-        (turn for turn in roster.turns if meant is not None and meant.shift and turn.shift == meant.shift), None
-    )
-    return turn.end if turn is not None and turn.end > state.now else state.now + 12 * 3600.0
+def _present_turn(state: DutyState, post: Post) -> Turn | None:
+    meant = state.rosters[post.id].meant(state.now)
+    if meant is None or not meant.shift:
+        return None
+    turn = find_shift(state, meant.shift).turn
+    known = any(layer.id == turn.layer for layer in post.layers)
+    return turn if known and turn.end > state.now else None
 
 
 class EndTenureRequest(Request):
@@ -208,6 +213,8 @@ def appoint_acting(ctx: Context, req: AppointActingRequest) -> TenureResponse:
     until = moment(req.Until, "Until") if req.Until else None
     if until is not None and until <= ctx.now:
         raise errors.TIME_ORDER.error(why="Until is in the future.")
+    if not state.rosters[post.id].is_meant(ctx.now):
+        raise errors.NOT_NEEDED.error(post=post.id)
     acted = state.rosters[post.id].acting(ctx.now)
     for tenure in acted:
         succession.end_acting(state, tenure, "somebody else is appointed")

@@ -300,7 +300,9 @@ def answer(state: DutyState, asking: Asking, person: Person, agrees: bool) -> As
     if not agrees and person.id in asking.declined:
         return asking
     if not agrees:
-        refused = msgspec.structs.replace(asking, declined=(*asking.declined, person.id), next_at=state.now)
+        # The next one at once; while others think it over they keep their time.
+        next_at = state.now if asking.asked < len(asking.candidates) else asking.next_at
+        refused = msgspec.structs.replace(asking, declined=(*asking.declined, person.id), next_at=next_at)
         state.happened("declined", post=asking.post, person=person.id, text=asking.id)
         if set(refused.declined) >= set(asking.candidates):
             refused = msgspec.structs.replace(refused, state="declined")

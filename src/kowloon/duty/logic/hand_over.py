@@ -63,7 +63,9 @@ def _relieve(state: DutyState, post: Post) -> None:
     """Somebody acts for a holder who has more open pages than one person is meant to have."""
     most = post.acting.overload_pages
     holder = state.rosters[post.id].at(state.now)
-    if most and holder is not None and holder.capacity == "substantive" and state.open_pages(holder.person) > most:
+    if not most or holder is None or holder.capacity != "substantive" or not state.has_open_page(post.id):
+        return
+    if state.open_pages(holder.person) > most:
         reason = f"more than {most} open pages"
         succession.appoint(state, post, "overloaded", missing=holder.person, reason=reason)
 

@@ -19,6 +19,7 @@ from kowloon.duty.roster import FOREVER
 
 _DAY_S = 86400.0
 _PAST_S = 60 * _DAY_S
+_MOST_LINES = 50
 # How long what was served counts in fairness.
 _FAIR_S = 365 * _DAY_S
 
@@ -88,7 +89,9 @@ def adopt(state: DutyState, run: PlanRun) -> PlanRun:
         if run.posts and post.id not in run.posts:
             continue
         roster = state.rosters[post.id]
-        kept = [turn for turn in roster.turns if turn.start <= state.now or not _touches(turn, run)]
+        # Of one that somebody leaves half-way both parts.
+        begun = {turn.shift for turn in roster.turns if turn.start <= state.now}
+        kept = [turn for turn in roster.turns if turn.shift in begun or not _touches(turn, run)]
         stay = {turn.shift for turn in kept}
         fresh = [
             Turn(shift=shift.id, layer=shift.layer, person=served[shift.id], spans=spans)
@@ -100,7 +103,9 @@ def adopt(state: DutyState, run: PlanRun) -> PlanRun:
         state.tx.put(Rota(id=f"{state.account}:{post.id}", account=state.account, post=post.id, turns=tuple(turns)))
     state.changed()
     for person, lines in told.items():
-        state.tell([person], "Your duty has changed", "\n".join(lines))
+        # Channels take no more than some thousand characters.
+        more = [f"- and {len(lines) - _MOST_LINES} more"] if len(lines) > _MOST_LINES else []
+        state.tell([person], "Your duty has changed", "\n".join([*lines[:_MOST_LINES], *more]))
     adopted = msgspec.structs.replace(run, state="adopted")
     state.tx.put(adopted)
     state.happened("plan-adopted", text=f"{run.id}: {sum(map(len, told.values()))} changes for {len(told)} people")
