@@ -7,6 +7,7 @@ import pytest
 from kowloon.core import limits
 from kowloon.duty.resources import Happening, Message
 from kowloon.store.store import Transaction
+from tests.duty.accounts import stranger
 from tests.duty.parts import WEEKS, Office
 
 
@@ -154,3 +155,29 @@ async def test_of_a_long_history_the_oldest_goes(office: Office, monkeypatch: py
     # The newest stay.
     assert [each.text for each in kept if each.what == "test"][-1] == "299"
     assert kept[-1].what == "note"
+
+
+async def test_a_long_history_takes_no_room_from_another_account(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = await stranger(office)
+    await other.apply()
+
+    def put(tx: Transaction) -> None:
+        for place in range(400):
+            tx.put(Happening(id=f"dh-{place}", account=office.account, what="test", text=str(place)))
+
+    await office.cloud.store.run(put)
+    monkeypatch.setattr(limits, "DUTY_RECORDS_KEPT", 300)
+    before = other.happened()
+    await other.ask("CreateHandOverNote", PostId="dba", PersonId="wei-1", Text="x")
+    assert other.happened()[: len(before)] == before
+
+
+async def test_pages_that_are_resolved_make_room(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    pages = [(await office.ask("CreatePage", PostId="dba", Title=f"no {place}"))["PageId"] for place in range(3)]
+    await office.ask("ResolvePage", PageId=pages[1], PersonId="wei-1")
+    monkeypatch.setattr(limits, "DUTY_RECORDS_KEPT", 3)
+    fresh = (await office.ask("CreatePage", PostId="dba", Title="one more"))["PageId"]
+    kept = (await office.ask("ListPages", PostId="dba"))["Pages"]
+    assert [page["PageId"] for page in kept] == [fresh, pages[2], pages[0]]

@@ -67,6 +67,7 @@ def call(
         for page in state.tx.list(Page, account=state.account):
             if page.about == about and page.post == post.id and page.state != "resolved":
                 return _keep(state, page, Entry(at=state.now, what="repeated", text=text))
+    state.make_room(Page)
     page = Page(
         id=state.new_id("dp"),
         account=state.account,

@@ -108,7 +108,7 @@ class DutyState:
         self, what: str, *, post: str = "", person: str = "", text: str = "", page: str = "", capacity: str = ""
     ) -> None:
         """Into the history and onto the bus."""
-        self._make_room(Happening)
+        self.make_room(Happening)
         self.tx.put(
             Happening(
                 id=self.new_id("dh"),
@@ -134,18 +134,21 @@ class DutyState:
             )
         )
 
-    def _make_room(self, kind: type[Happening] | type[Message]) -> None:
-        """Of what only grows the oldest go, a few at a time; messages that wait stay."""
-        if kind.kind in self._roomy or self.tx.count(kind) < limits.DUTY_RECORDS_KEPT:
+    def make_room(self, kind: type[Happening] | type[Message] | type[Page]) -> None:
+        """Of what only grows the account's oldest go, a few at a time; messages that wait and open pages stay. Each
+        account has its share."""
+        most = limits.DUTY_RECORDS_KEPT // max(self.tx.count(StoredOrganisation), 1)
+        if kind.kind in self._roomy or self.tx.count(kind) < most:
             return
         self._roomy.add(kind.kind)
-        for old in self.tx.list(kind, account=self.account)[:_GO_AT_ONCE]:
-            if not isinstance(old, Message) or old.state != "waiting":
-                self.tx.delete(old)
+        mine = self.tx.list(kind, account=self.account)
+        over = [each for each in mine if _is_over(each)] if len(mine) >= most else []
+        for old in over[:_GO_AT_ONCE]:
+            self.tx.delete(old)
 
     def tell(self, people: Iterable[str], title: str, text: str, *, page: str = "", not_before: float = 0.0) -> None:
         """Each of them once; who cannot be reached is left out, which the page's story says."""
-        self._make_room(Message)
+        self.make_room(Message)
         for id in dict.fromkeys(people):
             person = self.whole.person(id)
             if person is not None and person.reach:
@@ -162,3 +165,9 @@ class DutyState:
                         not_before=not_before,
                     )
                 )
+
+
+def _is_over(item: Happening | Message | Page) -> bool:
+    if isinstance(item, Page):
+        return item.state == "resolved"
+    return not isinstance(item, Message) or item.state != "waiting"
