@@ -129,7 +129,7 @@ export function importAbsences() {
 }
 
 /** `turn`: an item of ListTurns. */
-export const turnText = (turn) => t("turn", { post: postTitle(turn.PostId), from: showTime(parse(turn.From)), to: showTime(parse(turn.To)) });
+const turnText = (turn) => t("turn", { post: postTitle(turn.PostId), from: showTime(parse(turn.From)), to: showTime(parse(turn.To)) });
 
 export function askEveryone(turn) {
   const wait = h("input", { type: "number", min: "1", max: "10080", value: "15", required: true });

@@ -17,9 +17,7 @@ export function ask(title, fields, act, { action = t("do"), text = null, bad = f
       heading,
       text ? h("p", {}, text) : null,
       fields.map(({ label, control, hint }) =>
-        control.type === "checkbox"
-          ? h("div", { class: "field" }, h("label", { class: "check" }, control, label), hint ? h("p", { class: "hint" }, hint) : null)
-          : field(label, control, hint)),
+        field(label, control, hint)),
       problem,
       h("div", { class: "buttons" }, h("button", { type: "button", onclick: () => dialog.close() }, t("cancel")), send));
     const dialog = h("dialog", { "aria-labelledby": "dialog-title" }, form);
@@ -29,7 +27,7 @@ export function ask(title, fields, act, { action = t("do"), text = null, bad = f
       send.disabled = true;
       problem.replaceChildren();
       try {
-        result = (await act(Object.fromEntries(fields.map(({ name, control }) => [name, control.type === "checkbox" ? control.checked : control.value])))) ?? true;
+        result = (await act(Object.fromEntries(fields.map(({ name, control }) => [name, control.value])))) ?? true;
         dialog.close();
       } catch (refusal) {
         problem.replaceChildren(advice(refusal));

@@ -6,8 +6,8 @@ import { dayForField, forField, fromField, iso } from "./time.js";
 import { t } from "./words.js";
 
 /** Everybody; `none` names an empty choice. */
-export function personSelect({ chosen = me(), none = null, only = null } = {}) {
-  const people = organisation().people.filter((person) => only === null || only.includes(person.id));
+export function personSelect({ chosen = me(), none = null } = {}) {
+  const people = organisation().people;
   return h("select", { required: none === null },
     none === null ? (chosen ? null : option("", t("choose"), "")) : option("", none, chosen),
     people.map((person) => option(person.id, nameOf(person.id), chosen)));
@@ -27,12 +27,12 @@ export function dayInput(at) {
   return h("input", { type: "date", value: dayForField(at), required: true });
 }
 
-export function textInput(required = false, most = 200) {
-  return h("input", { type: "text", maxlength: most, required });
+export function textInput(required = false) {
+  return h("input", { type: "text", maxlength: 200, required });
 }
 
-export function textArea(required = false, most = 4000) {
-  return h("textarea", { maxlength: most, required });
+export function textArea(required = false) {
+  return h("textarea", { maxlength: 4000, required });
 }
 
 /** A time as actions take it, empty for none. */

@@ -3,7 +3,7 @@
 import { signedIn, signOut } from "./api.js";
 import { h, option, replace, say } from "./dom.js";
 import { forgetOrganisation, loadOrganisation, me, nameOf, organisation } from "./people.js";
-import { address, again, place, start, stop } from "./router.js";
+import { address, again, start, stop } from "./router.js";
 import { isOwnZone, organisationZone, setOwnZone } from "./time.js";
 import * as history from "./views/history.js";
 import * as load from "./views/load.js";

@@ -61,7 +61,7 @@ export function words(segment, ages = new Map()) {
  * called when a bar is chosen, `pointed(segment)` when one is pointed at or focused; bars of others than `person` are
  * faded, where one is given.
  */
-export function timeline({ segments, rows, from, to, zoom, width, person, chosen, pointed, current, ages }) {
+export function timeline({ segments, rows, from, to, zoom, width, person, chosen, pointed, ages }) {
   const narrow = width < NARROW;
   const gutter = narrow ? 8 : 190;
   const rowHeight = narrow ? ROW_NARROW : ROW_WIDE;
@@ -82,7 +82,7 @@ export function timeline({ segments, rows, from, to, zoom, width, person, chosen
   });
   const bars = rows.map((id, row) =>
     segments.filter((segment) => segment.PostId === id && time.parse(segment.To) > from && time.parse(segment.From) < to)
-      .map((segment) => bar(segment, x, narrow ? top(row) + 20 : top(row) + (ROW_WIDE - BAR) / 2, person, current, ages)));
+      .map((segment) => bar(segment, x, narrow ? top(row) + 20 : top(row) + (ROW_WIDE - BAR) / 2, person, ages)));
   bars.forEach((row) => picture.append(...row.map((each) => each.element)));
   const present = time.now();
   if (present > from && present < to) picture.append(...nowLine(x(present), height));
@@ -116,7 +116,7 @@ function nowLine(x, height) {
   ];
 }
 
-function bar(segment, x, y, person, current, ages) {
+function bar(segment, x, y, person, ages) {
   const left = x(time.parse(segment.From));
   const width = Math.max(x(time.parse(segment.To)) - left, 1.5);
   const acting = segment.Capacity === "acting";
@@ -124,7 +124,6 @@ function bar(segment, x, y, person, current, ages) {
   const classes = ["piece"];
   if (!segment.PersonId) classes.push("gap");
   if (person && segment.PersonId !== person) classes.push("faded");
-  if (current === key(segment)) classes.push("chosen");
   const box = { x: left + 0.5, y, width: Math.max(width - 1, 1), height: BAR, rx: width > 8 ? 4 : 0 };
   const element = svg("g", { class: classes.join(" "), role: "button", tabindex: "-1", "aria-label": words(segment, ages), "data-key": key(segment) },
     svg("title", {}, words(segment, ages)),
@@ -158,7 +157,7 @@ function walk(picture, bars, chosen, pointed) {
   const enter = (piece) => {
     for (const other of all) other.element.setAttribute("tabindex", other === piece ? "0" : "-1");
   };
-  enter(all.find((piece) => piece.element.classList.contains("chosen")) ?? all[0]);
+  enter(all[0]);
   const move = (piece, across, down) => {
     const row = rows.findIndex((each) => each.includes(piece));
     const to = rows[Math.min(Math.max(row + down, 0), rows.length - 1)];

@@ -1,9 +1,9 @@
 // Who held what on that day, and all that has happened.
 
 import { duty } from "../api.js";
-import { field, h, option, replace, table } from "../dom.js";
+import { field, h, replace, table } from "../dom.js";
 import { personSelect, postSelect, timeInput } from "../forms.js";
-import { nameOf, organisation, postTitle } from "../people.js";
+import { nameOf, postTitle } from "../people.js";
 import { advice } from "../refusals.js";
 import { go } from "../router.js";
 import { fromField, iso, now, parse, setNow, showFull } from "../time.js";
