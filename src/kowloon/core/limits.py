@@ -12,10 +12,16 @@ GATHER_BYTES = 128 * 1024
 # Of a body that nobody wants, so that its client comes to read the answer.
 MAX_DISCARDED_BYTES = 1024 * 1024 * 1024
 MAX_PIPELINE = 64
-MAX_CONNECTIONS = 4096
+# Everybody's open page, and what else their browsers keep open.
+MAX_CONNECTIONS = 16_384
 HEADER_TIMEOUT_S = 20.0
 BODY_TIMEOUT_S = 60.0
 KEEP_ALIVE_TIMEOUT_S = 75.0
+# Of a WebSocket, whose peer is asked for a sign of life when it is silent.
+MAX_MESSAGE_BYTES = 1024 * 1024
+MAX_UNSENT_BYTES = 4 * 1024 * 1024
+PING_INTERVAL_S = 30.0
+MAX_UNANSWERED_PINGS = 3
 MAX_PARAMETERS = 4096
 MAX_NESTING = 8
 

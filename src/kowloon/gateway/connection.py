@@ -455,7 +455,7 @@ class Connection(asyncio.Protocol):
             return
         self._channel.write(TUNNEL_OPEN)
         # Whatever follows belongs to the tunnel, and is looked at afresh.
-        self._backlog = cast(RequestParser, self._parser).tunnelled + self._backlog
+        self._backlog = cast(RequestParser, self._parser).behind + self._backlog
         self._parser = None
         self._encrypted = False
         self._tunnel_host = host

@@ -94,15 +94,17 @@ class ArrivingBody:
 
 
 class Framed:
-    """A request as it came, whole unless its body is `arriving`. `tunnel` is the authority of a CONNECT, else empty."""
+    """A request as it came, whole unless its body is `arriving`. `tunnel` is the authority of a CONNECT, else empty.
+    When it `upgrades`, to a WebSocket, the answer decides what the bytes behind it are."""
 
-    __slots__ = ("arriving", "http_1_0", "keep_alive", "request", "tunnel")
+    __slots__ = ("arriving", "http_1_0", "keep_alive", "request", "tunnel", "upgrades")
 
     def __init__(self, request: HttpRequest, keep_alive: bool, http_1_0: bool, tunnel: str = "") -> None:
         self.request = request
         self.keep_alive = keep_alive
         self.http_1_0 = http_1_0
         self.tunnel = tunnel
+        self.upgrades = False
         self.arriving: ArrivingBody | None = None
 
 
@@ -140,8 +142,8 @@ class RequestParser:
         # Requests begun so far, finished or not.
         self.begun = 0
         self.wants_continue = False
-        # Bytes after a CONNECT: they belong to the tunnel.
-        self.tunnelled = b""
+        # Bytes after a CONNECT or an upgrade: they belong to the tunnel, or to the socket if there will be one.
+        self.behind = b""
         self.arriving: ArrivingBody | None = None
         self._scheme = scheme
         self._peer = peer
@@ -197,9 +199,9 @@ class RequestParser:
     def _feed_llhttp(self, data: bytes) -> bytes:
         """Returns what is left for a fresh parser."""
         if self.phase is OVER:
-            # Bytes behind the last request of a connection are nobody's, those behind a CONNECT the tunnel's.
-            tunnel = self._framed is not None and self._framed.tunnel
-            self.tunnelled += data if tunnel else b""
+            # Bytes behind the last request of a connection are nobody's.
+            if self._framed is not None and (self._framed.tunnel or self._framed.upgrades):
+                self.behind += data
             return b""
         phase, begun = self.phase, self.begun
         try:
@@ -209,7 +211,7 @@ class RequestParser:
             else:
                 self._phase_bytes = 0
         except httptools.HttpParserUpgrade as upgrade:
-            self._decline_upgrade()
+            self._pass_upgrade()
             return data[upgrade.args[0] :]
         except httptools.HttpParserError as error:
             self._refuse(error)
@@ -217,8 +219,16 @@ class RequestParser:
             self._refuse(refusal)
         return b""
 
-    def _decline_upgrade(self) -> None:
-        """llhttp stops at every Upgrade header, and before the body. Only CONNECT leaves HTTP, so go on afresh."""
+    def decline(self) -> bytes:
+        """The request that upgrades was the last one fed, and HTTP goes on. Returns what must be fed again."""
+        behind, self.behind = self.behind, b""
+        if self._framed is not None and self._framed.keep_alive:
+            self._parser = httptools.HttpRequestParser(self)
+            self.phase = IDLE
+        return behind
+
+    def _pass_upgrade(self) -> None:
+        """llhttp stops at every Upgrade header, and before the body. What does not leave HTTP goes on afresh."""
         if self.phase is OVER:
             return
         self._parser = httptools.HttpRequestParser(self)
@@ -290,6 +300,7 @@ class RequestParser:
         self.phase = BODY
         self._phase_bytes = 0
         if not (length_bytes or self._is_chunked):
+            framed.upgrades = self._leaves_http(framed)
             return
         self.wants_continue = "expect" in framed.request.fields and not framed.http_1_0
         if self._is_chunked or (length_bytes or 0) > self._gather_bytes:
@@ -298,6 +309,13 @@ class RequestParser:
             self.ready.append(framed)
         if not self._bytes_to_come and self._parser.should_upgrade():
             self._resumed_head = self._framing_head(framed, length_bytes)
+
+    def _leaves_http(self, framed: Framed) -> bool:
+        """Whether a request without a body asks for a WebSocket as only that can be asked for."""
+        request = framed.request
+        if "upgrade" not in request.fields or framed.http_1_0 or request.method != "GET":
+            return False
+        return bool(self._parser.should_upgrade()) and asks_for_websocket(request)
 
     def _framing_head(self, framed: Framed, length_bytes: int | None) -> bytes:
         """A head that frames the same body and asks for no upgrade."""
@@ -332,7 +350,7 @@ class RequestParser:
             self._body = []
             self.ready.append(framed)
         self.wants_continue = False
-        ends = bool(framed.tunnel) or not framed.keep_alive
+        ends = bool(framed.tunnel) or framed.upgrades or not framed.keep_alive
         self.phase = OVER if ends else IDLE
 
     # Checks ---------------------------------------------------------------------------------------------------------
@@ -392,6 +410,12 @@ class RequestParser:
                 raise _malformed(what)
         if names.count("expect") > 1 and not framed.http_1_0:
             raise _unexpected()
+
+
+def asks_for_websocket(request: HttpRequest) -> bool:
+    """Whether a WebSocket is among the protocols that the client would like."""
+    wanted = [name.strip().lower() for name in request.fields.get("upgrade", "").split(",")]
+    return "websocket" in wanted
 
 
 def _split_target(url: str, method: str) -> tuple[str, str]:

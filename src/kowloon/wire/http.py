@@ -80,12 +80,54 @@ class FileSource(Protocol):
     def close(self) -> None: ...
 
 
+class WebSocket(Protocol):
+    """An open WebSocket as its owner sees it. None of its methods blocks, raises, or calls the handler."""
+
+    peer: str
+
+    @property
+    def unsent_bytes(self) -> int:
+        """What waits here because the peer reads slowly. With too much of it the connection is dropped."""
+        ...
+
+    def send(self, text: str) -> None:
+        """One message. Nothing once the socket is closing."""
+        ...
+
+    def send_frame(self, frame: bytes) -> None:
+        """What `wire.websocket.text_frame` made once for many sockets. Nothing once the socket is closing."""
+        ...
+
+    def close(self, code: int = 1000, reason: str = "") -> None:
+        """Say goodbye behind what is sent. No message arrives any more; `closed` follows when the connection is gone.
+        The reason is cut to 123 bytes."""
+        ...
+
+
+class WebSocketHandler(Protocol):
+    """Who talks over a WebSocket. Called on the event loop, one call after the other; what it raises closes the socket
+    with 1011. When the handshake is refused or the client has left before its end, nothing is called."""
+
+    def opened(self, socket: WebSocket) -> None:
+        """First. It may send already."""
+        ...
+
+    def text(self, message: str) -> None:
+        """One whole message, in order."""
+        ...
+
+    def closed(self) -> None:
+        """Last, and exactly once, however the connection ended."""
+        ...
+
+
 class HttpResponse:
     """One answer. A `stream` (server-sent events) is sent chunked after `body`, until it ends or the client goes.
     `files` are sent after `body` and counted in the length; the transport closes them in any case. `lines`: headers
-    that go first and are rendered already (`wire.responses.header_lines`)."""
+    that go first and are rendered already (`wire.responses.header_lines`). With a `websocket` the connection becomes one
+    (RFC 6455): status and body are the transport's then, and it refuses requests that do not ask for that."""
 
-    __slots__ = ("body", "close", "files", "headers", "lines", "status", "stream")
+    __slots__ = ("body", "close", "files", "headers", "lines", "status", "stream", "websocket")
 
     def __init__(
         self,
@@ -97,6 +139,7 @@ class HttpResponse:
         content_type: str | None = None,
         stream: AsyncIterator[bytes] | None = None,
         files: list[FileSlice] | FileSource | None = None,
+        websocket: WebSocketHandler | None = None,
         close: bool = False,
     ) -> None:
         self.status = status
@@ -107,6 +150,7 @@ class HttpResponse:
             self.headers.append(("Content-Type", content_type))
         self.stream = stream
         self.files = files
+        self.websocket = websocket
         self.close = close
 
     @property

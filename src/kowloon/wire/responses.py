@@ -20,6 +20,7 @@ _REASONS: Final = {status.value: status.phrase for status in HTTPStatus}
 # The connection is the transport's business, whatever a handler says.
 _OWN_HEADERS: Final = frozenset({"connection", "keep-alive", "transfer-encoding", "date", "content-length"})
 _NO_BODY: Final = frozenset({204, 304})
+_WEBSOCKET_WANTED: Final = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
 
 
 class DateHeader:
@@ -40,7 +41,17 @@ class DateHeader:
 def small_error(status: int, code: str, message: str) -> HttpResponse:
     """What the transport itself has to say; the connection ends after it unless `close` is cleared."""
     body = msgspec.json.encode({"Code": code, "Message": message})
-    return HttpResponse(status, body, content_type="application/json;charset=utf-8", close=True)
+    lines = _WEBSOCKET_WANTED if status == HTTPStatus.UPGRADE_REQUIRED else ""
+    return HttpResponse(status, body, lines=lines, content_type="application/json;charset=utf-8", close=True)
+
+
+def switching_head(response: HttpResponse, *, date: str, accept: str) -> bytes:
+    """What makes the connection a WebSocket, with the headers of the handler's answer (cookies)."""
+    lines = f"{response.lines}{header_lines(response.headers)}"
+    return (
+        f"HTTP/1.1 101 Switching Protocols\r\nDate: {date}\r\n{lines}"
+        f"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n"
+    ).encode("utf-8", "replace")
 
 
 def head_of(response: HttpResponse, *, date: str, method: str, keep_alive: bool, http_1_0: bool) -> bytes:
