@@ -1,0 +1,263 @@
+"""The file of a message log: SQLite with a write-ahead log.
+
+One connection, on the loop, reads and writes: it never flushes to disk. Another, for a thread, copies the write-ahead
+log back into the file and flushes both. Survives kill -9; a loss of power may cost the last seconds, not the file.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from kowloon.core.errors import ConfigurationError
+
+FORMAT_VERSION: Final = 1
+
+# Of pages that were read or written, in memory.
+_CACHE_KIB: Final = 16 * 1024
+# Only the end of a thread's work is ever waited for.
+_BUSY_S: Final = 10.0
+
+# A conversation without a name is dropped: what is left of it goes by and by. `gone`: its sequences up to here were
+# trimmed. A key is never given twice.
+_SCHEMA: Final = (
+    "CREATE TABLE IF NOT EXISTS conversation (key INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE, "
+    "gone INTEGER NOT NULL DEFAULT 0)",
+    "CREATE TABLE IF NOT EXISTS message (number INTEGER PRIMARY KEY, conversation INTEGER NOT NULL, "
+    "sequence INTEGER NOT NULL, at REAL NOT NULL, sender TEXT NOT NULL, once TEXT, body BLOB NOT NULL, "
+    "UNIQUE (conversation, sequence))",
+    "CREATE UNIQUE INDEX IF NOT EXISTS message_once ON message (conversation, once) WHERE once IS NOT NULL",
+    "CREATE TABLE IF NOT EXISTS mark (conversation INTEGER, reader TEXT, sequence INTEGER NOT NULL, at REAL NOT NULL, "
+    "PRIMARY KEY (conversation, reader)) WITHOUT ROWID",
+    f"PRAGMA user_version={FORMAT_VERSION}",
+)
+_COLUMNS: Final = "conversation, sequence, at, sender, body"
+
+
+class StoredConversation(NamedTuple):
+    key: int
+    name: str | None
+    gone: int
+
+
+class StoredMessage(NamedTuple):
+    """`conversation` is a key."""
+
+    conversation: int
+    sequence: int
+    at: float
+    sender: str
+    body: bytes
+
+
+class Batch(NamedTuple):
+    """What is written together, in this order: keys of conversations that are dropped; new ones, key and name;
+    messages, each with what it is unique by or None; (body, key, sequence); (key, reader, sequence, at)."""
+
+    dropped: Sequence[int]
+    conversations: Sequence[tuple[int, str | None]]
+    messages: Sequence[tuple[StoredMessage, str | None]]
+    bodies: Sequence[tuple[bytes, int, int]]
+    marks: Sequence[tuple[int, str, int, float]]
+
+
+class MessageFile:
+    """Without a path it is memory. For one process at a time, which the store of the same home sees to. Raises
+    ConfigurationError for a file that is something else, or of another format; sqlite3.Error where the disk refuses,
+    and then nothing of that call was kept."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._log = Path(f"{path}-wal") if path is not None else None
+        if path is not None:
+            # It holds what people said: the owner's alone; the log files beside it take the same mode.
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        self._connection = _connect(path)
+        self._copier: sqlite3.Connection | None = None
+        try:
+            self._prepare(path)
+            if path is not None:
+                self._copier = _connect(path)
+                self._copier.execute("PRAGMA synchronous=NORMAL")
+        except ConfigurationError:
+            self.close()
+            raise
+        except sqlite3.OperationalError as problem:
+            self.close()
+            raise ConfigurationError(f"{path} cannot be opened ({problem})") from problem
+        except sqlite3.DatabaseError as problem:
+            self.close()
+            raise ConfigurationError(f"{path} is not a message log of kowloon ({problem}); move it away") from problem
+
+    def _prepare(self, path: Path | None) -> None:
+        execute = self._connection.execute
+        # Look before touching anything: the file may be somebody else's.
+        (found,) = execute("PRAGMA user_version").fetchone()
+        tables = {name for (name,) in execute("SELECT name FROM sqlite_master WHERE type='table'")}
+        if tables and "message" not in tables:
+            raise ConfigurationError(f"{path} is not a message log of kowloon (it has other tables); move it away")
+        if found not in (0, FORMAT_VERSION):
+            raise ConfigurationError(
+                f"{path} has message format {found}, this version of kowloon reads {FORMAT_VERSION}; "
+                "start it with the version that wrote it, or move the file away to begin anew"
+            )
+        execute("PRAGMA journal_mode=WAL")
+        # Flushing is the copier's. The log is cut to nothing when it has been copied, so an old frame in it is never
+        # taken for a new one.
+        execute("PRAGMA synchronous=OFF")
+        execute("PRAGMA wal_autocheckpoint=0")
+        execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
+        with self._transaction():
+            for statement in _SCHEMA:
+                execute(statement)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """All of it or nothing."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._connection.execute("COMMIT")
+        except BaseException:
+            # A disk that is full may have rolled back already.
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
+
+    def write(self, batch: Batch) -> None:
+        """When it returns, it survives the death of this process."""
+        many = self._connection.executemany
+        with self._transaction():
+            if batch.dropped:
+                many("UPDATE conversation SET name = NULL WHERE key = ?", [(key,) for key in batch.dropped])
+            if batch.conversations:
+                many("INSERT INTO conversation (key, name) VALUES (?, ?)", batch.conversations)
+            if batch.messages:
+                many(
+                    f"INSERT INTO message ({_COLUMNS}, once) VALUES (?, ?, ?, ?, ?, ?)",
+                    [(*message, once) for message, once in batch.messages],
+                )
+            if batch.bodies:
+                many("UPDATE message SET body = ? WHERE conversation = ? AND sequence = ?", batch.bodies)
+            if batch.marks:
+                many(
+                    "INSERT OR REPLACE INTO mark (conversation, reader, sequence, at) VALUES (?, ?, ?, ?)", batch.marks
+                )
+
+    def conversations(self) -> list[StoredConversation]:
+        rows = self._connection.execute("SELECT key, name, gone FROM conversation ORDER BY key")
+        return [StoredConversation(*row) for row in rows]
+
+    def last_key(self) -> int:
+        """The highest that was ever given; 0: none."""
+        row = self._connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'conversation'").fetchone()
+        return int(row[0]) if row is not None else 0
+
+    def count(self) -> int:
+        """All messages, those of dropped conversations too."""
+        (count,) = self._connection.execute("SELECT count(*) FROM message").fetchone()
+        return int(count)
+
+    def last(self, key: int) -> int:
+        """The highest sequence that is left; 0: none."""
+        (last,) = self._connection.execute(
+            "SELECT max(sequence) FROM message WHERE conversation = ?", (key,)
+        ).fetchone()
+        return int(last or 0)
+
+    def marks(self, key: int) -> dict[str, tuple[int, float]]:
+        rows = self._connection.execute("SELECT reader, sequence, at FROM mark WHERE conversation = ?", (key,))
+        return {reader: (sequence, at) for reader, sequence, at in rows}
+
+    def find(self, key: int, sequence: int) -> StoredMessage | None:
+        return self._one("sequence = ?", (key, sequence))
+
+    def find_once(self, key: int, once: str) -> StoredMessage | None:
+        """By what it is unique by."""
+        return self._one("once = ?", (key, once))
+
+    def _one(self, term: str, values: tuple[object, ...]) -> StoredMessage | None:
+        sql = f"SELECT {_COLUMNS} FROM message WHERE conversation = ? AND {term}"
+        row = self._connection.execute(sql, values).fetchone()
+        return StoredMessage(*row) if row is not None else None
+
+    def read(self, key: int, after: int, before: int, most: int, *, newest: bool) -> list[StoredMessage]:
+        """Between two sequences, ascending; where there are more, the newest or the oldest of them."""
+        rows = self._connection.execute(
+            f"SELECT {_COLUMNS} FROM message WHERE conversation = ? AND sequence > ? AND sequence < ? "
+            f"ORDER BY sequence {'DESC' if newest else 'ASC'} LIMIT ?",
+            (key, after, before, most),
+        ).fetchall()
+        if newest:
+            rows.reverse()
+        return [StoredMessage(*row) for row in rows]
+
+    def trim(self, most: int) -> tuple[int, dict[int, int]]:
+        """The oldest go, at most so many: how many did, and up to which sequence of which conversation."""
+        execute = self._connection.execute
+        rows = execute("SELECT number, conversation, sequence FROM message ORDER BY number LIMIT ?", (most,)).fetchall()
+        # A conversation's messages are kept in order, so the last one here is the highest.
+        gone = {key: sequence for _, key, sequence in rows}
+        with self._transaction():
+            self._connection.executemany("DELETE FROM message WHERE number = ?", [(number,) for number, _, _ in rows])
+            self._connection.executemany(
+                "UPDATE conversation SET gone = ? WHERE key = ?", [(sequence, key) for key, sequence in gone.items()]
+            )
+        return len(rows), gone
+
+    def sweep(self, key: int, most: int) -> tuple[int, bool]:
+        """What is left of a dropped conversation goes, at most so many messages and marks: how many messages did, and
+        whether that was all."""
+        execute = self._connection.execute
+        with self._transaction():
+            messages = execute(
+                "DELETE FROM message WHERE number IN (SELECT number FROM message WHERE conversation = ? LIMIT ?)",
+                (key, most),
+            ).rowcount
+            marks = execute(
+                "DELETE FROM mark WHERE conversation = ?1 AND reader IN "
+                "(SELECT reader FROM mark WHERE conversation = ?1 LIMIT ?2)",
+                (key, most),
+            ).rowcount
+            over = messages < most and marks < most
+            if over:
+                execute("DELETE FROM conversation WHERE key = ?", (key,))
+        return messages, over
+
+    def clear(self) -> None:
+        """Forget everything; keys go on."""
+        with self._transaction():
+            for table in ("message", "mark", "conversation"):
+                self._connection.execute(f"DELETE FROM {table}")
+
+    def log_bytes(self) -> int:
+        """How much waits to be copied; 0 without a path."""
+        try:
+            return self._log.stat().st_size if self._log is not None else 0
+        except FileNotFoundError:
+            return 0
+
+    def copy_log(self) -> None:
+        """For a thread, while others read and write: the log goes into the file, flushed."""
+        self._checkpoint("PASSIVE")
+
+    def cut_log(self) -> None:
+        """For a thread: the rest goes, too, and the log is empty. Nobody may write meanwhile."""
+        self._checkpoint("TRUNCATE")
+
+    def _checkpoint(self, kind: str) -> None:
+        assert self._copier is not None, "memory has no log"
+        self._copier.execute(f"PRAGMA wal_checkpoint({kind})").fetchone()
+
+    def close(self) -> None:
+        self._connection.close()
+        # Last: closing it copies and flushes what is left in the log.
+        if self._copier is not None:
+            self._copier.close()
+
+
+def _connect(path: Path | None) -> sqlite3.Connection:
+    return sqlite3.connect(path or ":memory:", timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
