@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import socket
 import ssl
 
@@ -96,6 +97,13 @@ class Channel:
             self._transport.resume_reading()
         else:
             self._transport.pause_reading()
+
+    def hand_over(self, protocol: asyncio.Protocol) -> Channel:
+        """The channel from which `protocol` goes on; this one is finished."""
+        successor = copy.copy(self)
+        self._transport.set_protocol(protocol)
+        self.lose()
+        return successor
 
     def finish(self) -> None:
         """Send no more. The socket closes when the client has, so that unread bytes do not reset the last answer."""

@@ -7,15 +7,16 @@ import functools
 import logging
 import math
 import ssl
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Final, cast
 
 from kowloon.gateway.channel import Channel
 from kowloon.gateway.explanations import why_host_refused
-from kowloon.gateway.receiving import Gatherer, Incoming, handler_failed
+from kowloon.gateway.receiving import Gatherer, Incoming, handler_failed, taker_of
 from kowloon.gateway.sending import SMALL_BYTES, ShortFile, close_files, pieces_of, send_files, send_stream
+from kowloon.gateway.websocket import open_socket
 from kowloon.wire.framing import BODY, HEAD, OVER, ArrivingBody, Framed, Refusal, RequestParser, body_too_large
-from kowloon.wire.http import BodyReceiver, FileSlice, FileSource, HttpResponse, routing_host
+from kowloon.wire.http import FileSlice, FileSource, HttpResponse, routing_host
 from kowloon.wire.responses import CONTINUE, TUNNEL_OPEN, head_of, may_have_body, small_error
 from kowloon.wire.tls import HANDSHAKE_REFUSED, RECORD_TYPE_HANDSHAKE
 
@@ -214,7 +215,7 @@ class Connection(asyncio.Protocol):
     def _receive(self, item: Framed, body: ArrivingBody) -> None:
         """Find out who takes the body. An answer at once means that nobody does."""
         parser = cast(RequestParser, self._parser)
-        taker = self._taker_of(item)
+        taker = taker_of(self._server.receive, item)
         if taker is None:
             most_bytes = self._settings.framing.body_bytes
             if body.length_bytes is not None and body.length_bytes > most_bytes:
@@ -236,14 +237,6 @@ class Connection(asyncio.Protocol):
             if body.length_bytes is not None and body.length_bytes > self._settings.max_discarded_bytes:
                 item.keep_alive = False
         self._answer(item, taker)
-
-    def _taker_of(self, item: Framed) -> BodyReceiver | HttpResponse | None:
-        if self._server.receive is None:
-            return None
-        try:
-            return self._server.receive(item.request)
-        except Exception:
-            return handler_failed(item)
 
     def _pass_on(self, parser: RequestParser, incoming: Incoming) -> bool:
         """Hand on what has arrived of a body, and its end. False when nothing can be done before more is fed."""
@@ -348,10 +341,14 @@ class Connection(asyncio.Protocol):
         """Send it, or begin to; `_answering` is None again when it is sent."""
         if response.close or self._server.closing:
             item.keep_alive = False
+        if response.websocket is not None:
+            self._open_socket(item, response)
+            return
+        if item.upgrades:
+            self._backlog = cast(RequestParser, self._parser).decline() + self._backlog
         if response.stream is not None:
             self._answering = item
-            self._streaming = True
-            self._send_slowly(item, response, self._send_stream(item, response, response.stream))
+            self._respond_with_stream(item, response)
         elif response.files is not None:
             self._answering = item
             self._respond_with_files(item, response, response.files)
@@ -377,6 +374,14 @@ class Connection(asyncio.Protocol):
             keep_alive=item.keep_alive,
             http_1_0=item.http_1_0,
         )
+
+    def _respond_with_stream(self, item: Framed, response: HttpResponse) -> None:
+        # Without chunks nothing but the end of the connection tells where it ends.
+        item.keep_alive = item.keep_alive and not item.http_1_0
+        head, has_body = self._head(item, response), may_have_body(response, item.request.method)
+        self._streaming = True
+        work = send_stream(self._channel, head, response, chunked=not item.http_1_0, has_body=has_body)
+        self._send_slowly(item, response, work)
 
     def _respond_with_files(self, item: Framed, response: HttpResponse, files: list[FileSlice] | FileSource) -> None:
         wanted = not self._channel.finished and may_have_body(response, item.request.method)
@@ -420,23 +425,6 @@ class Connection(asyncio.Protocol):
         self._answering = None
         self.abort()
 
-    async def _send_stream(self, item: Framed, response: HttpResponse, stream: AsyncIterator[bytes]) -> None:
-        if item.http_1_0:
-            # Nothing but the end of the connection tells where it ends.
-            item.keep_alive = False
-        head = self._head(item, response)
-        try:
-            if self._channel.finished:
-                return
-            if may_have_body(response, item.request.method):
-                await send_stream(self._channel, head, response.body, stream, chunked=not item.http_1_0)
-            else:
-                self._channel.write(head)
-        finally:
-            close = getattr(stream, "aclose", None)
-            if close is not None:
-                await close()
-
     def _note_sent(self, sent_bytes: int) -> None:
         self._sent_bytes += sent_bytes
         self._renew_deadline()
@@ -459,6 +447,16 @@ class Connection(asyncio.Protocol):
         self._parser = None
         self._encrypted = False
         self._tunnel_host = host
+
+    def _open_socket(self, item: Framed, response: HttpResponse) -> None:
+        self._answering = None
+        if self._channel.finished:
+            return
+        early = cast(RequestParser, self._parser).behind + self._backlog
+        try:
+            open_socket(self._server, self, self._channel, item, response, early)
+        except Refusal as refusal:
+            self._refuse(refusal)
 
     def _finish(self) -> None:
         """Send no more; soon, close."""

@@ -92,6 +92,16 @@ class Gatherer:
         self._pieces.clear()
 
 
+def taker_of(receive: Receive | None, item: Framed) -> BodyReceiver | HttpResponse | None:
+    """What `receive` says of a body, if it is asked at all."""
+    if receive is None:
+        return None
+    try:
+        return receive(item.request)
+    except Exception:
+        return handler_failed(item)
+
+
 def handler_failed(item: Framed, failure: BaseException | None = None) -> HttpResponse:
     """The answer to a request whose handler raised `failure`, or what is being handled now."""
     _LOG.error("the handler of %s %s failed", item.request.method, item.request.path, exc_info=failure or True)

@@ -6,7 +6,7 @@ import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Final
+from typing import Final, cast
 
 from kowloon.gateway.channel import Channel
 from kowloon.wire.http import FileSlice, FileSource, HttpResponse
@@ -74,11 +74,23 @@ async def send_files(
             await writer.send_file(file)
 
 
-async def send_stream(
-    channel: Channel, head: bytes, first: bytes, stream: AsyncIterator[bytes], *, chunked: bool
-) -> None:
-    """Send until the stream ends or the client leaves; what the stream raises is raised before a last chunk is sent."""
-    channel.write(head)
+async def send_stream(channel: Channel, head: bytes, response: HttpResponse, *, chunked: bool, has_body: bool) -> None:
+    """Send until the stream ends or the client leaves, only the head when the answer has no body; the stream is closed
+    in any case, and what it raises is raised before a last chunk is sent."""
+    stream = cast(AsyncIterator[bytes], response.stream)
+    try:
+        if channel.finished:
+            return
+        channel.write(head)
+        if has_body:
+            await _send_pieces(channel, response.body, stream, chunked)
+    finally:
+        close = getattr(stream, "aclose", None)
+        if close is not None:
+            await close()
+
+
+async def _send_pieces(channel: Channel, first: bytes, stream: AsyncIterator[bytes], chunked: bool) -> None:
     _write_piece(channel, first, chunked)
     async for piece in stream:
         await channel.drained()

@@ -1,7 +1,8 @@
 """The HTTP front end: one port for HTTP, HTTPS and CONNECT tunnels, on an event loop, without a framework.
 
 Bytes come in through an asyncio protocol, go through TLS if the first byte says so, and through
-`wire.framing`, which turns them into requests or refusals. Each connection answers strictly in order.
+`wire.framing`, which turns them into requests or refusals. Each connection answers strictly in order; an answer may
+turn it into a WebSocket.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from kowloon.gateway.connection import Connection
 from kowloon.gateway.explanations import Explanations
 from kowloon.gateway.receiving import Handler, Receive
 from kowloon.gateway.transport_settings import TransportSettings
+from kowloon.gateway.websocket import SocketConnection
 from kowloon.wire.responses import DateHeader
 
 __all__ = ["Handler", "Receive", "Server"]
@@ -54,7 +56,7 @@ class Server:
         self._tasks: set[asyncio.Task[object]] = set()
         self._wall = clock.wall
         self._date = DateHeader()
-        self._connections: set[Connection] = set()
+        self._connections: set[Connection | SocketConnection] = set()
         self._empty = asyncio.Event()
         self._listener: asyncio.Server | None = None
         self._sweeper: asyncio.TimerHandle | None = None
@@ -68,7 +70,7 @@ class Server:
         return actual_port
 
     async def close(self) -> None:
-        """Stop listening, let running requests finish for `drain_s`, then drop what is left."""
+        """Stop listening, take leave of WebSockets, let running requests finish for `drain_s`, drop what is left."""
         self.closing = True
         if self._listener is not None:
             self._listener.close()
@@ -111,7 +113,12 @@ class Server:
         self._connections.add(connection)
         return True
 
-    def forget(self, connection: Connection) -> None:
+    def replace(self, connection: Connection, socket: SocketConnection) -> None:
+        """The connection has become a WebSocket."""
+        self._connections.discard(connection)
+        self._connections.add(socket)
+
+    def forget(self, connection: Connection | SocketConnection) -> None:
         self._connections.discard(connection)
         if not self._connections:
             self._empty.set()

@@ -29,11 +29,22 @@ class TransportSettings(msgspec.Struct, frozen=True, kw_only=True):
     linger_s: float = 2.0
     # How long `close` waits for running requests.
     drain_s: float = 5.0
+    # Of WebSockets. So long nothing may come before a ping is sent; after so many without a sign of life one is
+    # dropped, as is one for which more than so much waits to be sent.
+    ping_interval_s: float = limits.PING_INTERVAL_S
+    max_unanswered_pings: int = limits.MAX_UNANSWERED_PINGS
+    max_message_bytes: int = limits.MAX_MESSAGE_BYTES
+    max_unsent_bytes: int = limits.MAX_UNSENT_BYTES
 
     @property
     def sweep_s(self) -> float:
         """How often deadlines are looked at."""
         shortest = min(
-            self.header_timeout_s, self.body_timeout_s, self.keep_alive_timeout_s, self.write_timeout_s, self.linger_s
+            self.header_timeout_s,
+            self.body_timeout_s,
+            self.keep_alive_timeout_s,
+            self.write_timeout_s,
+            self.linger_s,
+            self.ping_interval_s,
         )
         return min(max(shortest / 4, 0.01), _LONGEST_SWEEP_S)

@@ -124,8 +124,8 @@ class WebSocketHandler(Protocol):
 class HttpResponse:
     """One answer. A `stream` (server-sent events) is sent chunked after `body`, until it ends or the client goes.
     `files` are sent after `body` and counted in the length; the transport closes them in any case. `lines`: headers
-    that go first and are rendered already (`wire.responses.header_lines`). With a `websocket` the connection becomes one
-    (RFC 6455): status and body are the transport's then, and it refuses requests that do not ask for that."""
+    that go first and are rendered already (`wire.responses.header_lines`). With a `websocket` the connection becomes
+    one (RFC 6455): status and body are the transport's then, and it refuses requests that do not ask for that."""
 
     __slots__ = ("body", "close", "files", "headers", "lines", "status", "stream", "websocket")
 

@@ -210,7 +210,7 @@ class MessageReader:
         if not second & _MASKED:
             raise Violation(PROTOCOL_ERROR, "A client masks its frames.")
         opcode = first & _OPCODE
-        if opcode == _TEXT or opcode == _CONTINUATION:
+        if opcode in (_TEXT, _CONTINUATION):
             if (opcode == _CONTINUATION) != (self._fragments is not None):
                 raise Violation(PROTOCOL_ERROR, "Fragments of messages do not follow each other.")
         elif opcode == _BINARY:
