@@ -174,6 +174,7 @@ class Deliveries(_Loop):
         channel, address = message.reach[message.tries % len(message.reach)]
         outgoing = Outgoing(
             id=message.id,
+            account=message.account,
             person=message.person,
             title=message.title,
             text=message.text,

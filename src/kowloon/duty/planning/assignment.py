@@ -62,6 +62,13 @@ class Assignment:
         """What is proven of the cost of fairness: once that is reached, nothing is left to look for."""
         self.model.limit(self._fair_priced, self._prices[: len(self._fair_priced)], least=bound)
 
+    def move_at_most(self, count: int) -> None:
+        """Of the turns that somebody had before."""
+        had = {turn: person for turn, person in self.ground.before.items() if turn in self.rules.choices}
+        serves = self.rules.serves
+        stay = [serves[turn, who] for turn, who in had.items() if who is not None and (turn, who) in serves]
+        self.model.limit(stay, [1] * len(stay), least=len(had) - count)
+
     def exactly(self, numbers: Iterable[tuple[Sequence[int], int, int]]) -> None:
         """So many of these turns are that person's."""
         for turns, person, number in numbers:

@@ -57,10 +57,17 @@ def unfit_then(person: Person, post: Post, spans: Sequence[Span]) -> list[Reason
     elif limits.overlap_h and _away_s(person, [Span(spans[-1].end, spans[-1].end + limits.overlap_h * _HOUR_S)]):
         rule = RuleName(rule="overlap_h", about=post.id)
         reasons.append(Reason(rule=rule, text=f"is away in the {limits.overlap_h:g} h beside the next holder"))
-    if limits.daylight and not all(in_daylight(span, limits.daylight, person.time_zone) for span in spans):
+    return reasons + unfit_there(person.time_zone, person.country, post, spans)
+
+
+def unfit_there(time_zone: str, country: str, post: Post, spans: Sequence[Span]) -> list[Reason]:
+    """Hours of the day and holidays, alike for all who live there."""
+    reasons = []
+    limits = post.limits
+    if limits.daylight and not all(in_daylight(span, limits.daylight, time_zone) for span in spans):
         rule = RuleName(rule="daylight", about=post.id)
-        reasons.append(Reason(rule=rule, text=f"would serve outside of {limits.daylight}, {person.time_zone}"))
-    if limits.free_on_holidays and has_holiday(tuple(spans), person.time_zone, person.country):
+        reasons.append(Reason(rule=rule, text=f"would serve outside of {limits.daylight}, {time_zone}"))
+    if limits.free_on_holidays and has_holiday(tuple(spans), time_zone, country):
         rule = RuleName(rule="free_on_holidays", about=post.id)
         reasons.append(Reason(rule=rule, text="has a public holiday"))
     return reasons

@@ -92,23 +92,29 @@ class Ground:
             if turns:
                 post = self.posts[post_id]
                 layer = next(layer for layer in post.layers if layer.id == layer_id)
+                of_place: dict[tuple[str, str], list[int]] = {}
                 for number, person in enumerate(self.people):
-                    if not eligible.lacks(person, eligible.eligibility(post, layer)):
-                        for turn in self._fit(person, post, turns):
-                            may[turn].append(number)
+                    if eligible.lacks(person, eligible.eligibility(post, layer)):
+                        continue
+                    place = (person.time_zone, person.country)
+                    if place not in of_place:
+                        of_place[place] = [
+                            turn for turn in turns if not eligible.unfit_there(*place, post, self.turns[turn].spans)
+                        ]
+                    for turn in self._fit(person, post, of_place[place]):
+                        may[turn].append(number)
         return {turn: tuple(people) for turn, people in may.items()}
 
     def _fit(self, person: Person, post: Post, turns: list[int]) -> Iterable[int]:
-        """Those of `turns` (of one layer, in order) at whose times the person may serve."""
-        limits = post.limits
-        if limits.daylight or limits.free_on_holidays:
-            return [turn for turn in turns if not eligible.unfit_then(person, post, self.turns[turn].spans)]
+        """Those of `turns` (of one layer, in order, for which the person lives in the right place) at whose times the
+        person is there."""
         unfit = set()
         starts = [self.turns[turn].start for turn in turns]
+        overlap_s = post.limits.overlap_h * HOUR_S
         for gone in person.away:
             index = bisect.bisect_left(starts, gone.end)
             # Turns of a layer follow each other: once one (and its hand-over) ends before, all earlier ones do.
-            while index > 0 and self.turns[turns[index - 1]].end + limits.overlap_h * HOUR_S > gone.start:
+            while index > 0 and self.turns[turns[index - 1]].end + overlap_s > gone.start:
                 index -= 1
                 if eligible.unfit_then(person, post, self.turns[turns[index]].spans):
                     unfit.add(turns[index])

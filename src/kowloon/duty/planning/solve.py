@@ -34,6 +34,8 @@ Tell = Callable[[float, float], None]
 _MOST_EXACT = 6000
 # What is proven this well needs no more time.
 _ENOUGH = 0.0005
+# And in a re-plan, what it leaves as it was.
+_ENOUGH_LEFT = 0.02
 _LEAST_S, _FIRST_S = 0.05, 3.0
 _LEAST_LOOK_S = 1.0
 _FIRST_S_PER_CHOICE = 0.001
@@ -88,7 +90,8 @@ def solve(
 
 class _Part:
     """Turns and the people who may serve them, nobody else's business. Costs are in weighted minutes; `bound` is of
-    the fairness and of what has to move, `fair_bound` of the fairness alone. `touched`: a re-plan has to change it."""
+    the fairness and of what has to move, `fair_bound` of the fairness alone. `touched`: a re-plan has to change it, by
+    `least_moves` turns at least; `as_before`: the plan before keeps the rules, any other moves a turn."""
 
     def __init__(self, ground: Ground, turns: list[int]) -> None:
         self._ground = ground
@@ -106,6 +109,9 @@ class _Part:
         self.impossible = False
         self.slice_s = _FIRST_S
         self.touched = False
+        self.least_moves = 0
+        self.as_before = False
+        self._move_price = ground.problem.weights.moved * 60
 
     @functools.cached_property
     def rules(self) -> Rules:
@@ -119,6 +125,17 @@ class _Part:
     @property
     def done(self) -> bool:
         return self.impossible or (bool(self.served) and self.cost <= self.bound)
+
+    @property
+    def most_moves(self) -> int | None:
+        """A better plan than the one it has moves no more turns, or what it gains is lost; None: as many as it likes."""
+        return (self.cost - self.fair_bound) // self._move_price if self._move_price else None
+
+    def prove(self, *, bound: int = 0, fair_bound: int = 0) -> None:
+        """What no plan is below."""
+        self.fair_bound = max(self.fair_bound, fair_bound)
+        other = self.fair_bound + max(self.least_moves, self.as_before) * self._move_price
+        self.bound = max(self.bound, min(max(bound, other), self.cost))
 
     def take(self, served: Mapping[int, int], cost: int) -> None:
         if not self.served or cost < self.cost:
@@ -135,9 +152,6 @@ class _Solving:
         self.tell = tell
         self.ground = Ground(problem)
         self.fairness = Fairness(self.ground)
-        self.moved_bound = 0
-        # Sets of turns out of each of which one has to move.
-        self.lasting: list[frozenset[int]] = []
 
     @property
     def left_s(self) -> float:
@@ -180,7 +194,7 @@ class _Solving:
                 self._begin(part, budget_s * math.sqrt(part.size) / total)
         if not all(part.served for part in self.parts):
             return
-        while open_ and self.left_s > _LEAST_S and self._gap() > _ENOUGH:
+        while open_ and self.left_s > _LEAST_S and self._gap() > self._enough():
             part = max(open_, key=lambda part: (part.touched, part.gap / part.slice_s))
             open_.remove(part)
             if part.size > self.left_s * _CHOICES_PER_S:
@@ -190,6 +204,10 @@ class _Solving:
             part.slice_s *= 2
             if not part.done:
                 open_.append(part)
+
+    def _enough(self) -> float:
+        touched = [part for part in self.parts if part.touched]
+        return _ENOUGH_LEFT if touched and all(part.done for part in touched) else _ENOUGH
 
     def _gap(self) -> float:
         if not all(part.served for part in self.parts):
@@ -215,7 +233,10 @@ class _Solving:
 
     def _work_on(self, part: _Part, until: float) -> None:
         part.looks += 1
-        if not part.counted:
+        if part.touched and part.looks == 1 and part.size <= _MOST_EXACT:
+            # Few turns move: that is soon proven.
+            self._solve_exactly(part, until)
+        if not part.done and not part.counted:
             # A plan that costs what was counted is the best there is, or nearly: only the bound is to be had.
             share = 1.0 if part.cost <= part.counted_cost else _COUNTING_SHARE
             self._count(part, (until - self.stopwatch()) * share)
@@ -228,8 +249,7 @@ class _Solving:
 
     def _count(self, part: _Part, seconds: float) -> None:
         counted = count(self.ground, self.fairness, part.choices, part.fair_bound, seconds, self.workers)
-        part.fair_bound = max(part.fair_bound, counted.bound)
-        part.bound = max(part.bound, part.fair_bound + self._moves_bound(part))
+        part.prove(fair_bound=counted.bound)
         if counted.loads is not None:
             cost = sum([self.fairness.cost_of(person, load) for person, load in counted.loads.items()])
             part.aim = counted if cost < part.cost and cost != part.counted_cost else None
@@ -252,10 +272,12 @@ class _Solving:
     def _solve_exactly(self, part: _Part, until: float) -> None:
         model = Assignment(self.ground, self.fairness, part.rules)
         model.at_least(part.fair_bound)
+        if part.most_moves is not None:
+            model.move_at_most(part.most_moves)
         found = model.solve(until - self.stopwatch(), self.workers)
-        part.bound = max(part.bound, found.bound)
         if found.served:
             part.take(found.served, found.cost)
+        part.prove(bound=found.bound)
 
     def _plan(self) -> Plan:
         served = {turn: person for part in self.parts for turn, person in part.served.items()}
@@ -272,13 +294,14 @@ class _Solving:
         fixed = {id: person for id, person in self.problem.fixed.items() if id in self.ground.by_shift}
         before = self.problem.before
         moved = tuple(id for id in by_id if id in before and before[id] != by_id[id])
+        everybody = {**by_id, **fixed}
         return Plan(
-            served={shift.id: {**by_id, **fixed}[shift.id] for shift in shifts},
+            served={shift.id: everybody[shift.id] for shift in shifts},
             cost=cost / 60,
             bound=bound / 60,
             gap=(cost - bound) / cost if cost else 0.0,
             moved=moved,
-            moved_bound=self.moved_bound,
+            moved_bound=sum(part.least_moves for part in self.parts),
             took_s=self.took_s,
         )
 
@@ -288,17 +311,19 @@ class _Solving:
         had = {shifts[turn].id: self.problem.before[shifts[turn].id] for turn in ground.before}
         touched = {turn for turn in ground.free if turn not in ground.before}
         separations = {separation.id for separation in self.problem.separations}
+        # Sets of turns out of each of which one has to move.
+        lasting: list[frozenset[int]] = []
         for violation in check(self.problem, had):
             broken = frozenset(ground.by_shift[id] for id in violation.shifts if id in ground.by_shift) - set(
                 ground.held
             )
             lasts = violation.rule.rule in _LASTING or violation.rule.rule in separations
-            if lasts and broken & set(ground.before) and all(broken.isdisjoint(other) for other in self.lasting):
-                self.lasting.append(broken)
+            if lasts and broken & set(ground.before) and all(broken.isdisjoint(other) for other in lasting):
+                lasting.append(broken)
             touched |= broken
-        self.moved_bound = len(self.lasting)
         for part in self.parts:
             part.touched = not touched.isdisjoint(part.choices)
+            part.least_moves = sum(not broken.isdisjoint(part.choices) for broken in lasting)
         for days in _WIDER_DAYS:
             open_ = self._around(touched, days)
             choices = {turn: ground.candidates[turn] for turn in sorted(open_)}
@@ -313,7 +338,21 @@ class _Solving:
             found = model.solve(max(self.left_s / 2, _LEAST_LOOK_S), self.workers)
             if found.status in ("optimal", "feasible"):
                 self._take_all({**{turn: people[0] for turn, people in pins.items()}, **found.served})
+                for part in self.parts:
+                    if part.touched and part.size <= _MOST_EXACT:
+                        self._move_fewer(part)
                 return
+
+    def _move_fewer(self, part: _Part) -> None:
+        """Is there any plan that does? Soon known, as all but few turns stay."""
+        before = self.ground.before
+        moved = sum(turn in before and before[turn] != person for turn, person in part.served.items())
+        if moved > part.least_moves:
+            model = Assignment(self.ground, self.fairness, part.rules, {})
+            model.move_at_most(moved - 1)
+            if model.solve(max(self.left_s / 2, _LEAST_LOOK_S), self.workers).status == "infeasible":
+                part.least_moves = moved
+                part.prove()
 
     def _around(self, touched: set[int], days: float) -> set[int]:
         """Turns near these in time, of people who could serve in both."""
@@ -338,10 +377,8 @@ class _Solving:
             own = {turn: served[turn] for turn in part.choices}
             moved = sum(turn in before and before[turn] != person for turn, person in own.items())
             part.take(own, sum(self.fairness.cost_of(person, loads[person]) for person in part.people) + moved * price)
-
-    def _moves_bound(self, part: _Part) -> int:
-        """What has to move there costs that."""
-        return self.problem.weights.moved * 60 * sum(not broken.isdisjoint(part.choices) for broken in self.lasting)
+            part.as_before = not moved and own.keys() <= before.keys()
+            part.prove()
 
 
 def parts(ground: Ground) -> list[list[int]]:
