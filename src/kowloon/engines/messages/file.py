@@ -22,20 +22,24 @@ _CACHE_KIB: Final = 16 * 1024
 # Only the end of a thread's work is ever waited for.
 _BUSY_S: Final = 10.0
 
+# Above the sequence in the place of a message.
+_KEY_SHIFT: Final = 32
+
 # A conversation without a name is dropped: what is left of it goes by and by. `gone`: its sequences up to here were
-# trimmed. A key is never given twice.
+# trimmed. A key is never given twice. `place` is key and sequence, so a conversation lies together; `number` is the
+# order over all.
 _SCHEMA: Final = (
     "CREATE TABLE IF NOT EXISTS conversation (key INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE, "
     "gone INTEGER NOT NULL DEFAULT 0)",
-    "CREATE TABLE IF NOT EXISTS message (number INTEGER PRIMARY KEY, conversation INTEGER NOT NULL, "
-    "sequence INTEGER NOT NULL, at REAL NOT NULL, sender TEXT NOT NULL, once TEXT, body BLOB NOT NULL, "
-    "UNIQUE (conversation, sequence))",
-    "CREATE UNIQUE INDEX IF NOT EXISTS message_once ON message (conversation, once) WHERE once IS NOT NULL",
+    "CREATE TABLE IF NOT EXISTS message (place INTEGER PRIMARY KEY, number INTEGER NOT NULL, at REAL NOT NULL, "
+    "sender TEXT NOT NULL, once TEXT, body BLOB NOT NULL)",
+    "CREATE UNIQUE INDEX IF NOT EXISTS message_number ON message (number)",
+    f"CREATE UNIQUE INDEX IF NOT EXISTS message_once ON message (place >> {_KEY_SHIFT}, once) WHERE once IS NOT NULL",
     "CREATE TABLE IF NOT EXISTS mark (conversation INTEGER, reader TEXT, sequence INTEGER NOT NULL, at REAL NOT NULL, "
     "PRIMARY KEY (conversation, reader)) WITHOUT ROWID",
     f"PRAGMA user_version={FORMAT_VERSION}",
 )
-_COLUMNS: Final = "conversation, sequence, at, sender, body"
+_COLUMNS: Final = "place, at, sender, body"
 
 
 class StoredConversation(NamedTuple):
@@ -44,11 +48,17 @@ class StoredConversation(NamedTuple):
     gone: int
 
 
-class StoredMessage(NamedTuple):
-    """`conversation` is a key."""
+def place_of(key: int, sequence: int) -> int:
+    """Where a message is: below 2**63."""
+    return key << _KEY_SHIFT | sequence
 
-    conversation: int
-    sequence: int
+
+def key_and_sequence(place: int) -> tuple[int, int]:
+    return place >> _KEY_SHIFT, place & (1 << _KEY_SHIFT) - 1
+
+
+class StoredMessage(NamedTuple):
+    place: int
     at: float
     sender: str
     body: bytes
@@ -56,12 +66,12 @@ class StoredMessage(NamedTuple):
 
 class Batch(NamedTuple):
     """What is written together, in this order: keys of conversations that are dropped; new ones, key and name;
-    messages, each with what it is unique by or None; (body, key, sequence); (key, reader, sequence, at)."""
+    messages, each with its number and what it is unique by or None; body and place; key, reader, sequence and at."""
 
     dropped: Sequence[int]
     conversations: Sequence[tuple[int, str | None]]
-    messages: Sequence[tuple[StoredMessage, str | None]]
-    bodies: Sequence[tuple[bytes, int, int]]
+    messages: Sequence[tuple[StoredMessage, int, str | None]]
+    bodies: Sequence[tuple[bytes, int]]
     marks: Sequence[tuple[int, str, int, float]]
 
 
@@ -137,11 +147,11 @@ class MessageFile:
                 many("INSERT INTO conversation (key, name) VALUES (?, ?)", batch.conversations)
             if batch.messages:
                 many(
-                    f"INSERT INTO message ({_COLUMNS}, once) VALUES (?, ?, ?, ?, ?, ?)",
-                    [(*message, once) for message, once in batch.messages],
+                    f"INSERT INTO message ({_COLUMNS}, number, once) VALUES (?, ?, ?, ?, ?, ?)",
+                    [(*message, number, once) for message, number, once in batch.messages],
                 )
             if batch.bodies:
-                many("UPDATE message SET body = ? WHERE conversation = ? AND sequence = ?", batch.bodies)
+                many("UPDATE message SET body = ? WHERE place = ?", batch.bodies)
             if batch.marks:
                 many(
                     "INSERT OR REPLACE INTO mark (conversation, reader, sequence, at) VALUES (?, ?, ?, ?)", batch.marks
@@ -161,52 +171,66 @@ class MessageFile:
         (count,) = self._connection.execute("SELECT count(*) FROM message").fetchone()
         return int(count)
 
+    def last_number(self) -> int:
+        """The highest that is left; 0: none."""
+        (last,) = self._connection.execute("SELECT max(number) FROM message").fetchone()
+        return int(last or 0)
+
     def last(self, key: int) -> int:
         """The highest sequence that is left; 0: none."""
+        first, behind = place_of(key, 0), place_of(key + 1, 0)
         (last,) = self._connection.execute(
-            "SELECT max(sequence) FROM message WHERE conversation = ?", (key,)
+            "SELECT max(place) FROM message WHERE place > ? AND place < ?", (first, behind)
         ).fetchone()
-        return int(last or 0)
+        return key_and_sequence(int(last))[1] if last is not None else 0
 
     def marks(self, key: int) -> dict[str, tuple[int, float]]:
         rows = self._connection.execute("SELECT reader, sequence, at FROM mark WHERE conversation = ?", (key,))
         return {reader: (sequence, at) for reader, sequence, at in rows}
 
-    def find(self, key: int, sequence: int) -> StoredMessage | None:
-        return self._one("sequence = ?", (key, sequence))
+    def find(self, place: int) -> StoredMessage | None:
+        return self._one("place = ?", place)
 
     def find_once(self, key: int, once: str) -> StoredMessage | None:
         """By what it is unique by."""
-        return self._one("once = ?", (key, once))
+        return self._one(f"place >> {_KEY_SHIFT} = ? AND once = ?", key, once)
 
-    def _one(self, term: str, values: tuple[object, ...]) -> StoredMessage | None:
-        sql = f"SELECT {_COLUMNS} FROM message WHERE conversation = ? AND {term}"
-        row = self._connection.execute(sql, values).fetchone()
+    def _one(self, term: str, *values: object) -> StoredMessage | None:
+        row = self._connection.execute(f"SELECT {_COLUMNS} FROM message WHERE {term}", values).fetchone()
         return StoredMessage(*row) if row is not None else None
 
-    def read(self, key: int, after: int, before: int, most: int, *, newest: bool) -> list[StoredMessage]:
-        """Between two sequences, ascending; where there are more, the newest or the oldest of them."""
+    def read(self, after: int, before: int, most: int, *, newest: bool) -> list[StoredMessage]:
+        """Between two places, ascending; where there are more, the newest or the oldest of them."""
         rows = self._connection.execute(
-            f"SELECT {_COLUMNS} FROM message WHERE conversation = ? AND sequence > ? AND sequence < ? "
-            f"ORDER BY sequence {'DESC' if newest else 'ASC'} LIMIT ?",
-            (key, after, before, most),
+            f"SELECT {_COLUMNS} FROM message WHERE place > ? AND place < ? "
+            f"ORDER BY place {'DESC' if newest else 'ASC'} LIMIT ?",
+            (after, before, most),
         ).fetchall()
         if newest:
             rows.reverse()
         return [StoredMessage(*row) for row in rows]
 
+    def everything(self, after: int, most: int) -> list[tuple[int, StoredMessage]]:
+        """Messages of all conversations that are not dropped, with their numbers, from behind a number on."""
+        rows = self._connection.execute(
+            f"SELECT number, {_COLUMNS} FROM message JOIN conversation ON key = place >> {_KEY_SHIFT} "
+            "WHERE number > ? AND name IS NOT NULL ORDER BY number LIMIT ?",
+            (after, most),
+        )
+        return [(number, StoredMessage(*row)) for number, *row in rows]
+
     def trim(self, most: int) -> tuple[int, dict[int, int]]:
         """The oldest go, at most so many: how many did, and up to which sequence of which conversation."""
         execute = self._connection.execute
-        rows = execute("SELECT number, conversation, sequence FROM message ORDER BY number LIMIT ?", (most,)).fetchall()
+        places = execute("SELECT place FROM message ORDER BY number LIMIT ?", (most,)).fetchall()
         # A conversation's messages are kept in order, so the last one here is the highest.
-        gone = {key: sequence for _, key, sequence in rows}
+        gone = dict(key_and_sequence(place) for (place,) in places)
         with self._transaction():
-            self._connection.executemany("DELETE FROM message WHERE number = ?", [(number,) for number, _, _ in rows])
+            self._connection.executemany("DELETE FROM message WHERE place = ?", places)
             self._connection.executemany(
                 "UPDATE conversation SET gone = ? WHERE key = ?", [(sequence, key) for key, sequence in gone.items()]
             )
-        return len(rows), gone
+        return len(places), gone
 
     def sweep(self, key: int, most: int) -> tuple[int, bool]:
         """What is left of a dropped conversation goes, at most so many messages and marks: how many messages did, and
@@ -214,8 +238,8 @@ class MessageFile:
         execute = self._connection.execute
         with self._transaction():
             messages = execute(
-                "DELETE FROM message WHERE number IN (SELECT number FROM message WHERE conversation = ? LIMIT ?)",
-                (key, most),
+                "DELETE FROM message WHERE place IN (SELECT place FROM message WHERE place > ? AND place < ? LIMIT ?)",
+                (place_of(key, 0), place_of(key + 1, 0), most),
             ).rowcount
             marks = execute(
                 "DELETE FROM mark WHERE conversation = ?1 AND reader IN "

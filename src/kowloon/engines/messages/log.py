@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
 import logging
 import math
 import sqlite3
@@ -17,10 +16,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from kowloon.engines.messages.file import Batch, MessageFile, StoredMessage
+from kowloon.engines.messages.file import Batch, MessageFile, StoredMessage, key_and_sequence, place_of
 
 MOST_MESSAGES: Final = 1_000_000
 MOST_BODY_BYTES: Final = 1024 * 1024
+# The first message after a pause is written at the end of its turn, others wait so long behind the last transaction.
+PAUSE_S: Final = 0.005
 # Marks wait so long for a message to be written with.
 MARKS_WAIT_S: Final = 0.02
 # What was written is copied into the file when it is so much.
@@ -32,7 +33,7 @@ _SLICE_WAIT_S: Final = 0.01
 _RETRY_S: Final = 1.0
 
 _ID_PREFIX: Final = "msg"
-_NUMBER_BYTES: Final = 6
+_PLACE_BYTES: Final = 9
 
 _log = logging.getLogger(__name__)
 
@@ -65,14 +66,14 @@ class _Conversation:
 class _Append(NamedTuple):
     conversation: _Conversation
     kept: Kept
+    place: int
     unique: str
     futures: list[asyncio.Future[Kept]]
 
 
 class _Replace(NamedTuple):
     body: bytes
-    key: int
-    sequence: int
+    place: int
     future: asyncio.Future[None]
 
 
@@ -85,16 +86,16 @@ class MessageLog:
         self._most_messages = most_messages
         self._listeners: list[Callable[[Kept], None]] = []
         self._conversations: dict[str, _Conversation] = {}
-        self._names: dict[int, str] = {}
+        self._by_key: dict[int, _Conversation] = {}
         # Keys whose messages and marks are still to be removed.
         self._to_sweep: list[int] = []
         for key, name, gone in self._file.conversations():
             if name is None:
                 self._to_sweep.append(key)
             else:
-                self._conversations[name] = _Conversation(key, name, gone=gone, stored=True)
-                self._names[key] = name
+                self._add(_Conversation(key, name, gone=gone, stored=True))
         self._last_key = self._file.last_key()
+        self._last_number = self._file.last_number()
         self._count = self._file.count()
 
         # What the next transaction takes.
@@ -106,6 +107,8 @@ class MessageLog:
 
         self._soon: asyncio.Handle | None = None
         self._later: asyncio.TimerHandle | None = None
+        # In the loop's time.
+        self._written_at = -math.inf
         self._tidy_later: asyncio.TimerHandle | None = None
         self._thread = ThreadPoolExecutor(1, "message-log")
         self._copying: asyncio.Task[None] | None = None
@@ -138,13 +141,13 @@ class MessageLog:
                 return future
             first = self._file.find_once(to.key, unique) if to.stored else None
             if first is not None:
-                future.set_result(_kept(conversation, first))
+                future.set_result(_kept(to, first))
                 return future
         if to is None:
             to = self._begin(conversation)
         to.given += 1
-        kept = Kept(conversation, to.given, at, _id(to.key, to.given), sender, body)
-        append = _Append(to, kept, unique, [future])
+        place = place_of(to.key, to.given)
+        append = _Append(to, Kept(conversation, to.given, at, _id(place), sender, body), place, unique, [future])
         self._appends.append(append)
         if unique:
             self._by_unique[to.key, unique] = append
@@ -155,22 +158,22 @@ class MessageLog:
         """Another body for a message, in order with appends. KeyError for one that is not there."""
         self._check_open()
         _check_body(body)
-        key, sequence = _parse_id(id)
-        name = self._names.get(key)
-        to = self._of(name) if name is not None else None
-        if to is None or not to.gone < sequence <= to.given:
+        place = _place(id)
+        key, sequence = key_and_sequence(place)
+        to = self._by_key.get(key)
+        if to is None or not to.gone < sequence <= self._loaded(to).given:
             raise KeyError(id)
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._replaces.append(_Replace(body, key, sequence, future))
+        self._replaces.append(_Replace(body, place, future))
         self._write_soon()
         return future
 
     def find(self, id: str) -> Kept | None:
         """A message that is kept."""
-        key, sequence = _parse_id(id)
-        name = self._names.get(key)
-        found = self._file.find(key, sequence) if name is not None else None
-        return _kept(name, found) if name is not None and found is not None else None
+        place = _place(id)
+        of = self._by_key.get(key_and_sequence(place)[0])
+        found = self._file.find(place) if of is not None else None
+        return _kept(of, found) if of is not None and found is not None else None
 
     def read(self, conversation: str, *, after: int = 0, before: int = 0, most: int = 50) -> list[Kept]:
         """Messages that are kept, ascending, at most so many: the first ones behind `after`, or the last ones before
@@ -183,8 +186,26 @@ class MessageLog:
         end = min(before, of.last + 1) if before > 0 else of.last + 1
         if first + 1 >= end:
             return []
-        rows = self._file.read(of.key, first, end, min(most, end), newest=before > 0)
-        return [_kept(conversation, row) for row in rows]
+        rows = self._file.read(place_of(of.key, first), place_of(of.key, end), min(most, end), newest=before > 0)
+        return [_kept(of, row) for row in rows]
+
+    def everything(self, *, after: int = 0, most: int = 1000) -> list[tuple[int, Kept]]:
+        """Messages of all conversations that are kept, in order, each with a number by which to go on."""
+        if most <= 0 or after >= self._last_number:
+            return []
+        found = []
+        for number, row in self._file.everything(max(after, 0), most):
+            of = self._by_key.get(key_and_sequence(row.place)[0])
+            if of is not None:
+                found.append((number, _kept(of, row)))
+        return found
+
+    def known(self, conversation: str, unique: str) -> bool:
+        """Whether one of that `unique` is there, or on its way."""
+        of = self._of(conversation)
+        if of is None:
+            return False
+        return (of.key, unique) in self._by_unique or (of.stored and self._file.find_once(of.key, unique) is not None)
 
     def last(self, conversation: str) -> int:
         """The sequence of the last message that is kept; 0: none."""
@@ -224,7 +245,7 @@ class MessageLog:
         dropped = self._conversations.pop(conversation, None)
         if dropped is None:
             return
-        del self._names[dropped.key]
+        del self._by_key[dropped.key]
         for mark in [mark for mark in self._marks if mark[0] == dropped.key]:
             del self._marks[mark]
         self._dropped.append(dropped.key)
@@ -242,7 +263,7 @@ class MessageLog:
         self._write_all()
         self._file.clear()
         self._conversations.clear()
-        self._names.clear()
+        self._by_key.clear()
         self._marks.clear()
         self._dropped.clear()
         self._to_sweep.clear()
@@ -265,15 +286,21 @@ class MessageLog:
 
     def _of(self, name: str) -> _Conversation | None:
         found = self._conversations.get(name)
-        if found is not None and found.last < 0:
+        return self._loaded(found) if found is not None else None
+
+    def _loaded(self, found: _Conversation) -> _Conversation:
+        if found.last < 0:
             found.last = found.given = max(found.gone, self._file.last(found.key))
         return found
 
     def _begin(self, name: str) -> _Conversation:
         self._last_key += 1
-        begun = self._conversations[name] = _Conversation(self._last_key, name, stored=False)
-        self._names[begun.key] = name
+        begun = _Conversation(self._last_key, name, stored=False)
+        self._add(begun)
         return begun
+
+    def _add(self, conversation: _Conversation) -> None:
+        self._conversations[conversation.name] = self._by_key[conversation.key] = conversation
 
     def _marks_of(self, of: _Conversation) -> dict[str, tuple[int, float]]:
         if of.marks is None:
@@ -288,7 +315,9 @@ class MessageLog:
 
     def _write_soon(self) -> None:
         if self._soon is None:
-            self._soon = asyncio.get_running_loop().call_soon(self._on_soon)
+            loop = asyncio.get_running_loop()
+            wait_s = self._written_at + PAUSE_S - loop.time()
+            self._soon = loop.call_later(wait_s, self._on_soon) if wait_s > 0 else loop.call_soon(self._on_soon)
 
     def _write_later(self, delay_s: float) -> None:
         if self._later is None:
@@ -312,6 +341,7 @@ class MessageLog:
             _log.warning("messages cannot be kept: %s", problem)
             if self._marks or self._dropped:
                 self._write_later(_RETRY_S)
+        self._written_at = asyncio.get_running_loop().time()
         self._copy_if_due()
         self._tidy_if_due()
 
@@ -337,9 +367,13 @@ class MessageLog:
         begun = {each.conversation.key: each.conversation for each in appends if not each.conversation.stored}
         batch = Batch(
             dropped=self._dropped,
-            conversations=[(key, self._names.get(key)) for key in begun],
-            messages=[(_stored(each), each.unique or None) for each in appends],
-            bodies=[(each.body, each.key, each.sequence) for each in replaces],
+            # One that was dropped meanwhile has no name.
+            conversations=[(key, each.name if key in self._by_key else None) for key, each in begun.items()],
+            messages=[
+                (StoredMessage(each.place, each.kept.at, each.kept.sender, each.kept.body), number, each.unique or None)
+                for number, each in enumerate(appends, self._last_number + 1)
+            ],
+            bodies=[(each.body, each.place) for each in replaces],
             marks=[(key, reader, sequence, at) for (key, reader), (sequence, at) in self._marks.items()],
         )
         try:
@@ -351,6 +385,7 @@ class MessageLog:
         self._dropped = []
         self._marks = {}
         self._count += len(appends)
+        self._last_number += len(appends)
         for conversation in begun.values():
             conversation.stored = True
         for each in appends:
@@ -361,8 +396,8 @@ class MessageLog:
         for each in appends:
             conversation = each.conversation
             conversation.given = conversation.last
-            if not conversation.stored and self._conversations.get(conversation.name) is conversation:
-                del self._conversations[conversation.name], self._names[conversation.key]
+            if not conversation.stored and conversation.key in self._by_key:
+                del self._conversations[conversation.name], self._by_key[conversation.key]
             for future in each.futures:
                 if not future.done():
                     future.set_exception(problem)
@@ -435,9 +470,8 @@ class MessageLog:
             removed, gone = self._file.trim(min(_SLICE, self._count - self._most_messages))
             self._count -= removed
             for key, sequence in gone.items():
-                name = self._names.get(key)
-                if name is not None:
-                    self._conversations[name].gone = sequence
+                if key in self._by_key:
+                    self._by_key[key].gone = sequence
 
 
 def _check(at: float, *texts: str) -> None:
@@ -453,25 +487,19 @@ def _check_body(body: bytes) -> None:
         raise ValueError(f"a message of {len(body)} bytes cannot be kept")
 
 
-def _stored(each: _Append) -> StoredMessage:
-    kept = each.kept
-    return StoredMessage(each.conversation.key, kept.sequence, kept.at, kept.sender, kept.body)
+def _kept(of: _Conversation, row: StoredMessage) -> Kept:
+    return Kept(of.name, key_and_sequence(row.place)[1], row.at, _id(row.place), row.sender, row.body)
 
 
-def _kept(name: str, row: StoredMessage) -> Kept:
-    return Kept(name, row.sequence, row.at, _id(row.conversation, row.sequence), row.sender, row.body)
+def _id(place: int) -> str:
+    return _ID_PREFIX + base64.urlsafe_b64encode(place.to_bytes(_PLACE_BYTES, "big")).decode()
 
 
-def _id(key: int, sequence: int) -> str:
-    raw = key.to_bytes(_NUMBER_BYTES, "big") + sequence.to_bytes(_NUMBER_BYTES, "big")
-    return _ID_PREFIX + base64.urlsafe_b64encode(raw).decode()
-
-
-def _parse_id(id: str) -> tuple[int, int]:
-    """Key and sequence; 0 and 0, which no message has, for what is no id."""
+def _place(id: str) -> int:
+    """0, which no message has, for what is no id."""
     try:
         raw = base64.b64decode(id.removeprefix(_ID_PREFIX), b"-_", validate=True)
-    except (ValueError, binascii.Error):
-        return 0, 0
-    key, sequence = int.from_bytes(raw[:_NUMBER_BYTES], "big"), int.from_bytes(raw[_NUMBER_BYTES:], "big")
-    return (key, sequence) if len(raw) == 2 * _NUMBER_BYTES and _id(key, sequence) == id else (0, 0)
+    except ValueError:
+        return 0
+    place = int.from_bytes(raw, "big")
+    return place if len(raw) == _PLACE_BYTES and raw[0] == 0 and _id(place) == id else 0
