@@ -28,11 +28,7 @@ from kowloon.core.errors import ConfigurationError
 from kowloon.core.events import EventBus, RequestEvent
 from kowloon.core.ids import Ids
 from kowloon.core.transitions import Transitions
-from kowloon.dingtalk.admin import DingTalkAdmin
-from kowloon.dingtalk.commentary import Commentary
-from kowloon.dingtalk.pager import RobotPager
-from kowloon.dingtalk.plane import MessengerPlane
-from kowloon.dingtalk.robot import RobotWebhook
+from kowloon.dingtalk.service import DingTalkService
 from kowloon.drill.routes import DrillRoutes
 from kowloon.drill.service import Drills
 from kowloon.duty.actions import duty
@@ -55,7 +51,7 @@ from kowloon.gateway.hosts import Hosts
 from kowloon.gateway.internal import InternalCalls
 from kowloon.gateway.json_calls import JsonCalls, Signer
 from kowloon.gateway.transport import Server
-from kowloon.kept import open_audit, open_store, restored
+from kowloon.kept import open_audit, open_messages, open_store, restored
 from kowloon.services.actiontrail.actions import actiontrail
 from kowloon.services.actiontrail.audit import AuditTrail
 from kowloon.services.actiontrail.delivery import TrailDelivery
@@ -217,12 +213,18 @@ class Cloud:
 
     def _wire_listeners(self) -> None:
         self.key_use = KeyUseLog(self.store, self.clock, self.bus)
-        self.webhook = RobotWebhook(self.store, self.clock, self.ids, MessengerPlane(self.board, self.clock))
-        self.webhook.register(self.routes)
-        DingTalkAdmin(self.store, self.webhook).register(self.routes)
+        self.dingtalk = DingTalkService(
+            store=self.store,
+            clock=self.clock,
+            ids=self.ids,
+            bus=self.bus,
+            board=self.board,
+            log=open_messages(self.files),
+            home=lambda: self.identity.account_id,
+            routes=self.routes,
+        )
         self.bus.subscribe(self.audit.take, RequestEvent)
         self.runtime.add(self.audit)
-        self.commentary = Commentary(self.bus, self.store, self.clock, self.webhook)
         self._wire_duty()
 
     def _wire_duty(self) -> None:
@@ -231,7 +233,7 @@ class Cloud:
         except ValueError as problem:
             raise ConfigurationError(str(problem)) from None
         pagers: dict[str, Pager] = {
-            "dingtalk": RobotPager(self.store, self.webhook),
+            "dingtalk": self.dingtalk.pager,
             "email": MailPager(self._new_dialler(), mail),
             "webhook": WebhookPager(self._new_dialler()),
         }
@@ -360,7 +362,7 @@ class Cloud:
             faults=self.faults,
             drills=self.drills,
             runtime=self.runtime,
-            commentary=self.commentary,
+            dingtalk=self.dingtalk,
             forget=(
                 self.drills.forget,
                 self.key_use.forget,
@@ -369,6 +371,7 @@ class Cloud:
                 self.transitions.forget,
                 self.access_logs.forget,
                 self.duty.forget,
+                self.dingtalk.forget,
             ),
             forget_before=before.forget,
             keeps_real_parts=has_real_parts,
@@ -400,7 +403,7 @@ class Cloud:
         self.faults.restore()
         await self.storage.open()
         await self.drills.restore()
-        await self.commentary.ensure_robot()
+        await self.dingtalk.start()
         if listen:
             await self._listen()
         self._opening = asyncio.get_running_loop().create_task(self._open_parts())
@@ -449,7 +452,7 @@ class Cloud:
         await self.access_logs.flush()
         await self.parts.close(end_units=end_units)
         self.addresses.release()
-        self.commentary.close()
+        self.dingtalk.close()
         self.key_use.close()
         self.faults.close()
         await self.storage_zones.close()

@@ -12,7 +12,7 @@ from kowloon.controllers.runtime import ControllerRuntime
 from kowloon.core.clock import Clock
 from kowloon.core.config import HomeCredentials
 from kowloon.core.errors import ConfigurationError
-from kowloon.dingtalk.commentary import Commentary
+from kowloon.dingtalk.service import DingTalkService
 from kowloon.drill.service import Drills
 from kowloon.engines.blob.base import ObjectStorage
 from kowloon.engines.parts import Parts
@@ -46,7 +46,7 @@ class Changeover:
         faults: FaultManager,
         drills: Drills,
         runtime: ControllerRuntime,
-        commentary: Commentary,
+        dingtalk: DingTalkService,
         forget: Sequence[Callable[[], None]],
         forget_before: Callable[[], None],
         keeps_real_parts: bool,
@@ -61,7 +61,7 @@ class Changeover:
         self._faults = faults
         self._drills = drills
         self._runtime = runtime
-        self._commentary = commentary
+        self._dingtalk = dingtalk
         self._forget = forget
         self._forget_before = forget_before
         self._keeps_real_parts = keeps_real_parts
@@ -79,6 +79,7 @@ class Changeover:
         cidr = self._addresses.cidr
         self._store.clear()
         self._audit.clear()
+        self._dingtalk.clear()
         await self._storage.wipe()
         await self._remove(units, images)
         if clock:
@@ -87,7 +88,7 @@ class Changeover:
         self._first_account.open()
         self._addresses.write_down(cidr)
         save_offset(self._store, self._clock.offset_s)
-        await self._commentary.ensure_robot()
+        await self._dingtalk.start()
 
     async def exchange(self, state: State) -> None:
         """Another state in the place of all that there is: nobody sees half of it. ConfigurationError: its addresses
@@ -112,7 +113,7 @@ class Changeover:
         self._faults.restore()
         await self._remove(units, images)
         await self._drills.restore()
-        await self._commentary.ensure_robot()
+        await self._dingtalk.start()
         save_offset(self._store, self._clock.offset_s)
         self._runtime.resync()
         if removed is not None:

@@ -6,10 +6,11 @@ from kowloon.actions.declare import Registry
 from kowloon.actions.idempotency import ClientTokenRecord
 from kowloon.core.clock import Clock
 from kowloon.core.config import HomeFiles
-from kowloon.dingtalk.resources import Message, MessageId, Robot
+from kowloon.dingtalk.open_platform import RESOURCES as DINGTALK
 from kowloon.drill.resources import Drill
 from kowloon.engines.audit.index import AuditIndex
 from kowloon.engines.audit.journal import Journal
+from kowloon.engines.messages.log import MessageLog
 from kowloon.faults.resources import Fault
 from kowloon.services.actiontrail.audit import AuditTrail
 from kowloon.store.backend import MemoryBackend, SqliteBackend
@@ -27,9 +28,7 @@ _TYPES: tuple[type[Resource], ...] = (
     Counter,
     Fault,
     Drill,
-    Robot,
-    Message,
-    MessageId,
+    *DINGTALK,
 )
 
 
@@ -42,6 +41,10 @@ def open_store(files: HomeFiles | None, registry: Registry) -> tuple[Store, Code
 def open_audit(files: HomeFiles | None, clock: Clock) -> AuditTrail:
     folder = files.audit if files is not None else None
     return AuditTrail(Journal(folder), AuditIndex(folder / "index.db" if folder is not None else None), clock)
+
+
+def open_messages(files: HomeFiles | None) -> MessageLog:
+    return MessageLog(files.messages if files is not None else None)
 
 
 def restored(clock: Clock, store: Store) -> Clock:

@@ -6,7 +6,13 @@ import json
 from typing import Any
 from urllib.parse import quote
 
-from kowloon.dingtalk.resources import Message, Robot
+from kowloon.app import Cloud
+from kowloon.dingtalk.chat.resources import Said
+from kowloon.dingtalk.contacts.resources import Member
+from kowloon.dingtalk.platform.call import own_id
+from kowloon.dingtalk.resources import Robot
+from kowloon.engines.messages.log import Kept
+from kowloon.store.store import Transaction
 from tests.core.parts import Caller, get
 
 TEXT = {"msgtype": "text", "text": {"content": "告警 CPU 95%"}}
@@ -15,7 +21,9 @@ OK: Answer = (0, "ok")
 
 
 async def robot(caller: Caller, **settings: Any) -> Robot:
-    return await caller.cloud.webhook.create(name="alarms", group="ops", **(settings or {"keywords": ("告警",)}))
+    return await caller.cloud.dingtalk.webhook.create(
+        name="alarms", group="ops", **(settings or {"keywords": ("告警",)})
+    )
 
 
 async def post(
@@ -42,5 +50,36 @@ async def post(
     return answer["errcode"], answer["errmsg"]
 
 
-def messages(caller: Caller, group: str = "ops") -> list[Message]:
-    return [message for message in caller.cloud.store.list(Message) if message.group == group]
+async def members(caller: Caller, mobiles: dict[str, str]) -> None:
+    """People of the home account's organisation, each with a mobile."""
+    account = caller.cloud.identity.account_id
+
+    def body(tx: Transaction) -> None:
+        for userid, mobile in mobiles.items():
+            tx.put(
+                Member(
+                    id=own_id(account, userid),
+                    account=account,
+                    userid=userid,
+                    union_id=f"union-{userid}",
+                    name=userid.title(),
+                    mobile=mobile,
+                )
+            )
+
+    await caller.cloud.store.run(body)
+
+
+def standing(cloud: Cloud, group: str) -> list[Said]:
+    """What stands in the group of that title."""
+    return [said for _, said in kept_in(cloud, group)]
+
+
+def kept_in(cloud: Cloud, group: str) -> list[tuple[Kept, Said]]:
+    messenger = cloud.dingtalk.messenger
+    found = [each for each in messenger.conversations(cloud.identity.account_id) if each.title == group]
+    return [(kept, messenger.read(kept)) for each in found for kept in messenger.log.read(each.id, most=10_000)]
+
+
+def messages(caller: Caller, group: str = "ops") -> list[Said]:
+    return standing(caller.cloud, group)

@@ -8,7 +8,7 @@ from kowloon.core.events import HealthEvent, ResourceEvent
 from kowloon.dingtalk.commentary import GROUP, MERGE_S, MOST_LINES
 from kowloon.dingtalk.robot import PER_MINUTE
 from tests.core.parts import START_S, Caller, paper_cloud
-from tests.dingtalk.parts import messages
+from tests.dingtalk.parts import kept_in, messages
 
 
 async def pass_minutes(caller: Caller, minutes: int) -> None:
@@ -42,8 +42,9 @@ async def test_the_loss_of_a_zone_with_60_units_is_few_messages() -> None:
         assert "zone_power" in text
         assert "cn-hongkong-c" in text
         assert max(len(message.text.encode()) for message in told) < 20_000
-        for message in told:
-            within = [one for one in told if 0 <= one.created_at - message.created_at < 60.0]
+        moments = [kept.at for kept, _ in kept_in(caller.cloud, GROUP)][before:]
+        for moment in moments:
+            within = [one for one in moments if 0 <= one - moment < 60.0]
             assert len(within) <= PER_MINUTE / 2 + 1
 
 
@@ -69,11 +70,11 @@ async def test_what_comes_together_is_one_message_and_what_is_too_much_is_counte
 
 async def test_a_robot_that_somebody_else_used_up_stops_nothing() -> None:
     async with paper_cloud() as caller:
-        robot = caller.cloud.commentary.robot()
+        robot = caller.cloud.dingtalk.commentary.robot()
         assert robot is not None
         body = {"msgtype": "text", "text": {"content": "Kowloon"}}
         for _ in range(PER_MINUTE):
-            await caller.cloud.webhook.post(robot, body, size_bytes=50)
+            await caller.cloud.dingtalk.webhook.post(robot, body, size_bytes=50)
         caller.cloud.bus.emit(HealthEvent(at=START_S, node="n", aspect="power", state="off"))
         await caller.cloud.clock.skip(MERGE_S)
         for _ in range(20):

@@ -16,15 +16,17 @@ from aiosmtpd.smtp import SMTP, Envelope
 from kowloon.actions.paging import NotDelivered, Outgoing
 from kowloon.core.config import MailServer, Settings
 from kowloon.dingtalk.plane import REGION
-from kowloon.dingtalk.resources import Message as Posted
 from kowloon.dingtalk.resources import Robot
 from kowloon.duty.channels import MailPager, WebhookPager
 from kowloon.duty.resources import Message, Page
 from kowloon.engines.dialler import Dialler
 from tests.core.parts import paper_cloud
+from tests.dingtalk.parts import standing
 from tests.duty.parts import Office
 
-MESSAGE = Outgoing(id="dm-1", person="wei-1", title="[high] 备库延迟", text="40 s\ndp-1 for dba", urgent=True)
+MESSAGE = Outgoing(
+    id="dm-1", account="", person="wei-1", title="[high] 备库延迟", text="40 s\ndp-1 for dba", urgent=True
+)
 GROUP = "{by: dingtalk, at: wei-1}"
 
 
@@ -97,6 +99,7 @@ async def test_a_webhook_takes_json_with_a_key_of_its_own(hook: Hook) -> None:
     assert (path, headers["content-type"], headers["idempotency-key"]) == ("/duty", "application/json", "dm-1")
     assert body == {
         "id": "dm-1",
+        "account": "",
         "person": "wei-1",
         "title": "[high] 备库延迟",
         "text": "40 s\ndp-1 for dba",
@@ -135,7 +138,9 @@ async def test_a_mail_is_whole_and_has_the_messages_id(mailbox: tuple[Mailbox, i
 async def test_nothing_in_a_title_or_address_becomes_a_header(mailbox: tuple[Mailbox, int]) -> None:
     box, port = mailbox
     pager = MailPager(Dialler(lambda: ()), MailServer(host="127.0.0.1", port=port, sender="duty@kowloon.example"))
-    evil = Outgoing(id="dm-2", person="x", title="down\r\nBcc: all@example.com", text="\r\n.\r\nMAIL FROM:<x>\r\n")
+    evil = Outgoing(
+        id="dm-2", account="", person="x", title="down\r\nBcc: all@example.com", text="\r\n.\r\nMAIL FROM:<x>\r\n"
+    )
     await pager.send("wei@example.com", evil)
     (mail,) = box.mails
     assert (mail["Subject"], mail["Bcc"], mail["X-Rcpt"]) == ("down Bcc: all@example.com", None, "wei@example.com")
@@ -167,9 +172,9 @@ async def test_a_group_of_the_messenger_has_a_robot_for_it(office: Office) -> No
     await office.until(lambda: all(each.state == "sent" for each in sent(office)))
     store = office.cloud.store
     assert [robot.name for robot in store.list(Robot) if robot.group == "wei-1"] == ["Duty"]
-    posted = [each for each in store.list(Posted) if each.group == "wei-1" and "[high]" in each.title]
+    posted = [each for each in standing(office.cloud, "wei-1") if "[high]" in each.title]
     assert sorted(each.title for each in posted) == ["[high] one", "[high] three", "[high] two"]
-    assert posted[0].at_user_ids == ("wei-1",) or list(posted[0].at_user_ids) == ["wei-1"]
+    assert all("@wei-1 " in each.text for each in posted)
     page = store.list(Page)[0]
     assert [(entry.what, entry.text) for entry in page.story][-1] == ("delivered", "by dingtalk")
 

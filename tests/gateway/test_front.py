@@ -203,7 +203,7 @@ async def test_reset_leaves_the_account_its_keys_and_the_time_and_nothing_else()
         assert caller.cloud.clock.offset_s == 3600.0
         # The token is forgotten with what it made.
         assert (await caller.ask("CreateVpc", ClientToken="t", VpcName="other"))["VpcId"]
-        assert caller.cloud.commentary.robot() is not None
+        assert caller.cloud.dingtalk.commentary.robot() is not None
 
 
 async def test_a_restart_on_the_same_home_keeps_everything(tmp_path: Path) -> None:

@@ -8,9 +8,11 @@ import msgspec
 
 
 class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
-    """`id` is the same when it is sent again, so that a channel can show it once. `person` is whom it is for."""
+    """`id` is the same when it is sent again, so that a channel can show it once. `person` is whom it is for, of the
+    organisation of `account`."""
 
     id: str
+    account: str
     person: str
     title: str
     text: str

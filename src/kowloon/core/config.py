@@ -94,6 +94,11 @@ class HomeFiles(msgspec.Struct, frozen=True):
         return self.home / "audit"
 
     @property
+    def messages(self) -> Path:
+        """What was said in the messenger."""
+        return self.home / "messages.db"
+
+    @property
     def snapshots(self) -> Path:
         """What was saved by name, a folder for each."""
         return self.home / "snapshots"

@@ -1,7 +1,9 @@
-"""What operators ask of the messenger: the robots there are, new ones, the messages in the groups."""
+"""What operators ask of the messenger: robots and applications, new ones, the messages in the groups."""
 
 from __future__ import annotations
 
+import ipaddress
+import string
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -9,12 +11,16 @@ import msgspec
 
 from kowloon.actions.routes import Routes
 from kowloon.core.errors import ApiError
-from kowloon.dingtalk.resources import Message, Robot
+from kowloon.dingtalk.chat.resources import Conversation
+from kowloon.dingtalk.contacts.resources import Application, corp_id
+from kowloon.dingtalk.parts import Parts
+from kowloon.dingtalk.resources import Robot
 from kowloon.dingtalk.robot import RobotWebhook
-from kowloon.store.store import Store
+from kowloon.store.identity import Account
 from kowloon.wire.http import HttpRequest, HttpResponse
 
 _JSON = "application/json;charset=utf-8"
+_MOST = 2_000
 
 
 class RobotBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -25,39 +31,54 @@ class RobotBody(msgspec.Struct, forbid_unknown_fields=True):
     addresses: tuple[str, ...] = ()
 
 
+class ApplicationBody(msgspec.Struct, forbid_unknown_fields=True):
+    name: str
+    account: str = ""
+    scopes: tuple[str, ...] = ("*",)
+    addresses: tuple[str, ...] = ()
+
+
 class DingTalkAdmin:
-    def __init__(self, store: Store, webhook: RobotWebhook) -> None:
-        self._store = store
+    def __init__(self, parts: Parts, webhook: RobotWebhook) -> None:
+        self._parts = parts
         self._webhook = webhook
 
     def register(self, routes: Routes) -> None:
         routes.add("GET", "/_kowloon/dingtalk/messages", self.messages, "admin")
         routes.add("GET", "/_kowloon/dingtalk/robots", self.robots, "admin")
         routes.add("POST", "/_kowloon/dingtalk/robots", self.create, "admin")
+        routes.add("GET", "/_kowloon/dingtalk/applications", self.applications, "admin")
+        routes.add("POST", "/_kowloon/dingtalk/applications", self.create_application, "admin")
 
     def messages(self, request: HttpRequest) -> HttpResponse:
-        """The messages after `?after=SEQUENCE`, oldest first; of one `?group=` if given."""
+        """Messages after `?after=SEQUENCE`, oldest first, so many at a time; of one `?group=` if given."""
         asked = parse_qs(request.query)
         after, group = asked.get("after", ["0"])[-1], asked.get("group", [""])[-1]
         if not after.isdigit():
             raise ApiError("InvalidParameter.after", 400, "after is the sequence number of a message.")
-        rows = [
-            {
-                "sequence": message.sequence,
-                "at": message.created_at,
-                "group": message.group,
-                "type": message.message_type,
-                "title": message.title,
-                "text": message.text,
-                "at_all": message.at_all,
-            }
-            for message in self._store.list(Message)
-            if message.sequence > int(after) and group in ("", message.group)
-        ]
+        rows: list[dict[str, Any]] = []
+        messenger = self._parts.messenger
+        for position, kept in messenger.log.everything(after=int(after), most=_MOST):
+            conversation = self._parts.store.get(Conversation, kept.conversation)
+            if conversation is None or group not in ("", conversation.title):
+                continue
+            said = messenger.read(kept)
+            rows.append(
+                {
+                    "sequence": position,
+                    "at": kept.at,
+                    "group": conversation.title,
+                    "sender": said.sender.name,
+                    "type": said.type,
+                    "title": said.title,
+                    "text": said.text,
+                    "at_all": said.at_all,
+                }
+            )
         return _json({"messages": rows})
 
     def robots(self, request: HttpRequest) -> HttpResponse:
-        return _json({"robots": [_shown(robot) for robot in self._store.list(Robot)]})
+        return _json({"robots": [_shown(robot) for robot in self._parts.store.list(Robot)]})
 
     async def create(self, request: HttpRequest) -> HttpResponse:
         try:
@@ -68,6 +89,46 @@ class DingTalkAdmin:
         except (msgspec.DecodeError, ValueError, RecursionError) as problem:
             raise ApiError("InvalidBody", 400, f"The robot is not as expected: {problem}.") from None
         return _json(_shown(robot), 201)
+
+    def applications(self, request: HttpRequest) -> HttpResponse:
+        return _json({"applications": [_application(each) for each in self._parts.store.list(Application)]})
+
+    async def create_application(self, request: HttpRequest) -> HttpResponse:
+        """An internal application of an organisation, with its robot: what the developer console gives."""
+        try:
+            body = msgspec.json.decode(request.body, type=ApplicationBody)
+            for block in body.addresses:
+                ipaddress.ip_network(block, strict=False)
+        except (msgspec.DecodeError, ValueError, RecursionError) as problem:
+            raise ApiError("InvalidBody", 400, f"The application is not as expected: {problem}.") from None
+        account = body.account or self._parts.home()
+        if self._parts.store.get(Account, account) is None:
+            raise ApiError("AccountNotFound", 404, f"There is no account {account}.")
+        ids = self._parts.ids
+        application = Application(
+            id="ding" + ids.secret(16, string.ascii_lowercase + string.digits),
+            account=account,
+            created_at=self._parts.clock.now(),
+            name=body.name,
+            secret=ids.secret(64),
+            agent_id=int(ids.digits(10)),
+            scopes=body.scopes,
+            addresses=body.addresses,
+        )
+        await self._parts.store.run(lambda tx: tx.put(application))
+        return _json(_application(application), 201)
+
+
+def _application(application: Application) -> dict[str, Any]:
+    return {
+        "name": application.name,
+        "account": application.account,
+        "corp_id": corp_id(application.account),
+        "app_key": application.id,
+        "app_secret": application.secret,
+        "agent_id": application.agent_id,
+        "scopes": list(application.scopes),
+    }
 
 
 def _shown(robot: Robot) -> dict[str, Any]:

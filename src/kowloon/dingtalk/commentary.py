@@ -8,19 +8,19 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from kowloon.core.clock import Clock, Timer
+from kowloon.core.clock import Timer
 from kowloon.core.events import (
     DrillEvent,
     Event,
-    EventBus,
     FaultEvent,
     HealthEvent,
     ProviderMessage,
     ResourceEvent,
 )
-from kowloon.dingtalk.resources import Refusal, Robot
+from kowloon.dingtalk.parts import Parts
+from kowloon.dingtalk.platform.errors import PlatformError
+from kowloon.dingtalk.resources import Robot
 from kowloon.dingtalk.robot import RobotWebhook
-from kowloon.store.store import Store
 
 # At most 10 messages a minute: half of what the robot may send, so that others can use it, too.
 MERGE_S = 6.0
@@ -30,18 +30,19 @@ KEYWORD = "Kowloon"
 
 
 class Commentary:
-    def __init__(self, bus: EventBus, store: Store, clock: Clock, webhook: RobotWebhook) -> None:
-        self._store = store
-        self._clock = clock
+    def __init__(self, parts: Parts, webhook: RobotWebhook) -> None:
+        self._store = parts.store
+        self._clock = parts.clock
+        self._home = parts.home
         self._webhook = webhook
         self._lines: list[str] = []
         self._left_out = 0
         self._timer: Timer | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        bus.subscribe(self._take, FaultEvent, HealthEvent, ResourceEvent, ProviderMessage, DrillEvent)
+        parts.bus.subscribe(self._take, FaultEvent, HealthEvent, ResourceEvent, ProviderMessage, DrillEvent)
 
     def robot(self) -> Robot | None:
-        return next((robot for robot in self._store.list(Robot) if robot.group == GROUP), None)
+        return next((each for each in self._store.list(Robot, account=self._home()) if each.group == GROUP), None)
 
     async def ensure_robot(self) -> Robot:
         return self.robot() or await self._webhook.create(name="Kowloon", group=GROUP, keywords=(KEYWORD,))
@@ -78,7 +79,7 @@ class Commentary:
     async def _post(self, robot: Robot, body: dict[str, Any], size_bytes: int) -> None:
         try:
             await self._webhook.post(robot, body, size_bytes=size_bytes)
-        except Refusal:
+        except PlatformError:
             # Somebody else used the robot up; the news stay in the event log.
             return
 

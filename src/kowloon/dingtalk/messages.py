@@ -10,42 +10,54 @@ from typing import Any
 
 import msgspec
 
-from kowloon.dingtalk.resources import At, Refusal
+from kowloon.dingtalk.platform.errors import PlatformError, Refusal
 
 MOST_BYTES = 20_000
 MOST_AT = 50
 
 
+UNKNOWN_TYPE = Refusal(400105, "invalidParameter.msgtype.invalid", "不支持的消息类型 {kind}")
+_ABSENT = (
+    "错误描述:参数 {kind} --》 {field} 缺失，或者参数格式不正确; 解决方案:请填充上对应参数;"
+    "参考链接:请参考本接口对应文档;"
+)
+
+
+class At(msgspec.Struct, frozen=True):
+    """Who is to be notified."""
+
+    user_ids: tuple[str, ...] = ()
+    mobiles: tuple[str, ...] = ()
+    everyone: bool = False
+
+
 class Content(msgspec.Struct, frozen=True, kw_only=True):
-    """`text` is what a reader sees; keywords are looked for in `title` and `text`."""
+    """`text` is what a reader sees; keywords are looked for in `title` and `text`. `body`: the message as it came."""
 
     message_type: str
     title: str
     text: str
-    at: At
+    body: dict[str, Any]
+    at: At = At()
 
 
 def parse(body: dict[str, Any]) -> Content:
     kind = body.get("msgtype")
     reader = _READERS.get(kind) if isinstance(kind, str) else None
     if reader is None:
-        raise Refusal(400105, f"不支持的消息类型 {kind}")
+        raise UNKNOWN_TYPE.error(kind=kind)
     part = body.get(str(kind))
     if not isinstance(part, dict):
         raise _missing(str(kind), "")
     title, text = reader(part)
     # Link and feed cards notify nobody, whatever they say.
     at = _at(body.get("at")) if kind in ("text", "markdown", "actionCard") else At()
-    return Content(message_type=str(kind), title=title, text=text, at=at)
+    return Content(message_type=str(kind), title=title, text=text, body=body, at=at)
 
 
-def _missing(kind: str, field: str) -> Refusal:
-    code = {"markdown": 400402, "text": 400403}.get(kind, 400404)
-    return Refusal(
-        code,
-        f"错误描述:参数 {kind} --》 {field} 缺失，或者参数格式不正确; 解决方案:请填充上对应参数;"
-        "参考链接:请参考本接口对应文档;",
-    )
+def _missing(kind: str, field: str) -> PlatformError:
+    errcode = {"markdown": 400402, "text": 400403}.get(kind, 400404)
+    return Refusal(errcode, f"invalidParameter.{kind}.invalid", _ABSENT).error(kind=kind, field=field)
 
 
 def _need(kind: str, part: dict[str, Any], field: str) -> str:

@@ -9,9 +9,10 @@ import msgspec
 
 from kowloon.actions.paging import NotDelivered, Outgoing
 from kowloon.dingtalk.commentary import KEYWORD
-from kowloon.dingtalk.resources import Refusal, Robot
+from kowloon.dingtalk.parts import Parts
+from kowloon.dingtalk.platform.errors import PlatformError
+from kowloon.dingtalk.resources import Robot
 from kowloon.dingtalk.robot import RobotWebhook
-from kowloon.store.store import Store
 
 _NAME = "Duty"
 
@@ -19,13 +20,13 @@ _NAME = "Duty"
 class RobotPager:
     """The group's own duty robot posts; it is made when there is none yet. The same message is shown once."""
 
-    def __init__(self, store: Store, webhook: RobotWebhook) -> None:
-        self._store = store
+    def __init__(self, parts: Parts, webhook: RobotWebhook) -> None:
+        self._parts = parts
         self._webhook = webhook
         self._creating = asyncio.Lock()
 
     async def send(self, address: str, message: Outgoing) -> None:
-        robot = await self._robot(address)
+        robot = await self._robot(message.account or self._parts.home(), address)
         text = f"#### {message.title}\n@{message.person} {message.text}\n\n{KEYWORD}"
         body: dict[str, Any] = {
             "msgtype": "markdown",
@@ -35,12 +36,12 @@ class RobotPager:
         }
         try:
             await self._webhook.post(robot, body, size_bytes=len(msgspec.json.encode(body)))
-        except Refusal as refusal:
-            raise NotDelivered(f"{refusal.code}: {refusal.message}") from None
+        except PlatformError as refusal:
+            raise NotDelivered(f"{refusal.errcode}: {refusal.message}") from None
 
-    async def _robot(self, group: str) -> Robot:
+    async def _robot(self, account: str, group: str) -> Robot:
         async with self._creating:
-            for robot in self._store.list(Robot):
+            for robot in self._parts.store.list(Robot, account=account):
                 if robot.group == group and robot.name == _NAME:
                     return robot
-            return await self._webhook.create(name=_NAME, group=group, keywords=(KEYWORD,))
+            return await self._webhook.create(name=_NAME, group=group, account=account, keywords=(KEYWORD,))

@@ -1,10 +1,9 @@
-"""Custom robots and what they posted."""
+"""Custom robots, and messages as earlier versions kept them."""
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any, ClassVar
-
-import msgspec
 
 from kowloon.store.resources import Resource
 
@@ -15,15 +14,22 @@ class Robot(Resource, frozen=True, kw_only=True):
 
     kind: ClassVar[str] = "dingtalk-robot"
     name: str
+    # The title of its group when it was made; robots of earlier versions have nothing else.
     group: str
+    conversation: str = ""
     keywords: tuple[str, ...] = ()
     secret: str = ""
     addresses: tuple[str, ...] = ()
     stopped: bool = False
 
+    @property
+    def sender_id(self) -> str:
+        """What readers may know of it: its id is what opens it."""
+        return hashlib.blake2b(self.id.encode(), digest_size=8, person=b"dingtalk-robot").hexdigest()
+
 
 class Message(Resource, frozen=True, kw_only=True):
-    """One message that reached a group. `body` is as it was sent; `text` is what a reader sees, in plain text."""
+    """One message of a group as earlier versions kept it; it goes into the log at the next start."""
 
     kind: ClassVar[str] = "dingtalk-message"
     sequence: int
@@ -39,21 +45,9 @@ class Message(Resource, frozen=True, kw_only=True):
 
 
 class MessageId(Resource, frozen=True, kw_only=True):
-    """A `msgUuid` that a robot has seen: the same one is answered and not posted again."""
+    """A `msgUuid` that a robot had seen, as earlier versions kept it."""
 
     kind: ClassVar[str] = "dingtalk-message-id"
 
 
-class Refusal(Exception):
-    """What the webhook answers: HTTP 200 with a code and a message (the vendor's, where known)."""
-
-    def __init__(self, code: int, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-
-
-class At(msgspec.Struct, frozen=True):
-    user_ids: tuple[str, ...] = ()
-    mobiles: tuple[str, ...] = ()
-    everyone: bool = False
+RESOURCES: tuple[type[Resource], ...] = (Robot, Message, MessageId)

@@ -1,0 +1,19 @@
+"""All that is built of the open platform: importing its modules declares their endpoints."""
+
+from __future__ import annotations
+
+from kowloon.dingtalk import outbox, resources
+from kowloon.dingtalk.chat import resources as chat_resources
+from kowloon.dingtalk.contacts import resources as contacts_resources
+from kowloon.dingtalk.contacts import tokens
+from kowloon.dingtalk.platform.endpoints import endpoints
+from kowloon.store.resources import Resource
+
+__all__ = ["RESOURCES", "endpoints", "tokens"]
+
+RESOURCES: tuple[type[Resource], ...] = (
+    *resources.RESOURCES,
+    *contacts_resources.RESOURCES,
+    *chat_resources.RESOURCES,
+    *outbox.RESOURCES,
+)

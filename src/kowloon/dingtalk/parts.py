@@ -1,0 +1,27 @@
+"""What the messenger's endpoints are made of, chosen by app.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from kowloon.core.clock import Clock
+from kowloon.core.events import EventBus
+from kowloon.core.ids import Ids
+from kowloon.dingtalk.chat.messenger import Messenger
+from kowloon.dingtalk.outbox import Outbox
+from kowloon.dingtalk.plane import MessengerPlane
+from kowloon.store.store import Store
+
+
+class Parts(NamedTuple):
+    """`home`: the account that operators mean when they name none."""
+
+    store: Store
+    clock: Clock
+    ids: Ids
+    bus: EventBus
+    plane: MessengerPlane
+    messenger: Messenger
+    outbox: Outbox
+    home: Callable[[], str]

@@ -1,0 +1,121 @@
+"""One call of the open platform, as its handler sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+
+from kowloon.core.ids import Ids
+from kowloon.dingtalk.contacts.resources import Application, Member
+from kowloon.dingtalk.platform.errors import TOKEN_INVALID
+from kowloon.store.resources import Resource
+from kowloon.store.store import Store, Transaction
+from kowloon.wire.http import HttpRequest
+
+if TYPE_CHECKING:
+    from kowloon.dingtalk.parts import Parts
+
+R = TypeVar("R", bound=Resource)
+T = TypeVar("T")
+
+
+class Happened(msgspec.Struct, frozen=True):
+    """What subscribers of an organisation's events are told of: `data` in the newer form, names in lowerCamelCase."""
+
+    name: str
+    data: dict[str, Any]
+
+
+class Call:
+    """`account` is the organisation's: all that a handler reads and writes is scoped by it. `now` is cloud time, `wall`
+    wall time, by which tokens end. `tx` is the transaction of a plain handler."""
+
+    def __init__(
+        self,
+        *,
+        request: HttpRequest,
+        request_id: str,
+        parts: Parts,
+        now: float,
+        wall: float,
+        account: str = "",
+        application: Application | None = None,
+        member: Member | None = None,
+    ) -> None:
+        self.request = request
+        self.request_id = request_id
+        self.parts = parts
+        self.now = now
+        self.wall = wall
+        self.account = account
+        self.application = application
+        self.member = member
+        self.happened: list[Happened] = []
+        self._tx: Transaction | None = None
+
+    @property
+    def ids(self) -> Ids:
+        return self.parts.ids
+
+    @property
+    def store(self) -> Store:
+        return self.parts.store
+
+    @property
+    def app(self) -> Application:
+        """Of a call with an application's token."""
+        if self.application is None:
+            raise TOKEN_INVALID.error()
+        return self.application
+
+    @property
+    def person(self) -> Member:
+        """Of a call with a person's token."""
+        if self.member is None:
+            raise TOKEN_INVALID.error()
+        return self.member
+
+    @property
+    def tx(self) -> Transaction:
+        assert self._tx is not None, "only inside of a transaction"
+        return self._tx
+
+    def mine(self, kind: type[R], id: str) -> R | None:
+        """The organisation's own resource, by the id that people use; another's is as good as absent."""
+        return self._reader.get(kind, own_id(self.account, id))
+
+    def all(self, kind: type[R]) -> list[R]:
+        """The organisation's, in order of creation."""
+        return self._reader.list(kind, account=self.account)
+
+    @property
+    def _reader(self) -> Transaction | Store:
+        return self._tx if self._tx is not None else self.store
+
+    def emit(self, name: str, **data: Any) -> None:
+        """An event for the organisation's subscribers, kept together with what the handler writes."""
+        self.happened.append(Happened(name, data))
+
+    async def write(self, body: Callable[[Transaction], T]) -> T:
+        """A transaction of a handler that waits, with the events that `body` emits."""
+
+        def run(tx: Transaction) -> T:
+            self.happened.clear()
+            self._tx = tx
+            try:
+                result = body(tx)
+                self.parts.outbox.keep(tx, self)
+                return result
+            finally:
+                self._tx = None
+
+        result = await self.store.run(run)
+        self.parts.outbox.wake()
+        return result
+
+
+def own_id(account: str, id: str | int) -> str:
+    """Under which an organisation's resource is kept, by the id that people use."""
+    return f"{account}/{id}"

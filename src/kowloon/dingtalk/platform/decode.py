@@ -1,0 +1,82 @@
+"""What callers send to typed requests. Clients are loose with types, and so is the vendor: numbers come as texts, lists
+as texts with commas, objects as texts with JSON in them (forms can send nothing else)."""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+
+from kowloon.dingtalk.platform.errors import INVALID, MISSING
+
+T = TypeVar("T")
+# A list that travels as `a,b`; a real list is taken, too.
+Commas = Annotated[T, msgspec.Meta(extra={"style": "commas"})]
+
+_TRUE = frozenset({"true", "1", "y", "yes"})
+
+
+class Decoder:
+    """Fields that nobody knows are passed over. PlatformError for what is missing or of the wrong type."""
+
+    def __init__(self, request: type[Any]) -> None:
+        self.request = request
+        hints = typing.get_type_hints(request, include_extras=True)
+        by_wire = dict(zip(request.__struct_fields__, request.__struct_encode_fields__, strict=True))
+        self._hints = {by_wire[name]: _bare(hint) for name, hint in hints.items() if name in by_wire}
+
+    def decode(self, given: Mapping[str, Any]) -> Any:
+        plain: dict[str, Any] = {}
+        for name, hint in self._hints.items():
+            value = given.get(name)
+            if value is not None:
+                plain[name] = _fitted(value, hint, name)
+        try:
+            return msgspec.convert(plain, self.request, strict=False)
+        except msgspec.ValidationError as problem:
+            raise _refusal(str(problem)) from None
+
+
+def _bare(hint: Any) -> Any:
+    """Without `| None`."""
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        rest = [each for each in typing.get_args(hint) if each is not type(None)]
+        return rest[0] if len(rest) == 1 else Any
+    return hint
+
+
+def _style(hint: Any) -> str:
+    for extra in getattr(hint, "__metadata__", ()):
+        if isinstance(extra, msgspec.Meta) and extra.extra:
+            return str(extra.extra.get("style", ""))
+    return ""
+
+
+def _fitted(value: Any, hint: Any, name: str) -> Any:
+    if _style(hint) == "commas":
+        if isinstance(value, str | int) and not isinstance(value, bool):
+            return [part.strip() for part in str(value).replace("|", ",").split(",") if part.strip()]
+        return value
+    if hint is str:
+        return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+    if hint is bool and isinstance(value, str | int):
+        return str(value).lower() in _TRUE
+    if isinstance(value, str) and hint not in (int, float, Any) and value[:1] in ("{", "["):
+        try:
+            return msgspec.json.decode(value)
+        except (msgspec.DecodeError, RecursionError):
+            raise INVALID.error(name=name) from None
+    return value
+
+
+def _refusal(problem: str) -> Exception:
+    """msgspec says `Object missing required field `x`` or `Expected ... - at `$.x``."""
+    parts = problem.split("`")
+    if "missing required field" in problem and len(parts) > 1:
+        path = parts[3].removeprefix("$").lstrip(".") if len(parts) > 3 else ""
+        return MISSING.error(name=f"{path}.{parts[1]}" if path else parts[1])
+    path = parts[-2].removeprefix("$").lstrip(".") if len(parts) > 2 else "body"
+    return INVALID.error(name=path or "body")

@@ -1,0 +1,280 @@
+"""The way of a call of the open platform: find it, whose token, may it, how often, decode, run, encode, record."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+from collections import deque
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from kowloon.actions.routes import Routes
+from kowloon.core import limits
+from kowloon.core.errors import ApiError
+from kowloon.core.events import RequestEvent
+from kowloon.core.masking import masked
+from kowloon.dingtalk.contacts.resources import AccessToken, Application, Member
+from kowloon.dingtalk.parts import Parts
+from kowloon.dingtalk.platform import errors
+from kowloon.dingtalk.platform.call import Call, own_id
+from kowloon.dingtalk.platform.endpoints import Endpoint, Endpoints
+from kowloon.dingtalk.platform.errors import PlatformError
+from kowloon.dingtalk.platform.published import published_name
+from kowloon.store.store import Transaction
+from kowloon.wire.http import HttpRequest, HttpResponse
+from kowloon.wire.parameters import FORM_TYPE
+
+log = logging.getLogger("kowloon.dingtalk")
+
+PRODUCT: Final = "DingTalk"
+_JSON: Final = "application/json;charset=utf-8"
+_TOKEN_HEADER: Final = "x-acs-dingtalk-access-token"
+_METHODS: Final = "GET POST PUT DELETE"
+_NEWER: Final = ("/v1.0/", "/v2.0/")
+_TOPAPI: Final = "/topapi/"
+
+
+class OpenPlatform:
+    """Both hosts of the platform on one port, told apart by path."""
+
+    def __init__(self, endpoints: Endpoints, parts: Parts) -> None:
+        self._endpoints = endpoints
+        self._parts = parts
+        # When an application called an endpoint within the last second. Wall time.
+        self._recent: dict[tuple[str, str], deque[float]] = {}
+
+    def register(self, routes: Routes) -> None:
+        for prefix in (*_NEWER, _TOPAPI):
+            routes.add(_METHODS, prefix, self.handle, "own")
+        for path in sorted({each.path for each in self._endpoints.all if not each.path.startswith((*_NEWER, _TOPAPI))}):
+            routes.add(_METHODS, path, self.handle, "own")
+
+    def forget(self) -> None:
+        self._recent.clear()
+
+    async def handle(self, request: HttpRequest) -> HttpResponse:
+        older = not request.path.startswith(_NEWER)
+        request_id = self._parts.ids.request_id()
+        started = self._parts.clock.wall()
+        call = Call(
+            request=request, request_id=request_id, parts=self._parts, now=self._parts.clock.now(), wall=started
+        )
+        endpoint: Endpoint | None = None
+        given: dict[str, Any] = {}
+        failure: PlatformError | None = None
+        answer: Any = None
+        try:
+            if not self._parts.plane.serves():
+                raise errors.SYSTEM_BUSY.error()
+            endpoint, given = self._find(request)
+            self._identify(call, endpoint, given)
+            answer = await self._run(call, endpoint, endpoint.decoder.decode(given))
+        except PlatformError as error:
+            failure = error
+        except ApiError as error:
+            failure = PlatformError(-1, error.code, error.message, status=error.status)
+        except Exception:
+            log.exception("%s %s failed", request.method, request.path)
+            failure = errors.INTERNAL.error()
+        if isinstance(answer, HttpResponse):
+            response = answer
+        else:
+            encode = _older if older else _newer
+            response = encode(request, request_id, answer, failure)
+        if endpoint is not None and call.account:
+            self._record(call, endpoint, given, failure, response, started)
+        return response
+
+    # --- steps ---
+
+    def _find(self, request: HttpRequest) -> tuple[Endpoint, dict[str, Any]]:
+        found = self._endpoints.find(request.path)
+        for endpoint, variables in found:
+            if request.method in endpoint.methods:
+                return endpoint, {**_parameters(request, endpoint), **variables}
+        if found:
+            raise errors.WRONG_METHOD.error()
+        name = published_name(request.method, request.path)
+        if name:
+            raise errors.NOT_BUILT.error(name=name)
+        if request.path.startswith(_TOPAPI):
+            method = "dingtalk.oapi." + request.path.removeprefix(_TOPAPI).replace("/", ".")
+            raise PlatformError(22, "InvalidMethod", f"不合法ApiName，ApiName = {method}", wrapped=True)
+        raise errors.NO_SUCH_URI.error()
+
+    def _identify(self, call: Call, endpoint: Endpoint, given: dict[str, Any]) -> None:
+        """Whose token it is, whether it may, and whether it calls too often."""
+        if endpoint.auth == "none":
+            return
+        parts, request = self._parts, call.request
+        text = str(given.get("access_token") or "") if endpoint.older else request.header(_TOKEN_HEADER) or ""
+        if not text:
+            raise (
+                errors.TOKEN_BLANK.error()
+                if not endpoint.older
+                else PlatformError(40000, "", "access_token is blank", wrapped=True)
+            )
+        token = parts.store.get(AccessToken, text)
+        if token is None or token.refresh or token.expires_at <= call.wall:
+            raise errors.TOKEN_INVALID.error()
+        application = parts.store.get(Application, token.application)
+        if application is None or (endpoint.auth != "any" and (endpoint.auth == "user") != bool(token.userid)):
+            raise errors.TOKEN_INVALID.error()
+        if token.userid:
+            call.member = parts.store.get(Member, own_id(token.account, token.userid))
+            if call.member is None:
+                raise errors.TOKEN_INVALID.error()
+        call.application, call.account = application, token.account
+        _check_address(application, request.peer)
+        if not application.may(endpoint.scope):
+            refused = errors.NO_PERMISSION.error()
+            refused.detail = {"accessdenieddetail": {"requiredScopes": [endpoint.scope]}}
+            raise refused
+        self._count(application.id, endpoint)
+
+    def _count(self, application: str, endpoint: Endpoint) -> None:
+        now = self._parts.clock.wall()
+        recent = self._recent.setdefault((application, endpoint.name), deque())
+        while recent and recent[0] <= now - 1.0:
+            recent.popleft()
+        if len(recent) >= limits.DINGTALK_CALLS_PER_S:
+            raise errors.TOO_FAST.error()
+        recent.append(now)
+
+    async def _run(self, call: Call, endpoint: Endpoint, asked: Any) -> Any:
+        if endpoint.waits:
+            return await endpoint.handler(call, asked)
+
+        def body(tx: Transaction) -> Any:
+            return endpoint.handler(call, asked)
+
+        return await call.write(body)
+
+    def _record(
+        self,
+        call: Call,
+        endpoint: Endpoint,
+        given: dict[str, Any],
+        failure: PlatformError | None,
+        response: HttpResponse,
+        started: float,
+    ) -> None:
+        request = call.request
+        self._parts.bus.emit(
+            RequestEvent(
+                at=call.now,
+                wall=started,
+                request_id=call.request_id,
+                account=call.account,
+                **caller_of(call.account, call.application, call.member),
+                source=request.peer,
+                host=request.host,
+                scheme=request.scheme,
+                user_agent=request.header("user-agent") or "",
+                product=PRODUCT,
+                version="1.0",
+                action=endpoint.name,
+                reads=endpoint.reads,
+                parameters=masked(given),
+                status=failure.status if failure is not None else response.status,
+                code=failure.code or str(failure.errcode) if failure is not None else "",
+                message=failure.message if failure is not None else "",
+                latency_ms=(self._parts.clock.wall() - started) * 1000.0,
+            )
+        )
+
+
+def caller_of(account: str, application: Application | None, member: Member | None) -> dict[str, Any]:
+    """Who did something in the messenger, as the audit tells it: a person where there is one, by the RAM user that
+    the person is, and by name."""
+    if member is not None:
+        arn = (
+            f"acs:ram::{account}:user/{member.user}"
+            if member.user
+            else f"acs:dingtalk::{account}:member/{member.userid}"
+        )
+        return {
+            "principal": arn,
+            "principal_type": "DingTalkMember",
+            "principal_id": member.userid,
+            "principal_name": member.name,
+        }
+    if application is not None:
+        return {
+            "principal": f"acs:dingtalk::{account}:application/{application.id}",
+            "principal_type": "DingTalkApplication",
+            "principal_id": application.id,
+            "principal_name": application.name,
+        }
+    return {}
+
+
+def _parameters(request: HttpRequest, endpoint: Endpoint) -> dict[str, Any]:
+    """Of the query, and of a body as JSON or as a form. The query loses where both name something."""
+    given: dict[str, Any] = dict(parse_qsl(request.query, keep_blank_values=True))
+    if not request.body or request.method == "GET":
+        return given
+    content_type = (request.header("content-type") or "").partition(";")[0].strip().lower()
+    if content_type == "multipart/form-data":
+        return given
+    if content_type == FORM_TYPE and endpoint.older:
+        try:
+            return {**given, **dict(parse_qsl(request.body.decode(), keep_blank_values=True))}
+        except (UnicodeDecodeError, ValueError):
+            raise errors.NOT_JSON.error() from None
+    try:
+        body = msgspec.json.decode(request.body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        body = None
+    if not isinstance(body, dict):
+        raise errors.NOT_JSON.error()
+    return {**given, **body}
+
+
+def _check_address(application: Application, peer: str) -> None:
+    if not application.addresses:
+        return
+    caller = ipaddress.ip_address(peer)
+    if not any(caller in ipaddress.ip_network(block, strict=False) for block in application.addresses):
+        raise errors.ADDRESS_REFUSED.error()
+
+
+def _older(request: HttpRequest, request_id: str, answer: Any, failure: PlatformError | None) -> HttpResponse:
+    body: dict[str, Any]
+    if failure is None:
+        body = {"errcode": 0, "errmsg": "ok", **(msgspec.to_builtins(answer) if answer is not None else {})}
+    elif failure.status in (501, 503):
+        # No client of it retries what has another status than 200, and none takes it for an answer.
+        return HttpResponse(
+            failure.status,
+            msgspec.json.encode({"errcode": failure.errcode, "errmsg": failure.message}),
+            content_type=_JSON,
+        )
+    elif failure.wrapped and request.path.startswith(_TOPAPI):
+        body = _wrapped(failure)
+    else:
+        body = {"errcode": failure.errcode, "errmsg": failure.message}
+    return HttpResponse(
+        200, msgspec.json.encode({**body, "request_id": request_id.lower().replace("-", "")[:12]}), content_type=_JSON
+    )
+
+
+def _wrapped(failure: PlatformError) -> dict[str, Any]:
+    if failure.errcode == 22:
+        return {"errcode": 22, "sub_msg": failure.message, "errmsg": f"Invalid method[submsg={failure.message}]"}
+    return {
+        "errcode": 88,
+        "sub_code": str(failure.errcode),
+        "sub_msg": failure.message,
+        "errmsg": f"ding talk error[subcode={failure.errcode},submsg={failure.message}]",
+    }
+
+
+def _newer(request: HttpRequest, request_id: str, answer: Any, failure: PlatformError | None) -> HttpResponse:
+    if failure is None:
+        body = msgspec.json.encode(answer if answer is not None else {})
+        return HttpResponse(200, body, content_type=_JSON)
+    told = {"code": failure.code, "message": failure.message, "requestid": request_id, **failure.detail}
+    return HttpResponse(failure.status, msgspec.json.encode(told), content_type=_JSON)
