@@ -1,6 +1,6 @@
 """The file of a message log: SQLite with a write-ahead log.
 
-One connection, on the loop, reads and writes: it never flushes to disk. Another, for a thread, copies the write-ahead
+One connection, on the loop, reads and writes, and does not flush to disk. Another, for a thread, copies the write-ahead
 log back into the file and flushes both. Survives kill -9; a loss of power may cost the last seconds, not the file.
 """
 
@@ -115,9 +115,8 @@ class MessageFile:
                 "start it with the version that wrote it, or move the file away to begin anew"
             )
         execute("PRAGMA journal_mode=WAL")
-        # Flushing is the copier's. The log is cut to nothing when it has been copied, so an old frame in it is never
-        # taken for a new one.
-        execute("PRAGMA synchronous=OFF")
+        # So only the first transaction of a log flushes, which is this one, or the copier's.
+        execute("PRAGMA synchronous=NORMAL")
         execute("PRAGMA wal_autocheckpoint=0")
         execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
         with self._transaction():
@@ -269,12 +268,14 @@ class MessageFile:
         self._checkpoint("PASSIVE")
 
     def cut_log(self) -> None:
-        """For a thread: the rest goes, too, and the log is empty. Nobody may write meanwhile."""
-        self._checkpoint("TRUNCATE")
+        """For a thread: the rest goes, too, and the log begins anew. Nobody may write meanwhile."""
+        # The first transaction of the new log, because that one waits for the disk.
+        self._checkpoint("TRUNCATE").execute(f"PRAGMA user_version={FORMAT_VERSION}")
 
-    def _checkpoint(self, kind: str) -> None:
+    def _checkpoint(self, kind: str) -> sqlite3.Connection:
         assert self._copier is not None, "memory has no log"
         self._copier.execute(f"PRAGMA wal_checkpoint({kind})").fetchone()
+        return self._copier
 
     def close(self) -> None:
         self._connection.close()

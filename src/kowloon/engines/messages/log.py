@@ -25,7 +25,7 @@ PAUSE_S: Final = 0.005
 # Marks wait so long for a message to be written with.
 MARKS_WAIT_S: Final = 0.02
 # What was written is copied into the file when it is so much.
-LOG_BYTES: Final = 16 * 1024 * 1024
+LOG_BYTES: Final = 64 * 1024 * 1024
 
 # So many old messages go at once, and so long until the next.
 _SLICE: Final = 64
@@ -107,6 +107,8 @@ class MessageLog:
 
         self._soon: asyncio.Handle | None = None
         self._later: asyncio.TimerHandle | None = None
+        # The last transaction failed.
+        self._refused = False
         # In the loop's time.
         self._written_at = -math.inf
         self._tidy_later: asyncio.TimerHandle | None = None
@@ -338,7 +340,9 @@ class MessageLog:
             self._write()
         except Exception as problem:
             # Appenders know. What nobody waits for is tried again.
-            _log.warning("messages cannot be kept: %s", problem)
+            if not self._refused:
+                _log.warning("messages cannot be kept: %s", problem)
+            self._refused = True
             if self._marks or self._dropped:
                 self._write_later(_RETRY_S)
         self._written_at = asyncio.get_running_loop().time()
@@ -381,6 +385,7 @@ class MessageLog:
         except Exception as problem:
             self._undo(appends, replaces, problem)
             raise
+        self._refused = False
         self._to_sweep += self._dropped
         self._dropped = []
         self._marks = {}
@@ -428,9 +433,11 @@ class MessageLog:
     async def _copy(self) -> None:
         in_thread = asyncio.get_running_loop().run_in_executor
         try:
-            await in_thread(self._thread, self._file.copy_log)
-            if self._closed:
-                return
+            # Twice: what came meanwhile is little, so there is next to nothing left to flush while writes wait.
+            for _ in range(2):
+                await in_thread(self._thread, self._file.copy_log)
+                if self._closed:
+                    return
             self._cutting = True
             await in_thread(self._thread, self._file.cut_log)
         except sqlite3.Error as problem:
