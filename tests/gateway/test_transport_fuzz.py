@@ -36,6 +36,7 @@ SEEDS = (
     b"CONNECT ecs.aliyuncs.com:443 HTTP/1.1\r\nHost: ecs.aliyuncs.com:443\r\n\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n",
     b"GET http://ecs.aliyuncs.com:80/?a=b HTTP/1.1\r\nHost: ecs.aliyuncs.com\r\nConnection: close\r\n\r\n",
     b"HEAD / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
+    b"GET /a HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n",
     bytes.fromhex("16030100c8010000c40303") + bytes(range(200)),
 )
 PIECES = (

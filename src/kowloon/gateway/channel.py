@@ -18,7 +18,7 @@ class Channel:
         self.tls = TlsStack()
         # False while the transport has as much as it may hold.
         self.writable = True
-        # The client sends no more; it still reads.
+        # The client has closed its half of the socket; it still reads.
         self.ended = False
         # Nothing more is read or answered.
         self.finished = False
@@ -26,6 +26,11 @@ class Channel:
         self._lost = False
         self._reading = True
         self._resumed: asyncio.Future[None] | None = None
+
+    @property
+    def left(self) -> bool:
+        """Whether the client sends no more, be it that only its TLS session says so."""
+        return self.ended or (self.tls.depth > 0 and self.tls.ended)
 
     @property
     def peer(self) -> str:

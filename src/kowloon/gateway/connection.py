@@ -165,7 +165,7 @@ class Connection(asyncio.Protocol):
         channel, parser, incoming = self._channel, self._parser, self._incoming
         busy = self._answering is not None or (parser is not None and bool(parser.ready))
         waits = incoming is not None and incoming.waits
-        if channel.ended or (channel.tls.depth and channel.tls.ended):
+        if channel.left:
             if self._streaming:
                 self.abort()
                 return
@@ -450,7 +450,8 @@ class Connection(asyncio.Protocol):
 
     def _open_socket(self, item: Framed, response: HttpResponse) -> None:
         self._answering = None
-        if self._channel.finished:
+        if self._channel.finished or self._channel.left:
+            self._finish()
             return
         early = cast(RequestParser, self._parser).behind + self._backlog
         try:

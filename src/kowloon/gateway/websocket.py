@@ -193,7 +193,7 @@ class SocketConnection(asyncio.Protocol):
             channel.set_reading(False)
             return
         channel.set_reading(True)
-        if channel.ended or (channel.tls.depth and channel.tls.ended):
+        if channel.left:
             self._finish()
 
     def _take(self, message: str | Ping | Closing) -> None:
