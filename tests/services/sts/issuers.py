@@ -82,6 +82,7 @@ class Issuer:
         threading.Thread(target=self.http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
 
     def close(self) -> None:
+        """Twice does no harm. A socket that is closed while its thread still selects on it would keep a core busy."""
         self.http.shutdown()
         self.http.server_close()
 

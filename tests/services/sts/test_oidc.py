@@ -324,8 +324,7 @@ def test_keys_are_fetched_once(trusted: Trusted) -> None:
         lambda issuer: issuer.close(),
     ],
 )
-def test_issuers_that_cannot_be_asked(customer: Customer, spoil: Any) -> None:
-    issuer = Issuer()
+def test_issuers_that_cannot_be_asked(customer: Customer, issuer: Issuer, spoil: Any) -> None:
     trusted = Trusted(customer, issuer)
     spoil(issuer)
     refused(
@@ -334,7 +333,6 @@ def test_issuers_that_cannot_be_asked(customer: Customer, spoil: Any) -> None:
         f"Get public keys from OIDC Provider failed, the issuer is {issuer.url}.",
         401,
     )
-    issuer.http.server_close()
 
 
 def test_the_official_credentials_library_reads_a_token_file(standing: Trusted, tmp_path: Path) -> None:
