@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from kowloon.dingtalk import outbox, resources
 from kowloon.dingtalk.chat import resources as chat_resources
+from kowloon.dingtalk.contacts import departments, roles, tokens, users
 from kowloon.dingtalk.contacts import resources as contacts_resources
-from kowloon.dingtalk.contacts import tokens
 from kowloon.dingtalk.platform.endpoints import endpoints
 from kowloon.store.resources import Resource
 
-__all__ = ["RESOURCES", "endpoints", "tokens"]
+__all__ = ["RESOURCES", "departments", "endpoints", "roles", "tokens", "users"]
 
 RESOURCES: tuple[type[Resource], ...] = (
     *resources.RESOURCES,

@@ -1,0 +1,31 @@
+"""Passwords that members have in the messenger itself: kept as salted scrypt hashes."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+from typing import Final
+
+from kowloon.core.ids import Ids
+
+_COST: Final = 16384
+_SALT_CHARACTERS: Final = 22
+
+
+async def hashed(password: str, ids: Ids) -> str:
+    """`salt$hash`. In a thread: it takes tens of milliseconds, and is meant to."""
+    salt = ids.secret(_SALT_CHARACTERS)
+    return f"{salt}${await _hash(password, salt)}"
+
+
+async def matches(password: str, kept: str) -> bool:
+    """False for an empty `kept`, after the same time."""
+    salt, _, expected = kept.partition("$")
+    given = await _hash(password, salt)
+    return bool(expected) and hmac.compare_digest(given, expected)
+
+
+async def _hash(password: str, salt: str) -> str:
+    raw = await asyncio.to_thread(hashlib.scrypt, password.encode(), salt=salt.encode(), n=_COST, r=8, p=1)
+    return raw.hex()
