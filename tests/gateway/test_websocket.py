@@ -248,7 +248,8 @@ async def test_one_frame_for_many(running: Running) -> None:
         assert [await frame(client) for _ in range(2)] == [(TEXT, b"to all"), (TEXT, b"to you")]
 
 
-async def test_an_eager_peer_lets_others_have_their_turn(running: Running) -> None:
+@pytest.mark.parametrize("eager", [client_frame(TEXT, b"a"), client_frame(PONG)])
+async def test_an_eager_peer_lets_others_have_their_turn(running: Running, eager: bytes) -> None:
     turns = 0
 
     def count() -> None:
@@ -264,10 +265,10 @@ async def test_an_eager_peer_lets_others_have_their_turn(running: Running) -> No
     client = await opened(await running.connect(), client_frame(TEXT, b"begin"))
     await eventually(lambda: turns)
     before = turns
-    client.send(client_frame(TEXT, b"a") * 10_000 + client_frame(TEXT, b"end") + goodbye(1000))
+    client.send(eager * 10_000 + client_frame(TEXT, b"end") + goodbye(1000))
     await eventually(lambda: talks.last.heard[-1] == "end")
     assert turns - before >= 10_000 // 64
-    assert talks.last.heard == ["begin", *["a"] * 10_000, "end"]
+    assert talks.last.heard.count("a") == (10_000 if eager[0] & 0x0F == TEXT else 0)
     assert await said_goodbye(client) == (1000, "")
 
 
@@ -353,6 +354,7 @@ async def test_a_peer_that_disappears(running: Running, how: str) -> None:
         assert await client.rest() == b""
     await eventually(lambda: talks.last.calls == ["opened", "closed"])
     talks.last.open_socket.send("to nobody")
+    assert talks.last.open_socket.unsent_bytes == 0
     assert running.server.connections == 0
 
 
@@ -436,6 +438,19 @@ async def test_who_does_not_read_is_dropped_and_others_are_not() -> None:
             # What the kernel holds has been sent; the rest was not kept for ever.
             assert 1_000_000 < sent * len(once) < 100_000_000
         assert talks.last.calls == ["opened"]
+
+
+async def test_too_much_at_once_is_too_much(running: Running) -> None:
+    talks = Talks(running)
+    client = await opened(await running.connect())
+    once = text_frame("x" * 100_000)
+    for _ in range(1000):
+        talks.last.open_socket.send_frame(once)
+    assert talks.last.open_socket.unsent_bytes <= TransportSettings().max_unsent_bytes + len(once)
+    # Nothing of it is called while it is sent to.
+    assert talks.last.calls == ["opened"]
+    await client.rest()
+    await eventually(lambda: talks.last.calls == ["opened", "closed"])
 
 
 async def test_answers_to_a_peer_that_does_not_read_are_bounded_too() -> None:

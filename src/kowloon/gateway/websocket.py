@@ -17,6 +17,7 @@ from kowloon.wire.websocket import (
     INTERNAL_ERROR,
     NORMAL,
     Closing,
+    Heard,
     MessageReader,
     Ping,
     Violation,
@@ -35,7 +36,7 @@ _LOG: Final = logging.getLogger(__name__)
 
 _PING: Final = ping_frame()
 # So that one eager peer does not hold the event loop.
-_TURN_MESSAGES: Final = 64
+_TURN_FRAMES: Final = 64
 
 
 def open_socket(
@@ -64,7 +65,7 @@ class SocketConnection(asyncio.Protocol):
         self._reader = MessageReader(most_bytes=server.settings.max_message_bytes)
         # Our goodbye is said, or can no more be; messages are neither sent nor given to the handler.
         self._closing = False
-        # More messages have arrived than one turn may take.
+        # More frames have arrived than one turn may take.
         self._next_turn: asyncio.Handle | None = None
         # Of the peer's next sign of life; once closing, of the end.
         self._deadline = math.inf
@@ -173,10 +174,10 @@ class SocketConnection(asyncio.Protocol):
     # In -------------------------------------------------------------------------------------------------------------
 
     def _read(self) -> None:
-        """Take the messages that have arrived, but not all at once when they are many."""
+        """Take the frames that have arrived, but not all at once when they are many."""
         self._next_turn = None
         channel = self._channel
-        for _ in range(_TURN_MESSAGES):
+        for _ in range(_TURN_FRAMES):
             if channel.finished:
                 return
             try:
@@ -196,17 +197,15 @@ class SocketConnection(asyncio.Protocol):
         if channel.left:
             self._finish()
 
-    def _take(self, message: str | Ping | Closing) -> None:
+    def _take(self, message: str | Ping | Closing | Heard) -> None:
         if isinstance(message, Closing):
             # Said already, this is its answer; else this is.
             if not self._closing:
                 self._channel.write(close_frame(message.code))
             self._finish()
-        elif self._closing:
-            return
         elif isinstance(message, Ping):
             self.send_frame(pong_frame(message.payload))
-        else:
+        elif isinstance(message, str) and not self._closing:
             try:
                 self._handler.text(message)
             except Exception:

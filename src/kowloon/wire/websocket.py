@@ -130,8 +130,15 @@ class Closing(msgspec.Struct, frozen=True):
     reason: str
 
 
+class Heard(msgspec.Struct, frozen=True):
+    """Nothing to answer: a pong, or a fragment of what is not complete."""
+
+
+HEARD: Final = Heard()
+
+
 class MessageReader:
-    """Feed bytes, take what they say. Fragments are joined; pongs say nothing."""
+    """Feed bytes, take what they say. Fragments are joined."""
 
     def __init__(self, *, most_bytes: int = limits.MAX_MESSAGE_BYTES) -> None:
         self._most_bytes = most_bytes
@@ -153,29 +160,27 @@ class MessageReader:
             self._unread = unread = bytearray(unread[at:])
         unread += data
 
-    def next(self) -> str | Ping | Closing | None:
-        """A text message or what must be answered, in order; None when that takes more bytes. Raises Violation, after
-        which there is nothing more to take."""
-        while True:
-            frame = self._next_frame()
-            if frame is None:
-                return None
-            first, payload = frame
-            opcode = first & _OPCODE
-            if opcode & _CONTROL:
-                if opcode == _PING:
-                    return Ping(payload)
-                if opcode == _CLOSE:
-                    return _closing(payload)
-                continue
-            if self._fragments is None and first & _FINAL:
-                return _text(payload)
-            if self._fragments is None:
-                self._fragments = bytearray()
-            self._fragments += payload
-            if first & _FINAL:
-                whole, self._fragments = self._fragments, None
-                return _text(whole)
+    def next(self) -> str | Ping | Closing | Heard | None:
+        """What one frame says, in order: a text is a whole message. None when that takes more bytes. Raises Violation,
+        after which there is nothing more to take."""
+        frame = self._next_frame()
+        if frame is None:
+            return None
+        first, payload = frame
+        opcode = first & _OPCODE
+        if opcode & _CONTROL:
+            if opcode == _PING:
+                return Ping(payload)
+            return _closing(payload) if opcode == _CLOSE else HEARD
+        if self._fragments is None and first & _FINAL:
+            return _text(payload)
+        if self._fragments is None:
+            self._fragments = bytearray()
+        self._fragments += payload
+        if not first & _FINAL:
+            return HEARD
+        whole, self._fragments = self._fragments, None
+        return _text(whole)
 
     def _next_frame(self) -> tuple[int, bytes] | None:
         """The first byte and the unmasked payload."""
