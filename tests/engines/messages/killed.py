@@ -18,7 +18,7 @@ from kowloon.engines.messages import log as log_module
 from kowloon.engines.messages.log import Kept, MessageLog
 
 CONVERSATIONS = 5
-# So that the log is copied and cut many times a second.
+# So that the log is copied and begun anew many times a second.
 LOG_BYTES = 400_000
 
 

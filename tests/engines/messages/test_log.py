@@ -420,13 +420,13 @@ async def test_the_log_is_copied_in_a_thread_while_messages_come(
     monkeypatch.setattr(log_module, "LOG_BYTES", 200_000)
     log = MessageLog(tmp_path / "messages.db")
     log._copy_at_bytes = 200_000
-    cut, threads = log._file.cut_log, []
+    cut, threads = log._file.restart_log, []
 
     def cuts() -> None:
         threads.append(threading.current_thread())
         cut()
 
-    log._file.cut_log = cuts  # type: ignore[method-assign]
+    log._file.restart_log = cuts  # type: ignore[method-assign]
     said: list[Kept] = []
     async with asyncio.timeout(DEADLINE_S):
         while len(threads) < 4:
@@ -444,17 +444,17 @@ async def test_the_log_is_copied_in_a_thread_while_messages_come(
     log.close()
 
 
-async def test_while_the_log_is_cut_messages_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_while_the_log_begins_anew_messages_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log = MessageLog(tmp_path / "messages.db")
     log._copy_at_bytes = 0
-    cut, cutting, go_on = log._file.cut_log, threading.Event(), threading.Event()
+    cut, cutting, go_on = log._file.restart_log, threading.Event(), threading.Event()
 
     def cuts() -> None:
         cutting.set()
         assert go_on.wait(DEADLINE_S)
         cut()
 
-    log._file.cut_log = cuts  # type: ignore[method-assign]
+    log._file.restart_log = cuts  # type: ignore[method-assign]
     await _say(log, "cid", "1")
     await _until(cutting.is_set)
     later = log.append("cid", at=1.0, sender="lin", body=b"2")

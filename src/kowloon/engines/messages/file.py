@@ -19,6 +19,7 @@ FORMAT_VERSION: Final = 1
 
 # Of pages that were read or written, in memory.
 _CACHE_KIB: Final = 16 * 1024
+_PAGE_BYTES: Final = 4096
 # Only the end of a thread's work is ever waited for.
 _BUSY_S: Final = 10.0
 
@@ -81,7 +82,8 @@ class MessageFile:
     and then nothing of that call was kept."""
 
     def __init__(self, path: Path | None) -> None:
-        self._log = Path(f"{path}-wal") if path is not None else None
+        # About how much of the log waits to be copied.
+        self.log_bytes = 0
         if path is not None:
             # It holds what people said: the owner's alone; the log files beside it take the same mode.
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
@@ -92,6 +94,7 @@ class MessageFile:
             if path is not None:
                 self._copier = _connect(path)
                 self._copier.execute("PRAGMA synchronous=NORMAL")
+                self.log_bytes = Path(f"{path}-wal").stat().st_size
         except ConfigurationError:
             self.close()
             raise
@@ -139,6 +142,9 @@ class MessageFile:
     def write(self, batch: Batch) -> None:
         """When it returns, it survives the death of this process."""
         many = self._connection.executemany
+        bodies_bytes = sum(len(message.body) for message, _, _ in batch.messages)
+        bodies_bytes += sum(len(body) for body, _ in batch.bodies)
+        self._count_log(len(batch.messages) + len(batch.bodies) + len(batch.marks), bodies_bytes)
         with self._transaction():
             if batch.dropped:
                 many("UPDATE conversation SET name = NULL WHERE key = ?", [(key,) for key in batch.dropped])
@@ -155,6 +161,11 @@ class MessageFile:
                 many(
                     "INSERT OR REPLACE INTO mark (conversation, reader, sequence, at) VALUES (?, ?, ?, ?)", batch.marks
                 )
+
+    def _count_log(self, rows: int, bodies_bytes: int = 0) -> None:
+        """A page for each row: some take more, and some share one. Memory has no log."""
+        if self._copier is not None:
+            self.log_bytes += rows * _PAGE_BYTES + bodies_bytes
 
     def conversations(self) -> list[StoredConversation]:
         rows = self._connection.execute("SELECT key, name, gone FROM conversation ORDER BY key")
@@ -224,6 +235,7 @@ class MessageFile:
         places = execute("SELECT place FROM message ORDER BY number LIMIT ?", (most,)).fetchall()
         # A conversation's messages are kept in order, so the last one here is the highest.
         gone = dict(key_and_sequence(place) for (place,) in places)
+        self._count_log(len(places) + len(gone))
         with self._transaction():
             self._connection.executemany("DELETE FROM message WHERE place = ?", places)
             self._connection.executemany(
@@ -235,6 +247,7 @@ class MessageFile:
         """What is left of a dropped conversation goes, at most so many messages and marks: how many messages did, and
         whether that was all."""
         execute = self._connection.execute
+        self._count_log(most)
         with self._transaction():
             messages = execute(
                 "DELETE FROM message WHERE place IN (SELECT place FROM message WHERE place > ? AND place < ? LIMIT ?)",
@@ -256,21 +269,16 @@ class MessageFile:
             for table in ("message", "mark", "conversation"):
                 self._connection.execute(f"DELETE FROM {table}")
 
-    def log_bytes(self) -> int:
-        """How much waits to be copied; 0 without a path."""
-        try:
-            return self._log.stat().st_size if self._log is not None else 0
-        except FileNotFoundError:
-            return 0
-
     def copy_log(self) -> None:
         """For a thread, while others read and write: the log goes into the file, flushed."""
         self._checkpoint("PASSIVE")
 
-    def cut_log(self) -> None:
+    def restart_log(self) -> None:
         """For a thread: the rest goes, too, and the log begins anew. Nobody may write meanwhile."""
-        # The first transaction of the new log, because that one waits for the disk.
-        self._checkpoint("TRUNCATE").execute(f"PRAGMA user_version={FORMAT_VERSION}")
+        # The first transaction of the new log, because that one waits for the disk. Its file stays as long as it is:
+        # to cut it off would take longer than all else.
+        self._checkpoint("RESTART").execute(f"PRAGMA user_version={FORMAT_VERSION}")
+        self.log_bytes = 0
 
     def _checkpoint(self, kind: str) -> sqlite3.Connection:
         assert self._copier is not None, "memory has no log"

@@ -25,10 +25,10 @@ PAUSE_S: Final = 0.005
 # Marks wait so long for a message to be written with.
 MARKS_WAIT_S: Final = 0.02
 # What was written is copied into the file when it is so much.
-LOG_BYTES: Final = 64 * 1024 * 1024
+LOG_BYTES: Final = 128 * 1024 * 1024
 
 # So many old messages go at once, and so long until the next.
-_SLICE: Final = 64
+_SLICE: Final = 32
 _SLICE_WAIT_S: Final = 0.01
 _RETRY_S: Final = 1.0
 
@@ -115,8 +115,8 @@ class MessageLog:
         self._thread = ThreadPoolExecutor(1, "message-log")
         self._copying: asyncio.Task[None] | None = None
         self._copy_at_bytes = LOG_BYTES
-        # The thread cuts the log: nobody writes.
-        self._cutting = False
+        # The thread begins the log anew: nobody writes.
+        self._restarting = False
         self._closed = False
 
     def listen(self, callback: Callable[[Kept], None]) -> None:
@@ -255,7 +255,7 @@ class MessageLog:
 
     async def flush(self) -> None:
         """All until now is kept, or this raises the disk's error."""
-        while self._cutting and self._copying is not None:
+        while self._restarting and self._copying is not None:
             await asyncio.wait([self._copying])
         self._write()
         self._tidy_if_due()
@@ -276,7 +276,7 @@ class MessageLog:
         if self._closed:
             return
         self._closed = True
-        # Nobody copies or cuts from here on.
+        # Nobody copies from here on.
         self._thread.shutdown(wait=True)
         self._write_all()
         for handle in (self._soon, self._later, self._tidy_later):
@@ -334,7 +334,7 @@ class MessageLog:
         self._try_to_write()
 
     def _try_to_write(self) -> None:
-        if self._closed or self._cutting:
+        if self._closed or self._restarting:
             return
         try:
             self._write()
@@ -427,7 +427,7 @@ class MessageLog:
     # -- what is done by the way --
 
     def _copy_if_due(self) -> None:
-        if self._copying is None and self._file.log_bytes() >= self._copy_at_bytes:
+        if self._copying is None and self._file.log_bytes >= self._copy_at_bytes:
             self._copying = asyncio.get_running_loop().create_task(self._copy())
 
     async def _copy(self) -> None:
@@ -438,14 +438,14 @@ class MessageLog:
                 await in_thread(self._thread, self._file.copy_log)
                 if self._closed:
                     return
-            self._cutting = True
-            await in_thread(self._thread, self._file.cut_log)
+            self._restarting = True
+            await in_thread(self._thread, self._file.restart_log)
         except sqlite3.Error as problem:
             _log.warning("the log of messages cannot be copied: %s", problem)
         finally:
-            self._cutting = False
+            self._restarting = False
             self._copying = None
-            self._copy_at_bytes = self._file.log_bytes() + LOG_BYTES
+            self._copy_at_bytes = self._file.log_bytes + LOG_BYTES
             self._try_to_write()
 
     def _tidy_if_due(self, delay_s: float = _SLICE_WAIT_S) -> None:
@@ -459,7 +459,7 @@ class MessageLog:
             return
         delay_s = _SLICE_WAIT_S
         try:
-            if not self._cutting:
+            if not self._restarting:
                 self._tidy_slice()
         except sqlite3.Error as problem:
             _log.warning("old messages cannot be removed: %s", problem)
