@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
-.PHONY: setup drill test check up bench bench-oss bench-rota bench-duty soak clean lock
+.PHONY: setup drill test check up bench bench-oss bench-rota bench-duty bench-dingtalk soak clean lock
 setup: $(STAMP)
 
 $(STAMP): requirements/dev.lock requirements/uv.lock pyproject.toml scripts/setup.py
@@ -15,6 +15,9 @@ drill: setup
 
 test: setup
 	@$(RUN)/python -m pytest -n 2 --dist worksteal tests -m "not soak"
+
+bench-dingtalk: setup
+	@$(RUN)/python bench/messenger.py
 
 soak: setup
 	@$(RUN)/python -m pytest tests -m soak -s
