@@ -306,7 +306,7 @@ def test_the_client_side_commands_load_no_server() -> None:
 
     code = (
         "import sys, kowloon.cli.main\n"
-        "print([name for name in ('kowloon.app', 'rich.table', 'matplotlib', 'asyncpg', 'cryptography', 'uvloop', "
+        "print([name for name in ('kowloon.app', 'rich', 'matplotlib', 'asyncio', 'asyncpg', 'cryptography', 'uvloop', "
         "'ruamel.yaml', 'sqlite3') if name in sys.modules])"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from kowloon.cli.clouds import _serve
+from kowloon.cli import serving
 from kowloon.cli.hooks import HookFailed, Hooks
 from kowloon.core.config import Settings
 from tests.cli.parts import Served, kowloon
@@ -185,7 +185,7 @@ def test_whatever_a_shutdown_hook_does_the_cloud_stops(tmp_path: Path) -> None:
 
     settings = Settings(home=tmp_path, engine="paper", port=0)
     with pytest.raises(OSError, match="it breaks"):
-        asyncio.run(_serve(settings, Breaking(), quiet=True))  # type: ignore[arg-type]
+        asyncio.run(serving.run(settings, Breaking(), quiet=True))  # type: ignore[arg-type]
     assert not (tmp_path / "server.json").exists()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import time
 from pathlib import Path
@@ -60,6 +59,8 @@ def run(
 def _rehearse(
     cloud: RunningCloud, scenario: str, probes: list[Path], provider: str, duty: Path | None, *, quiet: bool
 ) -> DrillResult:
+    import asyncio
+
     from kowloon.drill.duty import load_duty
     from kowloon.drill.objectives import load_workload
     from kowloon.drill.progress import LiveProgress

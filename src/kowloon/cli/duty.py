@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
-from rich.console import Console
-from rich.text import Text
 
 from kowloon.cli.home import RunningCloud, fail, show_json
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 app = typer.Typer(help="Posts that rotate, acting holders, pages: who answers for what, now.", no_args_is_help=True)
 
@@ -92,6 +93,9 @@ def show(
     post: str = _POST, person: str = _PERSON, start: str = _FROM, end: str = _TO, as_json: bool = _AS_JSON
 ) -> None:
     """The schedule as a picture, one line per post; four weeks if not said otherwise."""
+    from rich.console import Console
+    from rich.text import Text
+
     answer = _call("GetSchedule", PostId=post, PersonId=person, From=_moment(start), To=_moment(end))
     if as_json:
         show_json(answer)
@@ -168,6 +172,8 @@ def _supposed(text: str) -> dict[str, str]:
 
 
 def _wait(id: str, *, quiet: bool) -> dict[str, Any]:
+    from rich.console import Console
+
     console = Console(stderr=True, quiet=quiet)
     with console.status("planning ...") as status:
         while True:
