@@ -333,6 +333,7 @@ async def test_clear_forgets_all(path: Path | None) -> None:
         assert log.last("cid") == 0
     (new,) = await _say(log, "cid", "new")
     assert (new.sequence, new.id == old.id) == (1, False)
+    await _until(lambda: log._file.count() == 1)
     log.close()
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from kowloon.core.errors import ConfigurationError
+from kowloon.engines.messages.places import KEY_SHIFT, key_and_sequence, place_of
 
 FORMAT_VERSION: Final = 1
 
@@ -22,9 +23,6 @@ _CACHE_KIB: Final = 16 * 1024
 _PAGE_BYTES: Final = 4096
 # Only the end of a thread's work is ever waited for.
 _BUSY_S: Final = 10.0
-
-# Above the sequence in the place of a message.
-_KEY_SHIFT: Final = 32
 
 # A conversation without a name is dropped: what is left of it goes by and by. `gone`: its sequences up to here were
 # trimmed. A key is never given twice. `place` is key and sequence, so a conversation lies together; `number` is the
@@ -35,7 +33,7 @@ _SCHEMA: Final = (
     "CREATE TABLE IF NOT EXISTS message (place INTEGER PRIMARY KEY, number INTEGER NOT NULL, at REAL NOT NULL, "
     "sender TEXT NOT NULL, once TEXT, body BLOB NOT NULL)",
     "CREATE UNIQUE INDEX IF NOT EXISTS message_number ON message (number)",
-    f"CREATE UNIQUE INDEX IF NOT EXISTS message_once ON message (place >> {_KEY_SHIFT}, once) WHERE once IS NOT NULL",
+    f"CREATE UNIQUE INDEX IF NOT EXISTS message_once ON message (place >> {KEY_SHIFT}, once) WHERE once IS NOT NULL",
     "CREATE TABLE IF NOT EXISTS mark (conversation INTEGER, reader TEXT, sequence INTEGER NOT NULL, at REAL NOT NULL, "
     "PRIMARY KEY (conversation, reader)) WITHOUT ROWID",
     f"PRAGMA user_version={FORMAT_VERSION}",
@@ -47,15 +45,6 @@ class StoredConversation(NamedTuple):
     key: int
     name: str | None
     gone: int
-
-
-def place_of(key: int, sequence: int) -> int:
-    """Where a message is: below 2**63."""
-    return key << _KEY_SHIFT | sequence
-
-
-def key_and_sequence(place: int) -> tuple[int, int]:
-    return place >> _KEY_SHIFT, place & (1 << _KEY_SHIFT) - 1
 
 
 class StoredMessage(NamedTuple):
@@ -203,7 +192,7 @@ class MessageFile:
 
     def find_once(self, key: int, once: str) -> StoredMessage | None:
         """By what it is unique by."""
-        return self._one(f"place >> {_KEY_SHIFT} = ? AND once = ?", key, once)
+        return self._one(f"place >> {KEY_SHIFT} = ? AND once = ?", key, once)
 
     def _one(self, term: str, *values: object) -> StoredMessage | None:
         row = self._connection.execute(f"SELECT {_COLUMNS} FROM message WHERE {term}", values).fetchone()
@@ -223,7 +212,7 @@ class MessageFile:
     def everything(self, after: int, most: int) -> list[tuple[int, StoredMessage]]:
         """Messages of all conversations that are not dropped, with their numbers, from behind a number on."""
         rows = self._connection.execute(
-            f"SELECT number, {_COLUMNS} FROM message JOIN conversation ON key = place >> {_KEY_SHIFT} "
+            f"SELECT number, {_COLUMNS} FROM message JOIN conversation ON key = place >> {KEY_SHIFT} "
             "WHERE number > ? AND name IS NOT NULL ORDER BY number LIMIT ?",
             (after, most),
         )
@@ -262,12 +251,6 @@ class MessageFile:
             if over:
                 execute("DELETE FROM conversation WHERE key = ?", (key,))
         return messages, over
-
-    def clear(self) -> None:
-        """Forget everything; keys go on."""
-        with self._transaction():
-            for table in ("message", "mark", "conversation"):
-                self._connection.execute(f"DELETE FROM {table}")
 
     def copy_log(self) -> None:
         """For a thread, while others read and write: the log goes into the file, flushed."""

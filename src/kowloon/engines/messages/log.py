@@ -7,7 +7,6 @@ it does not flush to disk; a thread copies and flushes what was written, and onl
 from __future__ import annotations
 
 import asyncio
-import base64
 import logging
 import math
 import sqlite3
@@ -16,7 +15,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from kowloon.engines.messages.file import Batch, MessageFile, StoredMessage, key_and_sequence, place_of
+from kowloon.engines.messages.file import Batch, MessageFile, StoredMessage
+from kowloon.engines.messages.places import id_of, key_and_sequence, place_of, place_of_id
 
 MOST_MESSAGES: Final = 1_000_000
 MOST_BODY_BYTES: Final = 1024 * 1024
@@ -31,9 +31,6 @@ LOG_BYTES: Final = 128 * 1024 * 1024
 _SLICE: Final = 32
 _SLICE_WAIT_S: Final = 0.01
 _RETRY_S: Final = 1.0
-
-_ID_PREFIX: Final = "msg"
-_PLACE_BYTES: Final = 9
 
 _log = logging.getLogger(__name__)
 
@@ -149,7 +146,7 @@ class MessageLog:
             to = self._begin(conversation)
         to.given += 1
         place = place_of(to.key, to.given)
-        append = _Append(to, Kept(conversation, to.given, at, _id(place), sender, body), place, unique, [future])
+        append = _Append(to, Kept(conversation, to.given, at, id_of(place), sender, body), place, unique, [future])
         self._appends.append(append)
         if unique:
             self._by_unique[to.key, unique] = append
@@ -160,7 +157,7 @@ class MessageLog:
         """Another body for a message, in order with appends. KeyError for one that is not there."""
         self._check_open()
         _check_body(body)
-        place = _place(id)
+        place = place_of_id(id)
         key, sequence = key_and_sequence(place)
         to = self._by_key.get(key)
         if to is None or not to.gone < sequence <= self._loaded(to).given:
@@ -172,7 +169,7 @@ class MessageLog:
 
     def find(self, id: str) -> Kept | None:
         """A message that is kept."""
-        place = _place(id)
+        place = place_of_id(id)
         of = self._by_key.get(key_and_sequence(place)[0])
         found = self._file.find(place) if of is not None else None
         return _kept(of, found) if of is not None and found is not None else None
@@ -261,15 +258,11 @@ class MessageLog:
         self._tidy_if_due()
 
     def clear(self) -> None:
-        """Forget everything, after what is on the way was told."""
+        """Forget everything, after what is on the way was told. The file lets go of it by and by."""
         self._write_all()
-        self._file.clear()
-        self._conversations.clear()
-        self._by_key.clear()
-        self._marks.clear()
-        self._dropped.clear()
-        self._to_sweep.clear()
-        self._count = 0
+        for conversation in tuple(self._conversations):
+            self.drop(conversation)
+        self._write_all()
 
     def close(self) -> None:
         """What is on the way is kept or refused first. A second time is nothing."""
@@ -495,18 +488,4 @@ def _check_body(body: bytes) -> None:
 
 
 def _kept(of: _Conversation, row: StoredMessage) -> Kept:
-    return Kept(of.name, key_and_sequence(row.place)[1], row.at, _id(row.place), row.sender, row.body)
-
-
-def _id(place: int) -> str:
-    return _ID_PREFIX + base64.urlsafe_b64encode(place.to_bytes(_PLACE_BYTES, "big")).decode()
-
-
-def _place(id: str) -> int:
-    """0, which no message has, for what is no id."""
-    try:
-        raw = base64.b64decode(id.removeprefix(_ID_PREFIX), b"-_", validate=True)
-    except ValueError:
-        return 0
-    place = int.from_bytes(raw, "big")
-    return place if len(raw) == _PLACE_BYTES and raw[0] == 0 and _id(place) == id else 0
+    return Kept(of.name, key_and_sequence(row.place)[1], row.at, id_of(row.place), row.sender, row.body)
