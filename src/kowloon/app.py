@@ -14,6 +14,7 @@ from kowloon.actions.paging import Pager
 from kowloon.actions.ports import Standing
 from kowloon.actions.routes import Routes
 from kowloon.actions.sessions import TrustLog
+from kowloon.actions.web_page import WebPage
 from kowloon.addresses import ClaimedAddresses
 from kowloon.admin.accounts import AccountRoutes
 from kowloon.admin.ram import RamRoutes
@@ -33,7 +34,6 @@ from kowloon.drill.routes import DrillRoutes
 from kowloon.drill.service import Drills
 from kowloon.duty.actions import duty
 from kowloon.duty.channels import MailPager, WebhookPager
-from kowloon.duty.page.serving import DutyPage
 from kowloon.duty.rosters import Rosters
 from kowloon.duty.service import DutyService
 from kowloon.engines.base import EngineError, UnitEngine
@@ -241,7 +241,7 @@ class Cloud:
         self.duty.cast.register(self.routes)
         for loop in self.duty.loops:
             self.runtime.add(loop)
-        DutyPage().register(self.routes)
+        WebPage("duty", "kowloon.duty.page").register(self.routes)
 
     def _wire_admin(self) -> None:
         AdminRoutes(

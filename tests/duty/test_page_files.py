@@ -15,6 +15,8 @@ from kowloon.wire.http import HttpRequest, HttpResponse
 from tests.core.parts import Caller, answer, get, paper_cloud, told
 
 FILES = resources.files("kowloon.duty.page") / "files"
+# Those that all pages have.
+SHARED = resources.files("kowloon.data") / "page"
 
 
 @pytest.fixture
@@ -53,7 +55,7 @@ async def test_the_page_and_what_it_loads_are_there(caller: Caller) -> None:
     ahead = set(re.findall(r'rel="modulepreload" href="([^"]+)"', page.body.decode()))
     assert ahead == {path for path in seen if path.endswith(".js")} - {"/duty/main.js"}
     # Nothing is shipped that the page does not use.
-    assert {f"/duty/{name}" for name in _names(FILES, "")} - seen == {"/duty/index.html"}
+    assert {f"/duty/{name}" for name in _all_names()} - seen == {"/duty/index.html"}
 
 
 def _names(folder: Any, path: str) -> list[str]:
@@ -61,6 +63,10 @@ def _names(folder: Any, path: str) -> list[str]:
     for entry in folder.iterdir():
         found += _names(entry, f"{path}{entry.name}/") if entry.is_dir() else [f"{path}{entry.name}"]
     return found
+
+
+def _all_names() -> dict[str, Any]:
+    return {name: folder.joinpath(name) for folder in (SHARED, FILES) for name in _names(folder, "")}
 
 
 async def test_nothing_inline_and_nothing_from_elsewhere(caller: Caller) -> None:
@@ -72,8 +78,8 @@ async def test_nothing_inline_and_nothing_from_elsewhere(caller: Caller) -> None
     assert (headers["X-Content-Type-Options"], headers["Referrer-Policy"]) == ("nosniff", "no-referrer")
     text = page.body.decode()
     assert re.findall(r"<script(?![^>]*\bsrc=)|<style|\son\w+=|\sstyle=", text) == []
-    for name in _names(FILES, ""):
-        body = FILES.joinpath(name).read_text(encoding="utf-8")
+    for name, file in _all_names().items():
+        body = file.read_text(encoding="utf-8")
         addresses = set(re.findall(r"https?://[\w./-]+", body))
         assert addresses <= {"http://www.w3.org/2000/svg"}, name
         if name.endswith(".js"):
@@ -121,9 +127,9 @@ def test_both_languages_say_everything_with_the_same_names_in_it() -> None:
 def test_every_word_that_is_used_is_in_the_dictionaries() -> None:
     known = _dictionary("en")
     used = set[str]()
-    for name in _names(FILES, ""):
+    for name, file in _all_names().items():
         if name.endswith(".js"):
-            body = FILES.joinpath(name).read_text(encoding="utf-8")
+            body = file.read_text(encoding="utf-8")
             used |= set(re.findall(r'\bt\("([^"]+)"', body))
             used |= set(re.findall(r'\bt\([^()]*\? "([^"]+)" : "[^"]+"\)', body))
             used |= set(re.findall(r'\bt\([^()]*\? "[^"]+" : "([^"]+)"\)', body))

@@ -1,4 +1,4 @@
-"""Serves the page of duty. It holds no data: these come by /api, with the cookie of who signed in."""
+"""Serves the files of a page. They hold no data: these come by calls, with the cookie of who signed in."""
 
 from __future__ import annotations
 
@@ -14,14 +14,12 @@ from kowloon.actions.routes import Routes
 from kowloon.core.errors import ErrorSpec
 from kowloon.wire.http import HttpRequest, HttpResponse
 
-_PATH: Final = "/duty"
 _FIRST: Final = "index.html"
 _TYPES: Final = {
     "html": "text/html; charset=utf-8",
     "css": "text/css; charset=utf-8",
     "js": "text/javascript; charset=utf-8",
     "svg": "image/svg+xml",
-    "webmanifest": "application/manifest+json",
 }
 # Nothing inline, nothing from elsewhere, in nobody's frame: what people typed cannot become a script.
 _HEADERS: Final = (
@@ -36,7 +34,7 @@ _HEADERS: Final = (
     # Asked for every time, and answered in a few bytes while nothing has changed.
     ("Cache-Control", "no-cache"),
 )
-NOT_FOUND: Final = ErrorSpec("NotFound", 404, "The page of duty has no file {name!r}.")
+NOT_FOUND: Final = ErrorSpec("NotFound", 404, "The page of {page} has no file {name!r}.")
 
 
 class PageFile(msgspec.Struct, frozen=True):
@@ -45,21 +43,30 @@ class PageFile(msgspec.Struct, frozen=True):
     etag: str
 
 
-class DutyPage:
+class WebPage:
+    """The page `/<name>`: the files of its package, with those that all pages have."""
+
+    def __init__(self, name: str, package: str) -> None:
+        self._name = name
+        self._path = f"/{name}"
+        self._package = package
+
     def register(self, routes: Routes) -> None:
-        routes.add("GET HEAD", _PATH, self.answer, "open")
-        routes.add("GET HEAD", f"{_PATH}/", self.answer, "open")
+        routes.add("GET HEAD", self._path, self.answer, "open")
+        routes.add("GET HEAD", f"{self._path}/", self.answer, "open")
 
     @functools.cached_property
     def files(self) -> dict[str, PageFile]:
         """By path. Read once; only these are ever served."""
-        return dict(_files(resources.files("kowloon.duty.page") / "files", ""))
+        shared = resources.files("kowloon.data") / "page"
+        own = resources.files(self._package) / "files"
+        return {**dict(_files(shared, "")), **dict(_files(own, ""))}
 
     def answer(self, request: HttpRequest) -> HttpResponse:
-        name = request.path.removeprefix(_PATH).lstrip("/") or _FIRST
+        name = request.path.removeprefix(self._path).lstrip("/") or _FIRST
         file = self.files.get(name)
         if file is None:
-            raise NOT_FOUND.error(name=name)
+            raise NOT_FOUND.error(page=self._name, name=name)
         headers = [*_HEADERS, ("ETag", file.etag)]
         if file.etag in (request.header("if-none-match") or ""):
             return HttpResponse(304, headers=headers)
