@@ -222,7 +222,11 @@ class Cloud:
             log=open_messages(self.files),
             home=lambda: self.identity.account_id,
             routes=self.routes,
+            dialler=self._new_dialler(),
+            poke=self.runtime.poke,
         )
+        for loop in self.dingtalk.loops:
+            self.runtime.add(loop)
         self.bus.subscribe(self.audit.take, RequestEvent)
         self.runtime.add(self.audit)
         self._wire_duty()
@@ -442,6 +446,7 @@ class Cloud:
 
     async def stop(self, *, end_units: bool = False) -> None:
         """Stop serving. Units live on for a lease, unless `end_units`."""
+        self.dingtalk.say_goodbye()
         if self.server is not None:
             await self.server.close()
         self.drills.forget()

@@ -53,3 +53,9 @@ USER_DATA_BYTES = 32 * 1024
 # The messenger
 DINGTALK_CALLS_PER_S = 200
 DINGTALK_PEOPLE = 10_000
+DINGTALK_CONVERSATIONS = 10_000
+# Per application: open Stream connections, and events that nobody has taken.
+DINGTALK_STREAM_CONNECTIONS = 50
+DINGTALK_EVENTS_KEPT = 2_000
+# Of what one organisation sent to several people at once, its cards, its approvals: then the oldest go.
+DINGTALK_RECORDS = 5_000

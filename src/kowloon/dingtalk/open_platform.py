@@ -7,9 +7,11 @@ from kowloon.dingtalk.chat import resources as chat_resources
 from kowloon.dingtalk.contacts import departments, roles, tokens, users
 from kowloon.dingtalk.contacts import resources as contacts_resources
 from kowloon.dingtalk.platform.endpoints import endpoints
+from kowloon.dingtalk.push import callbacks
+from kowloon.dingtalk.stream import opening
 from kowloon.store.resources import Resource
 
-__all__ = ["RESOURCES", "departments", "endpoints", "roles", "tokens", "users"]
+__all__ = ["RESOURCES", "callbacks", "departments", "endpoints", "opening", "roles", "tokens", "users"]
 
 RESOURCES: tuple[type[Resource], ...] = (
     *resources.RESOURCES,

@@ -3,7 +3,6 @@ makes them, so none is lost and none is told that did not happen."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from kowloon.dingtalk.contacts.resources import Application
@@ -15,26 +14,35 @@ if TYPE_CHECKING:
 
 
 class PendingEvent(Resource, frozen=True, kw_only=True):
-    """One event for one application, until it has taken it. `data` is in the newer form."""
+    """One event for one application, until it has taken it. `data` is in the newer form. `tries`: that failed;
+    `not_before`: of the next one, in cloud time."""
 
     kind: ClassVar[str] = "dingtalk-pending-event"
+    application: str
+    name: str
+    data: dict[str, Any]
+    tries: int = 0
+    not_before: float = 0.0
+
+
+class FailedEvent(Resource, frozen=True, kw_only=True):
+    """One that an application did not take by HTTP; it may ask for it, once."""
+
+    kind: ClassVar[str] = "dingtalk-failed-event"
     application: str
     name: str
     data: dict[str, Any]
 
 
 class Outbox:
-    """`wake` is called after each commit that may have added some."""
-
-    def __init__(self, wake: Callable[[], None] = lambda: None) -> None:
-        self.wake = wake
+    """Whoever delivers hears of what is kept from the store."""
 
     def keep(self, tx: Transaction, call: Call) -> None:
         if not call.happened:
             return
         for application in tx.list(Application, account=call.account):
             for happened in call.happened:
-                if happened.name in application.callback_events:
+                if application.stream_events or happened.name in application.callback_events:
                     tx.put(
                         PendingEvent(
                             id=call.ids.request_id(),
@@ -47,4 +55,4 @@ class Outbox:
                     )
 
 
-RESOURCES: tuple[type[Resource], ...] = (PendingEvent,)
+RESOURCES: tuple[type[Resource], ...] = (PendingEvent, FailedEvent)

@@ -11,6 +11,8 @@ from kowloon.core.ids import Ids
 from kowloon.dingtalk.chat.messenger import Messenger
 from kowloon.dingtalk.outbox import Outbox
 from kowloon.dingtalk.plane import MessengerPlane
+from kowloon.dingtalk.push.http import HttpPush
+from kowloon.dingtalk.stream.connections import Connections
 from kowloon.store.store import Store
 
 
@@ -24,4 +26,6 @@ class Parts(NamedTuple):
     plane: MessengerPlane
     messenger: Messenger
     outbox: Outbox
+    stream: Connections
+    push: HttpPush
     home: Callable[[], str]

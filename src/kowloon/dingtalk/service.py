@@ -18,15 +18,21 @@ from kowloon.dingtalk.pager import RobotPager
 from kowloon.dingtalk.parts import Parts
 from kowloon.dingtalk.plane import MessengerPlane
 from kowloon.dingtalk.platform.serving import OpenPlatform
+from kowloon.dingtalk.push.deliveries import EventDeliveries
+from kowloon.dingtalk.push.http import HttpPush
 from kowloon.dingtalk.robot import RobotWebhook
+from kowloon.dingtalk.stream import opening
+from kowloon.dingtalk.stream.connections import Connections
+from kowloon.engines.dialler import Dialler
 from kowloon.engines.messages.log import MessageLog
 from kowloon.store.store import Store
 from kowloon.topology.health import HealthBoard
 
 
 class DingTalkService:
-    """`home`: the account that operators mean when they name none. `start` before it serves,
-    and again when the cloud has got another state; close it at the end."""
+    """`home`: the account that operators mean when they name none; `poke` wakes a loop by its name for a key. `start`
+    before it serves, and again when the cloud has got another state; `loops` are to be run; `say_goodbye` before the
+    server closes, and `close` at the end."""
 
     def __init__(
         self,
@@ -39,24 +45,33 @@ class DingTalkService:
         log: MessageLog,
         home: Callable[[], str],
         routes: Routes,
+        dialler: Dialler,
+        poke: Callable[[str, str], None],
     ) -> None:
         self._log = log
         self.messenger = Messenger(store, clock, ids, log)
+        plane = MessengerPlane(board, clock)
+        self.stream = Connections(clock, ids, plane)
         self.parts = Parts(
             store=store,
             clock=clock,
             ids=ids,
             bus=bus,
-            plane=MessengerPlane(board, clock),
+            plane=plane,
             messenger=self.messenger,
             outbox=Outbox(),
+            stream=self.stream,
+            push=HttpPush(clock, ids, dialler),
             home=home,
         )
         self.platform = OpenPlatform(endpoints, self.parts)
         self.webhook = RobotWebhook(self.parts)
         self.commentary = Commentary(self.parts, self.webhook)
         self.pager = RobotPager(self.parts, self.webhook)
+        self.events = EventDeliveries(store, clock, plane, self.stream, self.parts.push, poke)
+        self.loops = (self.stream, self.events)
         self.platform.register(routes)
+        routes.add("GET", opening.PATH, self.stream.connect, "own")
         self.webhook.register(routes)
         DingTalkAdmin(self.parts, self.webhook).register(routes)
 
@@ -68,11 +83,18 @@ class DingTalkService:
         """What is only in memory: the cloud has another state now."""
         self.platform.forget()
         self.webhook.forget()
+        self.stream.forget()
+        self.events.forget()
 
     def clear(self) -> None:
         """Nothing was ever said."""
         self._log.clear()
 
+    def say_goodbye(self) -> None:
+        """Whoever is connected shall come again."""
+        self.stream.end_all("the server is closing")
+
     def close(self) -> None:
+        self.events.close()
         self.commentary.close()
         self._log.close()

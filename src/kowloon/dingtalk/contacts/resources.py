@@ -21,7 +21,8 @@ class Application(Resource, frozen=True, kw_only=True):
     """An internal application and its robot; id is its appKey, which is also the clientId and the robotCode.
     `scopes`: the permissions that it was given, `*` for all. `addresses`: who may use its tokens, IPs or CIDR blocks;
     empty: anybody. `callback_*`: where events go by HTTP, signed and encrypted; `robot_url`: where messages to its
-    robot go by HTTP; both go by Stream while a client of the application is connected that way."""
+    robot go by HTTP; both go by Stream while a client of the application is connected that way. `stream_events`: one
+    was, and asked for events; they wait for the next one."""
 
     kind: ClassVar[str] = "dingtalk-application"
     name: str
@@ -36,6 +37,9 @@ class Application(Resource, frozen=True, kw_only=True):
     # The owner in what is encrypted: the corp id when set by the older call, else the appKey.
     callback_owner: str = ""
     robot_url: str = ""
+    stream_events: bool = False
+    # Where people who sign in to it may be sent back to, exactly.
+    redirect_uris: tuple[str, ...] = ()
 
     def may(self, scope: str) -> bool:
         return not scope or "*" in self.scopes or scope in self.scopes
@@ -62,14 +66,17 @@ class Department(Resource, frozen=True, kw_only=True):
     managers: tuple[str, ...] = ()
     # The conversation of its own group, when it has one.
     group: str = ""
-    # The role (`<account>:<name>`) that its members may use in the cloud.
+    # The role (`<account>:<name in lower case>`) that its members may use in the cloud.
     ram_role: str = ""
+    # What the duty's organisation said of it last; what differs was changed by hand since.
+    followed: dict[str, Any] = msgspec.field(default_factory=dict)
     settings: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
 class Member(Resource, frozen=True, kw_only=True):
     """`user`: the RAM user of the account who is this person, by name. `settings`: fields that are only shown.
-    `banner`: the status that others see."""
+    `banner`: the status that others see. `person`: who of the duty's organisation this is, and `followed` what that
+    said last; what differs was changed by hand since."""
 
     kind: ClassVar[str] = "dingtalk-member"
     userid: str
@@ -83,6 +90,8 @@ class Member(Resource, frozen=True, kw_only=True):
     admin: bool = False
     user: str = ""
     password: str = ""
+    person: str = ""
+    followed: dict[str, Any] = msgspec.field(default_factory=dict)
     banner: dict[str, Any] = msgspec.field(default_factory=dict)
     settings: dict[str, Any] = msgspec.field(default_factory=dict)
 
@@ -106,6 +115,34 @@ class Role(Resource, frozen=True, kw_only=True):
     post: str = ""
 
 
+class MemberSession(Resource, frozen=True, kw_only=True):
+    """Somebody signed in to the messenger itself; id is the digest of what the cookie says. Ends by the wall's clock."""
+
+    kind: ClassVar[str] = "dingtalk-session"
+    userid: str
+    expires_at: float
+
+
+class FailedSignIns(Resource, frozen=True, kw_only=True):
+    """When passwords of a member were wrong; also of names that nobody has, so that nobody is told who is there."""
+
+    kind: ClassVar[str] = "dingtalk-failed-sign-ins"
+    at: tuple[float, ...] = ()
+    locked_until: float = 0.0
+
+
+class LoginCode(Resource, frozen=True, kw_only=True):
+    """Proves once to an application who somebody is; id is the digest of the code. `redirect_uri`: of the page that
+    consent was given for; empty: asked for inside of the messenger. Ends by the wall's clock."""
+
+    kind: ClassVar[str] = "dingtalk-login-code"
+    application: str
+    userid: str
+    scope: str = ""
+    redirect_uri: str = ""
+    expires_at: float
+
+
 class Sequence(Resource, frozen=True, kw_only=True):
     """The last number given to departments, roles and the like of an organisation; id is `<account>/<of what>`."""
 
@@ -120,5 +157,8 @@ RESOURCES: tuple[type[Resource], ...] = (
     Member,
     RoleGroup,
     Role,
+    MemberSession,
+    FailedSignIns,
+    LoginCode,
     Sequence,
 )

@@ -111,9 +111,20 @@ class Call:
             finally:
                 self._tx = None
 
-        result = await self.store.run(run)
-        self.parts.outbox.wake()
-        return result
+        return await self.store.run(run)
+
+
+def by_itself(parts: Parts, account: str) -> Call:
+    """Of what the messenger does for an organisation without being asked, so that its subscribers hear of it."""
+    request = HttpRequest(method="POST", target="/", headers=[])
+    return Call(
+        request=request,
+        request_id=parts.ids.request_id(),
+        parts=parts,
+        now=parts.clock.now(),
+        wall=parts.clock.wall(),
+        account=account,
+    )
 
 
 def own_id(account: str, id: str | int) -> str:
