@@ -6,16 +6,37 @@ from kowloon.dingtalk import outbox, resources
 from kowloon.dingtalk.chat import resources as chat_resources
 from kowloon.dingtalk.contacts import departments, roles, tokens, users
 from kowloon.dingtalk.contacts import resources as contacts_resources
+from kowloon.dingtalk.groups import chats, logic, scenes
 from kowloon.dingtalk.platform.endpoints import endpoints
 from kowloon.dingtalk.push import callbacks
+from kowloon.dingtalk.sending import dings, notices, robots
+from kowloon.dingtalk.sending import resources as sending_resources
+from kowloon.dingtalk.sending import sessions
 from kowloon.dingtalk.stream import opening
 from kowloon.store.resources import Resource
 
-__all__ = ["RESOURCES", "callbacks", "departments", "endpoints", "opening", "roles", "tokens", "users"]
+__all__ = [
+    "RESOURCES",
+    "callbacks",
+    "chats",
+    "departments",
+    "dings",
+    "endpoints",
+    "notices",
+    "opening",
+    "robots",
+    "roles",
+    "scenes",
+    "tokens",
+    "users",
+]
 
 RESOURCES: tuple[type[Resource], ...] = (
     *resources.RESOURCES,
     *contacts_resources.RESOURCES,
     *chat_resources.RESOURCES,
     *outbox.RESOURCES,
+    *sending_resources.RESOURCES,
+    *sessions.RESOURCES,
+    *logic.RESOURCES,
 )

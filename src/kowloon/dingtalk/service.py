@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from kowloon.actions.people import People
+from kowloon.actions.ports import ConsoleSessions, CredentialSource
 from kowloon.actions.routes import Routes
 from kowloon.core.clock import Clock
 from kowloon.core.events import EventBus
@@ -12,6 +14,8 @@ from kowloon.dingtalk import earlier
 from kowloon.dingtalk.admin import DingTalkAdmin
 from kowloon.dingtalk.chat.messenger import Messenger
 from kowloon.dingtalk.commentary import Commentary
+from kowloon.dingtalk.contacts.people import SignedInPeople
+from kowloon.dingtalk.contacts.sign_in import MemberSignIn
 from kowloon.dingtalk.open_platform import endpoints
 from kowloon.dingtalk.outbox import Outbox
 from kowloon.dingtalk.pager import RobotPager
@@ -21,6 +25,7 @@ from kowloon.dingtalk.platform.serving import OpenPlatform
 from kowloon.dingtalk.push.deliveries import EventDeliveries
 from kowloon.dingtalk.push.http import HttpPush
 from kowloon.dingtalk.robot import RobotWebhook
+from kowloon.dingtalk.sending.sessions import SessionWebhooks
 from kowloon.dingtalk.stream import opening
 from kowloon.dingtalk.stream.connections import Connections
 from kowloon.engines.dialler import Dialler
@@ -44,6 +49,9 @@ class DingTalkService:
         board: HealthBoard,
         log: MessageLog,
         home: Callable[[], str],
+        people: People,
+        credentials: CredentialSource,
+        console: ConsoleSessions,
         routes: Routes,
         dialler: Dialler,
         poke: Callable[[str, str], None],
@@ -64,8 +72,10 @@ class DingTalkService:
             push=HttpPush(clock, ids, dialler),
             home=home,
         )
+        self.people = SignedInPeople(self.parts, credentials)
         self.platform = OpenPlatform(endpoints, self.parts)
         self.webhook = RobotWebhook(self.parts)
+        self.session_webhooks = SessionWebhooks(self.parts)
         self.commentary = Commentary(self.parts, self.webhook)
         self.pager = RobotPager(self.parts, self.webhook)
         self.events = EventDeliveries(store, clock, plane, self.stream, self.parts.push, poke)
@@ -73,6 +83,8 @@ class DingTalkService:
         self.platform.register(routes)
         routes.add("GET", opening.PATH, self.stream.connect, "own")
         self.webhook.register(routes)
+        self.session_webhooks.register(routes)
+        MemberSignIn(self.parts, self.people, console).register(routes)
         DingTalkAdmin(self.parts, self.webhook).register(routes)
 
     async def start(self) -> None:

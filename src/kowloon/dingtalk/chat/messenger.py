@@ -186,6 +186,11 @@ class Messenger:
         await self.log.replace(kept.id, self._encoder.encode(gone))
         self.changed(conversation, "recalled", id=kept.id, sequence=kept.sequence)
 
+    async def replace(self, conversation: Conversation, kept: Kept, said: Said) -> None:
+        """The same message with another content."""
+        await self.log.replace(kept.id, self._encoder.encode(said))
+        self.changed(conversation, "replaced", id=kept.id, sequence=kept.sequence)
+
     def mark_read(self, conversation: Conversation, userid: str, sequence: int) -> None:
         at = self._clock.now()
         self.log.mark_read(conversation.id, userid, min(sequence, self.log.last(conversation.id)), at)

@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TypeVar
+import re
+from typing import Final, TypeVar
 
 import msgspec
 
 from kowloon.core import limits
 from kowloon.dingtalk.chat.resources import Conversation
 from kowloon.dingtalk.contacts import errors
-from kowloon.dingtalk.contacts.resources import ROOT_DEPARTMENT, Department, Member, Role, Sequence
+from kowloon.dingtalk.contacts.resources import (
+    ROOT_DEPARTMENT,
+    AccessToken,
+    Department,
+    LoginCode,
+    Member,
+    MemberSession,
+    Role,
+    Sequence,
+)
 from kowloon.dingtalk.platform.call import own_id
-from kowloon.store.identity import Account
+from kowloon.store.identity import Account, StoredKey
 from kowloon.store.resources import Resource
 from kowloon.store.store import Store, Transaction
 
 R = TypeVar("R", bound=Resource)
 
+#: A RAM role that trusts this service may be given to a department's members.
+ROLE_SERVICE: Final = "dingtalk.aliyuncs.com"
 _FIRST_NUMBER = 100_000
+_SESSION_NAME = re.compile(r"[A-Za-z0-9.@_-]{2,32}")
 
 
 class Directory:
@@ -45,6 +58,9 @@ class Directory:
         return Department(
             id=own_id(self.account, ROOT_DEPARTMENT), account=self.account, number=ROOT_DEPARTMENT, name=name, parent=0
         )
+
+    def has_department(self, number: int) -> bool:
+        return number == ROOT_DEPARTMENT or self._reader.get(Department, own_id(self.account, number)) is not None
 
     def children(self, number: int) -> list[Department]:
         """One level, by their order, and then as they came."""
@@ -77,6 +93,9 @@ class Directory:
     def by_mobile(self, mobile: str) -> Member | None:
         return next((each for each in self.all(Member) if mobile and each.mobile == mobile), None)
 
+    def by_login_id(self, login_id: str) -> Member | None:
+        return next((each for each in self.all(Member) if each.settings.get("login_id") == login_id), None)
+
     def by_union_id(self, union_id: str) -> Member | None:
         return next((each for each in self.all(Member) if each.union_id == union_id), None)
 
@@ -104,8 +123,32 @@ def check_room(tx: Transaction, account: str, kind: type[Resource], name: str) -
         raise errors.QUOTA.error(name=name, most=limits.DINGTALK_PEOPLE)
 
 
+def session_name(member: Member) -> str:
+    """Of the member's sessions of departments' roles."""
+    return member.userid if _SESSION_NAME.fullmatch(member.userid) else member.union_id
+
+
+def end_role_sessions(tx: Transaction, member: Member) -> None:
+    """What the member got by departments ends, as nobody knows by which of them."""
+    name = session_name(member)
+    for key in tx.list(StoredKey, account=member.account):
+        if key.service == ROLE_SERVICE and key.session_name == name:
+            tx.delete(key)
+
+
+def end_proofs(tx: Transaction, member: Member) -> None:
+    """Nothing says any more that somebody is this member: no session, no token, no code."""
+    end_role_sessions(tx, member)
+    for kind in (MemberSession, AccessToken, LoginCode):
+        for each in tx.list(kind, account=member.account):
+            if each.userid == member.userid:
+                tx.delete(each)
+
+
 def leave(tx: Transaction, member: Member) -> None:
-    """Gone from conversations, from roles, and from the head of departments."""
+    """Gone from conversations, from roles, and from the head of departments; who comes later under the same userid is
+    not taken for this one."""
+    end_proofs(tx, member)
     for conversation in tx.list(Conversation, account=member.account):
         if conversation.form == "group" and member.userid in conversation.members:
             rest = tuple([each for each in conversation.members if each != member.userid])

@@ -1,0 +1,1 @@
+"""What applications send: messages of their robots, work notifications, DINGs."""

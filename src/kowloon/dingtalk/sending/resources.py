@@ -1,0 +1,108 @@
+"""What was sent to several people at once, by the handle that its sender got: messages of a robot, work notifications,
+DINGs. Each has a message in the conversation of each person."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import msgspec
+
+from kowloon.core import limits
+from kowloon.dingtalk.platform.call import Call, own_id
+from kowloon.store.resources import Resource
+
+RECALLED_WITHIN_S = 24 * 3600.0
+Way = Literal["robot", "notice", "ding"]
+
+
+class Sent(Resource, frozen=True, kw_only=True):
+    """`messages`: the id of the message by userid. `left_out`: who did not get one, and the vendor's code why;
+    `invalid`: who is not there. `digest`: of the content, to know it again."""
+
+    kind: ClassVar[str] = "dingtalk-sent"
+    handle: str
+    way: Way
+    application: str
+    messages: dict[str, str]
+    left_out: dict[str, str] = msgspec.field(default_factory=dict)
+    invalid: tuple[str, ...] = ()
+    invalid_departments: tuple[int, ...] = ()
+    digest: str = ""
+    to_all: bool = False
+    recalled: bool = False
+
+
+async def keep(
+    call: Call,
+    way: Way,
+    messages: dict[str, str],
+    *,
+    handle: str = "",
+    left_out: dict[str, str] | None = None,
+    invalid: tuple[str, ...] = (),
+    invalid_departments: tuple[int, ...] = (),
+    digest: str = "",
+    to_all: bool = False,
+) -> Sent:
+    """The oldest of the organisation go when there are too many."""
+    made = handle or call.ids.secret(32)
+    sent = Sent(
+        id=own_id(call.account, made),
+        account=call.account,
+        created_at=call.now,
+        handle=made,
+        way=way,
+        application=call.app.id,
+        messages=messages,
+        left_out=left_out or {},
+        invalid=invalid,
+        invalid_departments=invalid_departments,
+        digest=digest,
+        to_all=to_all,
+    )
+
+    def body(tx: object) -> None:
+        kept = call.tx.list(Sent, account=call.account)
+        for old in kept[: max(0, len(kept) + 1 - limits.DINGTALK_RECORDS)]:
+            call.tx.delete(old)
+        call.tx.put(sent)
+
+    await call.write(body)
+    return sent
+
+
+def find(call: Call, way: Way, handle: str) -> Sent | None:
+    """The application's own."""
+    found = call.mine(Sent, handle)
+    return found if found is not None and found.way == way and found.application == call.app.id else None
+
+
+async def recall(call: Call, sent: Sent) -> bool:
+    """False where it is recalled already, or too old for it."""
+    if sent.recalled or sent.created_at + RECALLED_WITHIN_S <= call.now:
+        return False
+    messenger = call.parts.messenger
+    for id in sent.messages.values():
+        kept = messenger.log.find(id)
+        conversation = messenger.find(call.account, kept.conversation) if kept is not None else None
+        if kept is not None and conversation is not None:
+            await messenger.recall(conversation, kept)
+    await call.write(lambda tx: tx.put(msgspec.structs.replace(sent, recalled=True)))
+    return True
+
+
+def read_at(call: Call, sent: Sent) -> dict[str, float | None]:
+    """By userid, when that person had read it; None: not yet."""
+    messenger = call.parts.messenger
+    found: dict[str, float | None] = {}
+    for userid, id in sent.messages.items():
+        kept = messenger.log.find(id)
+        conversation = messenger.find(call.account, kept.conversation) if kept is not None else None
+        readers = (
+            messenger.readers(conversation, kept.sequence) if conversation is not None and kept is not None else {}
+        )
+        found[userid] = readers.get(userid)
+    return found
+
+
+RESOURCES: tuple[type[Resource], ...] = (Sent,)
