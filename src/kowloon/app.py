@@ -34,6 +34,7 @@ from kowloon.drill.routes import DrillRoutes
 from kowloon.drill.service import Drills
 from kowloon.duty.actions import duty
 from kowloon.duty.channels import MailPager, WebhookPager
+from kowloon.duty.people import DutyPeople
 from kowloon.duty.rosters import Rosters
 from kowloon.duty.service import DutyService
 from kowloon.engines.base import EngineError, UnitEngine
@@ -213,6 +214,8 @@ class Cloud:
 
     def _wire_listeners(self) -> None:
         self.key_use = KeyUseLog(self.store, self.clock, self.bus)
+        self.credentials = StoredCredentials(self.store, self.rosters)
+        self.sign_in = SignIn(self.store, self.board, self.clock, self.ids, self.bus, self.credentials)
         self.dingtalk = DingTalkService(
             store=self.store,
             clock=self.clock,
@@ -221,6 +224,9 @@ class Cloud:
             board=self.board,
             log=open_messages(self.files),
             home=lambda: self.identity.account_id,
+            people=DutyPeople(self.rosters, self.clock),
+            credentials=self.credentials,
+            console=self.sign_in,
             routes=self.routes,
             dialler=self._new_dialler(),
             poke=self.runtime.poke,
@@ -266,7 +272,6 @@ class Cloud:
         RamRoutes(self.store, self.registry, self.clock, self.authorizer).register(self.routes)
 
     def _wire_calls(self) -> None:
-        self.credentials = credentials = StoredCredentials(self.store, self.rosters)
         self.chain = Chain(
             registry=self.registry,
             store=self.store,
@@ -274,7 +279,7 @@ class Cloud:
             clock=self.clock,
             ids=self.ids,
             bus=self.bus,
-            credentials=credentials,
+            credentials=self.credentials,
             authorizer=self.authorizer,
             default_region=self.settings.region,
             ports={
@@ -287,8 +292,8 @@ class Cloud:
                 Federation: Federation(self.store, self.clock, self._new_dialler()),
             },
         )
-        SignIn(self.store, self.board, self.clock, self.ids, self.bus, credentials).register(self.routes)
-        JsonCalls(self.chain, self.registry, credentials, self.clock, self.ids, self._administrator).register(
+        self.sign_in.register(self.routes)
+        JsonCalls(self.chain, self.registry, self.credentials, self.clock, self.ids, self._administrator).register(
             self.routes
         )
 

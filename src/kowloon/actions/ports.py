@@ -132,6 +132,15 @@ class InternalClient(Protocol):
         ...
 
 
+class ConsoleSessions(Protocol):
+    """Opens the console to people of whom something else knows who they are."""
+
+    async def open(self, request: HttpRequest, account: str, user: str) -> tuple[str, str]:
+        """The header that sets the cookie of a session of that RAM user. ApiError where the user may not log on, or
+        would have to prove more than that."""
+        ...
+
+
 class OwnProtocol(Protocol):
     """A product whose calls are no API actions: it answers whole requests and takes large bodies in pieces."""
 

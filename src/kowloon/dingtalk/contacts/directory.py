@@ -139,10 +139,14 @@ def end_role_sessions(tx: Transaction, member: Member) -> None:
 def end_proofs(tx: Transaction, member: Member) -> None:
     """Nothing says any more that somebody is this member: no session, no token, no code."""
     end_role_sessions(tx, member)
-    for kind in (MemberSession, AccessToken, LoginCode):
-        for each in tx.list(kind, account=member.account):
-            if each.userid == member.userid:
-                tx.delete(each)
+    proofs: list[MemberSession | AccessToken | LoginCode] = [
+        *tx.list(MemberSession, account=member.account),
+        *tx.list(AccessToken, account=member.account),
+        *tx.list(LoginCode, account=member.account),
+    ]
+    for proof in proofs:
+        if proof.userid == member.userid:
+            tx.delete(proof)
 
 
 def leave(tx: Transaction, member: Member) -> None:

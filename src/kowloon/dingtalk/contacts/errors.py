@@ -15,6 +15,7 @@ USER_NOT_FOUND = Refusal(60121, "invalidParameter.user.notFound", "找不到该�
 INVALID_USERID = Refusal(40003, "invalidParameter.userid.invalid", "不合法的UserID")
 USER_EXISTS = Refusal(60102, "invalidParameter.userid.exists", "UserID在公司中已存在")
 MOBILE_EXISTS = Refusal(60104, "invalidParameter.mobile.exists", "手机号码在公司中已存在")
+LOGIN_ID_EXISTS = Refusal(60104, "invalidParameter.login_id.exists", "登录账号在公司中已存在")
 INVALID_MOBILE = Refusal(60103, "invalidParameter.mobile.invalid", "手机号码不合法")
 ROLE_NOT_FOUND = Refusal(400002, "invalidParameter.role.notFound", "角色不存在")
 ROLE_GROUP_NOT_FOUND = Refusal(400002, "invalidParameter.roleGroup.notFound", "角色组不存在")

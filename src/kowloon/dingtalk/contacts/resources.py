@@ -116,7 +116,7 @@ class Role(Resource, frozen=True, kw_only=True):
 
 
 class MemberSession(Resource, frozen=True, kw_only=True):
-    """Somebody signed in to the messenger itself; id is the digest of what the cookie says. Ends by the wall's clock."""
+    """Somebody signed in to the messenger; id is the digest of what the cookie says. Ends by the wall's clock."""
 
     kind: ClassVar[str] = "dingtalk-session"
     userid: str

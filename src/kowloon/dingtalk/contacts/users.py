@@ -10,8 +10,9 @@ import msgspec
 from kowloon.dingtalk.contacts import errors
 from kowloon.dingtalk.contacts.departments import READ as READ_DEPARTMENTS
 from kowloon.dingtalk.contacts.departments import WRITE, OfDepartment, OfUser, check_page
-from kowloon.dingtalk.contacts.directory import Directory, check_room, leave, union_id_of
+from kowloon.dingtalk.contacts.directory import Directory, check_room, end_role_sessions, leave, union_id_of
 from kowloon.dingtalk.contacts.passwords import hashed
+from kowloon.dingtalk.contacts.people import MOST_NAME_CHARACTERS, USERID
 from kowloon.dingtalk.contacts.resources import ROOT_DEPARTMENT, Member, RoleGroup
 from kowloon.dingtalk.platform.call import Call, own_id
 from kowloon.dingtalk.platform.decode import Commas
@@ -20,8 +21,6 @@ from kowloon.dingtalk.platform.endpoints import endpoints
 READ = "qyapi_get_member"
 READ_OF_DEPARTMENT = "qyapi_get_department_member"
 _MOST_DEPARTMENTS = 100
-_MOST_CHARACTERS = 80
-_USERID = re.compile(r"[^\s/]{1,64}")
 _MOBILE = re.compile(r"\+?[0-9]{1,4}-[0-9]{5,15}|[0-9]{5,15}")
 # What is only kept and shown, with what an empty profile has.
 _SHOWN: dict[str, Any] = {
@@ -123,13 +122,14 @@ async def create(call: Call, req: Create) -> dict[str, Any]:
 def _create(call: Call, req: Create, password: str) -> dict[str, Any]:
     directory = Directory(call.tx, call.account)
     userid = req.userid or call.ids.digits(16)
-    if _USERID.fullmatch(userid) is None:
+    if USERID.fullmatch(userid) is None:
         raise errors.INVALID_USERID.error()
     if directory.find_member(userid) is not None:
         raise errors.USER_EXISTS.error()
     if not req.dept_id_list:
         raise errors.EMPTY.error(name="dept_id_list")
     check_room(call.tx, call.account, Member, "user")
+    _check_login_id(directory, req.login_id, userid)
     member = Member(
         id=own_id(call.account, userid),
         account=call.account,
@@ -154,6 +154,7 @@ def _create(call: Call, req: Create, password: str) -> dict[str, Any]:
 def update(call: Call, req: Update) -> None:
     directory = Directory(call.tx, call.account)
     member = directory.member(req.userid)
+    _check_login_id(directory, req.login_id, member.userid)
     manager = member.manager
     if req.manager_userid:
         manager = directory.member(req.manager_userid).userid
@@ -174,6 +175,7 @@ def update(call: Call, req: Update) -> None:
     )
     call.emit("user_modify_org", userId=[member.userid])
     if set(departments) != set(member.departments):
+        end_role_sessions(call.tx, member)
         call.emit("user_dept_change", userId=[member.userid])
 
 
@@ -342,9 +344,15 @@ def _shown(member: Member) -> dict[str, Any]:
 
 
 def _name(name: str) -> str:
-    if not 1 <= len(name) <= _MOST_CHARACTERS:
-        raise errors.NAME_TOO_LONG.error(most=_MOST_CHARACTERS)
+    if not 1 <= len(name) <= MOST_NAME_CHARACTERS:
+        raise errors.NAME_TOO_LONG.error(most=MOST_NAME_CHARACTERS)
     return name
+
+
+def _check_login_id(directory: Directory, login_id: str | None, userid: str) -> None:
+    other = directory.by_login_id(login_id) if login_id else None
+    if other is not None and other.userid != userid:
+        raise errors.LOGIN_ID_EXISTS.error()
 
 
 def _mobile(directory: Directory, mobile: str, userid: str) -> str:

@@ -80,6 +80,7 @@ PASSWORD_CHANGE_NEEDED = ErrorSpec(
 PASSWORD_EXPIRED = ErrorSpec(
     "PasswordExpired", 403, "The password has expired: have an administrator set another one (UpdateLoginProfile)."
 )
+NO_LOGON = ErrorSpec("ConsoleLogonNotAllowed", 403, "The user {name} has no login profile, or one that is not active.")
 NO_CHANGE_NEEDED = ErrorSpec(
     "NewPasswordNotAsked", 400, "Nothing asks for a new password here; ChangePassword sets one at any time."
 )

@@ -17,7 +17,7 @@ from kowloon.core.errors import ApiError
 from kowloon.core.events import EventBus, RequestEvent
 from kowloon.core.ids import Ids
 from kowloon.services.ram.logic import passwords
-from kowloon.services.ram.logic.sign_in import Asked, account_of, sign_in, split
+from kowloon.services.ram.logic.sign_in import Asked, account_of, sign_in, split, vouched
 from kowloon.store.identity import Account, StoredKey
 from kowloon.store.store import Store, Transaction
 from kowloon.topology.health import HealthBoard
@@ -42,7 +42,7 @@ class SignInBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class SignIn:
-    """`POST /sign-in`, `POST /sign-out`, `GET /signed-in`."""
+    """`POST /sign-in`, `POST /sign-out`, `GET /signed-in`. Also the ConsoleSessions of who is known elsewhere."""
 
     def __init__(
         self,
@@ -101,6 +101,22 @@ class SignIn:
             return await self._store.run(lambda tx: sign_in(self._context(tx, request, request_id, whose), asked))
         except ApiError as refused:
             return refused
+
+    async def open(self, request: HttpRequest, account: str, user: str) -> tuple[str, str]:
+        started, request_id = self._clock.wall(), self._ids.request_id()
+        whose = Principal(account=account, type="RAMUser", arn="", id="", name=user)
+        try:
+            session = await self._store.run(
+                lambda tx: vouched(self._context(tx, request, request_id, whose), user, request.peer)
+            )
+        except ApiError as refused:
+            self._record("ConsoleSignin", request, request_id, whose, started, refused)
+            raise
+        key = self._credentials.find(session.id)
+        self._record("ConsoleSignin", request, request_id, key.principal if key is not None else whose, started, None)
+        lasts_s = int((session.expires_at or 0.0) - started)
+        value = cookie_value(session.id, session.token)
+        return set_cookie(SESSION_COOKIE, value, lasts_s=lasts_s, secure=request.scheme == "https")
 
     def _context(self, tx: Transaction, request: HttpRequest, request_id: str, principal: Principal) -> Context:
         now = self._clock.now()

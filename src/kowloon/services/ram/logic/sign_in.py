@@ -18,6 +18,7 @@ from kowloon.services.ram.errors import (
     DEVICE_NEEDED,
     INVALID_LOGON_NAME,
     NO_CHANGE_NEEDED,
+    NO_LOGON,
     PASSWORD_CHANGE_NEEDED,
     PASSWORD_EXPIRED,
     SIGN_IN_FAILED,
@@ -101,6 +102,27 @@ def sign_in(ctx: Context, asked: Asked) -> StoredKey | ApiError:
     if ctx.tx.find(attempts.key) is not None:
         ctx.tx.delete(attempts)
     return _begin(ctx, user, profile, preference.login_session_h * 3600, mfa=step is not None)
+
+
+def vouched(ctx: Context, name: str, peer: str) -> StoredKey:
+    """A session for a user of whom somebody else knows who that is. It stands for the password only: whatever else
+    the account asks for is proven by signing in here."""
+    policy = settings.password_policy(ctx)
+    preference = settings.security_preference(ctx)
+    if not _in_networks(peer, preference.login_network_masks):
+        raise SIGN_IN_NETWORK.error(peer=peer)
+    user = ctx.tx.get(User, f"{ctx.account}:{name}")
+    profile = ctx.tx.get(LoginProfile, user.user_id) if user is not None else None
+    if user is None or profile is None or not profile.active:
+        raise NO_LOGON.error(name=name)
+    if users.device(ctx, user) is not None:
+        raise CODE_NEEDED.error()
+    if profile.mfa_required or preference.mfa_operation == "mandatory":
+        raise DEVICE_NEEDED.error()
+    refused = _why_not_with(profile, policy, Asked(name, "", "", "", peer, passwords.Hashes("", {})), ctx.now)
+    if refused is not None:
+        raise refused
+    return _begin(ctx, user, profile, preference.login_session_h * 3600, mfa=False)
 
 
 def _is_right(profile: LoginProfile, asked: Asked) -> bool:
