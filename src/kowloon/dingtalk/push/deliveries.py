@@ -126,12 +126,14 @@ class EventDeliveries:
         task.add_done_callback(self._tasks.discard)
 
     async def _acknowledged(self, event: PendingEvent, ack: asyncio.Future[Ack | None]) -> None:
-        again_at = self._clock.now() + STREAM_AGAIN_S
+        sent_at = self._clock.now()
         silence = self._clock.call_later(STREAM_AGAIN_S, lambda: None if ack.done() else ack.set_result(None))
         try:
             answer = await ack
         finally:
             silence.cancel()
+        # After silence the minute is over; of a connection that is gone another one need not wait.
+        again_at = sent_at + STREAM_AGAIN_S if answer is not None else 0.0
         await self._note(event, answer is not None and answer.takes_event, again_at)
         self._under_way.get(event.application, set()).discard(event.id)
         self._poke(self.name, event.application)
