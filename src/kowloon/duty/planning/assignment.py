@@ -10,12 +10,13 @@ from typing import NamedTuple
 
 from kowloon.duty.planning.fairness import Fairness
 from kowloon.duty.planning.ground import Ground, Minutes
+from kowloon.duty.planning.linear import LinearModel
 from kowloon.duty.planning.rules import Rules
 from kowloon.duty.planning.sat import Model, Status
 
 # Numbers of turns that are looked at one by one for bounds; and how much longer than the shortest is still its size.
 _MOST_STATES = 600
-_SAME_SIZE = 1.3
+SAME_SIZE = 1.3
 
 
 class Found(NamedTuple):
@@ -49,6 +50,7 @@ class Assignment:
             due = [fair - has for fair, has in zip(fairness.fair[person], loads[person], strict=True)]
             if aim is None:
                 variables, prices = price_loads(self.model, fairness.weights, due, items)
+                bound_by_number(self.model, fairness.weights, due, items, variables, prices)
                 self._priced += variables
                 self._prices += prices
             elif person in aim:
@@ -132,25 +134,24 @@ class Item(NamedTuple):
 
 
 def price_loads(
-    model: Model, weights: Sequence[int], due: Sequence[int], items: Sequence[Item]
+    model: Model | LinearModel, weights: Sequence[int], due: Sequence[int], items: Sequence[Item]
 ) -> tuple[list[int], list[int]]:
     """Variables, and the price of each, that together cost what it costs somebody to have other minutes than `due`."""
     priced, prices = [], []
     for kind, weight in enumerate(weights):
         if weight:
             most = sum(item.minutes[kind] * item.most for item in items)
-            off = model.whole(0, max(abs(due[kind]), abs(most - due[kind])))
+            off = model.number(0, max(abs(due[kind]), abs(most - due[kind])))
             own = [item for item in items if item.minutes[kind]]
             variables, factors = [item.variable for item in own], [item.minutes[kind] for item in own]
             model.limit([*variables, off], [*factors, -1], most=due[kind])
             model.limit([*variables, off], [*factors, 1], least=due[kind])
             priced.append(off)
             prices.append(weight)
-    _bound_by_number(model, weights, due, items, priced, prices)
     return priced, prices
 
 
-def _bound_by_number(
+def bound_by_number(
     model: Model,
     weights: Sequence[int],
     due: Sequence[int],
@@ -188,7 +189,7 @@ def _sizes(items: Sequence[Item]) -> list[list[Item]]:
     """Those of about the same hours together: weeks, months, years."""
     sizes: list[list[Item]] = []
     for item in sorted(items, key=lambda item: item.minutes[0]):
-        if not sizes or item.minutes[0] > sizes[-1][0].minutes[0] * _SAME_SIZE:
+        if not sizes or item.minutes[0] > sizes[-1][0].minutes[0] * SAME_SIZE:
             sizes.append([])
         sizes[-1].append(item)
     return sizes

@@ -105,6 +105,14 @@ class Rules:
         """Who may have it, or has."""
         return self.choices[turn] if turn in self.choices else self.held.get(turn, ())
 
+    @functools.cached_property
+    def _turns(self) -> list[int]:
+        return [turn for turn, _ in self.serves]
+
+    def turn_of(self, variable: int) -> int | None:
+        """None: it says something else than who serves."""
+        return self._turns[variable] if variable < len(self._turns) else None
+
     def _variable(self) -> int:
         self.count += 1
         return self.count - 1

@@ -47,6 +47,10 @@ class Model:
         self._count += 1
         return self._count - 1
 
+    def number(self, least: int, most: int) -> int:
+        """One that is whole because others are."""
+        return self.whole(least, most)
+
     def limit(
         self,
         variables: Sequence[int],

@@ -38,7 +38,7 @@ _ENOUGH = 0.0005
 _ENOUGH_LEFT = 0.02
 _LEAST_S, _FIRST_S = 0.05, 3.0
 _LEAST_LOOK_S = 1.0
-_FIRST_S_PER_CHOICE = 0.001
+_FIRST_S_PER_CHOICE, _S_PER_CHOICE = 0.001, 0.0016
 # Of all time, for a first plan of each part; of a look at one, for its bound.
 _FIRST_SHARE, _COUNTING_SHARE = 0.15, 0.6
 # A model of so many choices is built in a second where the machine is busy.
@@ -107,7 +107,7 @@ class _Part:
         self.cost = 0
         self.looks = 0
         self.impossible = False
-        self.slice_s = _FIRST_S
+        self.slice_s = max(_FIRST_S, self.size * _S_PER_CHOICE)
         self.touched = False
         self.least_moves = 0
         self.as_before = False
@@ -122,13 +122,17 @@ class _Part:
         """In weighted minutes; of what has no plan yet: all there is."""
         return self.cost - self.bound if self.served else 1 << 60
 
+    def comes_first(self) -> tuple[bool, bool, float]:
+        """What a re-plan has to change; what nobody has looked at, small ones first; where most may be gained."""
+        return self.touched, not self.looks, self.gap / self.slice_s if self.looks else -self.size
+
     @property
     def done(self) -> bool:
         return self.impossible or (bool(self.served) and self.cost <= self.bound)
 
     @property
     def most_moves(self) -> int | None:
-        """A better plan than the one it has moves no more turns, or what it gains is lost; None: as many as it likes."""
+        """A better plan than the one it has moves no more turns than that; None: as many as it likes."""
         return (self.cost - self.fair_bound) // self._move_price if self._move_price else None
 
     def prove(self, *, bound: int = 0, fair_bound: int = 0) -> None:
@@ -195,7 +199,7 @@ class _Solving:
         if not all(part.served for part in self.parts):
             return
         while open_ and self.left_s > _LEAST_S and self._gap() > self._enough():
-            part = max(open_, key=lambda part: (part.touched, part.gap / part.slice_s))
+            part = max(open_, key=_Part.comes_first)
             open_.remove(part)
             if part.size > self.left_s * _CHOICES_PER_S:
                 continue
@@ -241,20 +245,21 @@ class _Solving:
             share = 1.0 if part.cost <= part.counted_cost else _COUNTING_SHARE
             self._count(part, (until - self.stopwatch()) * share)
         if not part.done and part.aim is not None:
-            self._aim(part, part.aim, (self.stopwatch() + 2 * until) / 3)
+            exactly_s = (until - self.stopwatch()) / 3 if part.size <= _MOST_EXACT else 0.0
+            self._aim(part, part.aim, until - exactly_s)
         if not part.done and part.size <= _MOST_EXACT:
             self._solve_exactly(part, until)
         elif not part.done:
             self._improve(part, part.served, until)
 
     def _count(self, part: _Part, seconds: float) -> None:
-        counted = count(self.ground, self.fairness, part.choices, part.fair_bound, seconds, self.workers)
+        counted = count(self.ground, self.fairness, part.rules, part.fair_bound, seconds, self.workers)
         part.prove(fair_bound=counted.bound)
         if counted.loads is not None:
             cost = sum([self.fairness.cost_of(person, load) for person, load in counted.loads.items()])
             part.aim = counted if cost < part.cost and cost != part.counted_cost else None
             part.counted_cost = cost
-            part.counted = cost <= counted.bound
+            part.counted = counted.proven
 
     def _aim(self, part: _Part, aim: Counted, until: float) -> None:
         """At what was counted, turn by turn and then only by the minutes: such a plan costs what those do."""
