@@ -9,9 +9,8 @@ from kowloon.dingtalk.contacts import resources as contacts_resources
 from kowloon.dingtalk.groups import chats, logic, scenes
 from kowloon.dingtalk.platform.endpoints import endpoints
 from kowloon.dingtalk.push import callbacks
-from kowloon.dingtalk.sending import dings, notices, robots
+from kowloon.dingtalk.sending import dings, notices, robots, sessions
 from kowloon.dingtalk.sending import resources as sending_resources
-from kowloon.dingtalk.sending import sessions
 from kowloon.dingtalk.stream import opening
 from kowloon.store.resources import Resource
 

@@ -1,4 +1,4 @@
-"""One cloud for all tests of contacts; each begins with an empty organisation."""
+"""One cloud for all tests of a module; each begins with an empty organisation."""
 
 from __future__ import annotations
 
