@@ -7,6 +7,7 @@ from kowloon.dingtalk.chat import resources as chat_resources
 from kowloon.dingtalk.contacts import departments, roles, tokens, users
 from kowloon.dingtalk.contacts import resources as contacts_resources
 from kowloon.dingtalk.groups import chats, logic, scenes
+from kowloon.dingtalk.page import resources as page_resources
 from kowloon.dingtalk.platform.endpoints import endpoints
 from kowloon.dingtalk.push import callbacks
 from kowloon.dingtalk.sending import dings, notices, robots, sessions
@@ -38,4 +39,5 @@ RESOURCES: tuple[type[Resource], ...] = (
     *sending_resources.RESOURCES,
     *sessions.RESOURCES,
     *logic.RESOURCES,
+    *page_resources.RESOURCES,
 )

@@ -18,6 +18,7 @@ from kowloon.dingtalk.contacts.people import SignedInPeople
 from kowloon.dingtalk.contacts.sign_in import MemberSignIn
 from kowloon.dingtalk.open_platform import endpoints
 from kowloon.dingtalk.outbox import Outbox
+from kowloon.dingtalk.page.service import ChatPage
 from kowloon.dingtalk.pager import RobotPager
 from kowloon.dingtalk.parts import Parts
 from kowloon.dingtalk.plane import MessengerPlane
@@ -79,12 +80,14 @@ class DingTalkService:
         self.commentary = Commentary(self.parts, self.webhook)
         self.pager = RobotPager(self.parts, self.webhook)
         self.events = EventDeliveries(store, clock, plane, self.stream, self.parts.push, poke)
+        self.page = ChatPage(self.parts, self.people)
         self.loops = (self.stream, self.events)
         self.platform.register(routes)
         routes.add("GET", opening.PATH, self.stream.connect, "own")
         self.webhook.register(routes)
         self.session_webhooks.register(routes)
         MemberSignIn(self.parts, self.people, console).register(routes)
+        self.page.register(routes)
         DingTalkAdmin(self.parts, self.webhook).register(routes)
 
     async def start(self) -> None:
@@ -97,6 +100,7 @@ class DingTalkService:
         self.webhook.forget()
         self.stream.forget()
         self.events.forget()
+        self.page.live.forget()
 
     def clear(self) -> None:
         """Nothing was ever said."""
@@ -107,6 +111,7 @@ class DingTalkService:
         self.stream.end_all("the server is closing")
 
     def close(self) -> None:
+        self.page.live.close()
         self.events.close()
         self.commentary.close()
         self._log.close()

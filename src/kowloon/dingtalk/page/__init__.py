@@ -1,0 +1,1 @@
+"""The chat page at `/dingtalk`: who looks at it, its calls, and what it is told while it is open."""

@@ -1,0 +1,48 @@
+// Where links of messages lead: to pages of the web, or to a message that is posted; nowhere else.
+
+import { h } from "./dom.js";
+
+const WRAPPED = 3;
+
+/** `{ href }`, `{ say }` for a button that posts a text, or null for what is followed nowhere. */
+export function target(text) {
+  let url = String(text ?? "").trim();
+  for (let depth = 0; depth < WRAPPED; depth++) {
+    const parsed = parse(url);
+    if (parsed === null) return null;
+    if (parsed.protocol === "dtmd:") {
+      const content = isTalk(parsed, "/sendMessage") ? parsed.searchParams.get("content") : "";
+      return content ? { say: content } : null;
+    }
+    if (parsed.protocol !== "dingtalk:") return parsed.protocol === "http:" || parsed.protocol === "https:" ? { href: parsed.href } : null;
+    url = isTalk(parsed, "/page/link") ? parsed.searchParams.get("url") ?? "" : "";
+  }
+  return null;
+}
+
+function parse(url) {
+  try {
+    return url ? new URL(url, location.origin) : null;
+  } catch {
+    return null;
+  }
+}
+
+// Browsers differ in whether they find a host in addresses whose scheme they do not know.
+const isTalk = (parsed, path) => `${parsed.host}${parsed.pathname}`.replace(/^\/+/, "") === `dingtalkclient${path}`;
+
+/** A link in a tab of its own that learns nothing of where it came from; plain text for what leads nowhere. */
+export function link(text, url, attributes = {}) {
+  const found = target(url);
+  if (!found?.href) return h("span", attributes, text);
+  return h("a", { ...attributes, href: found.href, target: "_blank", rel: "noopener noreferrer" }, text);
+}
+
+/** An image of ours; one from elsewhere would tell its owner who looks, so it is a link. */
+export function picture(url, name, label) {
+  const found = target(url);
+  if (found?.href && new URL(found.href).origin === location.origin) {
+    return h("a", { class: "picture", href: found.href, target: "_blank", rel: "noopener noreferrer" }, h("img", { src: found.href, alt: name, loading: "lazy" }));
+  }
+  return link(`🖼 ${name || label}`, url);
+}
