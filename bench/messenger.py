@@ -43,7 +43,7 @@ async def serve(home: Path, people: int, robots: int) -> None:
     from kowloon.core.config import Settings
     from kowloon.dingtalk.contacts.resources import Application, Member, corp_id
     from kowloon.dingtalk.platform.call import own_id
-    from kowloon.store.identity import StoredKey, User
+    from kowloon.store.identity import LoginProfile, StoredKey, User
     from kowloon.store.store import Transaction
 
     cloud = Cloud(Settings(engine="paper", port=0, home=home))
@@ -57,6 +57,7 @@ async def serve(home: Path, people: int, robots: int) -> None:
     def person(tx: Transaction, number: int) -> None:
         name = f"p{number}"
         tx.put(User(id=f"{account}:{name}", account=account, name=name, user_id=f"2{number:015d}"))
+        tx.put(LoginProfile(id=f"2{number:015d}", account=account, salt="", hashes=()))
         session = StoredKey(
             id=f"STS.bench{number}",
             account=account,

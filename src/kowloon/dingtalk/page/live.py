@@ -24,13 +24,14 @@ from kowloon.core import limits
 from kowloon.core.errors import ApiError
 from kowloon.dingtalk.chat.resources import Conversation, Said, Sender
 from kowloon.dingtalk.contacts.people import SignedInPeople
-from kowloon.dingtalk.contacts.resources import Member
+from kowloon.dingtalk.contacts.resources import Member, MemberSession
 from kowloon.dingtalk.page import errors
 from kowloon.dingtalk.page.frames import Accepted, Read, Refused, Say, content_of
 from kowloon.dingtalk.page.open_pages import OpenPages
 from kowloon.dingtalk.page.shown import ShownNow, fields_of
 from kowloon.dingtalk.parts import Parts
 from kowloon.engines.messages.log import Kept
+from kowloon.store.identity import LoginProfile, StoredKey, User
 from kowloon.store.resources import Key, Resource
 from kowloon.wire.http import HttpRequest, HttpResponse, WebSocket
 from kowloon.wire.websocket import text_frame
@@ -40,7 +41,8 @@ SIGNED_OUT: Final = 4401
 _RESTARTS: Final = 1012
 _TRY_AGAIN_LATER: Final = 1013
 _TOO_MUCH: Final = 1008
-# How often it is looked whether sessions still last; in so many looks at all of them.
+# How often it is looked whether sessions still last: at all when somebody's identity has changed, and else in so many
+# looks, for those that run out.
 _LOOK_S: Final = 0.5
 _LOOKS: Final = 20
 # Marks are told together, so often.
@@ -60,6 +62,7 @@ class Live:
         self._marks: dict[str, dict[str, tuple[int, float]]] = {}
         self._looking: asyncio.TimerHandle | None = None
         self._to_look_at: Iterator[OpenPage] = iter(())
+        self._identities = parts.store.watch(Member, MemberSession, StoredKey, User, LoginProfile)
         self._budgets: dict[str, Budget] = {}
         parts.messenger.listen(self._said)
         parts.messenger.listen_to_changes(self._changed)
@@ -125,8 +128,6 @@ class Live:
         for key, item in changes:
             if key.kind == Conversation.kind:
                 self._conversation_changed(key.id, item if isinstance(item, Conversation) else None)
-            for page in self.pages.hanging_on(key.id):
-                self._look_at(page)
 
     def _conversation_changed(self, id: str, after: Conversation | None) -> None:
         before = self._known.pop(id, None)
@@ -214,17 +215,18 @@ class Live:
             for page in self.pages:
                 page.socket.close(_TRY_AGAIN_LATER, "The messenger is not available.")
             return
-        some = list(islice(self._to_look_at, len(self.pages) // _LOOKS + 1))
+        if self._identities.changed():
+            self._to_look_at = iter(())
+            some = list(self.pages)
+        else:
+            some = list(islice(self._to_look_at, len(self.pages) // _LOOKS + 1))
         if not some:
             self._to_look_at = iter(self.pages)
             self._budgets = {id: each for id, each in self._budgets.items() if not each.is_full}
         for page in some:
-            self._look_at(page)
-
-    def _look_at(self, page: OpenPage) -> None:
-        found = self._people.signed_in(page.request)
-        if found is None or found.member.id != page.member.id:
-            page.socket.close(SIGNED_OUT, "The session has ended.")
+            found = self._people.signed_in(page.request)
+            if found is None or found.member.id != page.member.id:
+                page.socket.close(SIGNED_OUT, "The session has ended.")
 
 
 class OpenPage:
