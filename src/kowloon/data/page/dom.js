@@ -9,9 +9,11 @@ function fill(element, attributes, children) {
     else if (name === "value") element.value = value;
     else element.setAttribute(name, value === true ? "" : value);
   }
-  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(...given(children));
   return element;
 }
+
+const given = (children) => children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false);
 
 /** `h("p", { class: "quiet" }, "text", element)`; what is null or false is left out. */
 export function h(tag, attributes = {}, ...children) {
@@ -23,7 +25,7 @@ export function svg(tag, attributes = {}, ...children) {
 }
 
 export function replace(element, ...children) {
-  element.replaceChildren(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  element.replaceChildren(...given(children));
 }
 
 /** Told to everybody, screen readers too, and gone after a while. */

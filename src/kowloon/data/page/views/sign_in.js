@@ -32,7 +32,9 @@ export function showSignIn(main, entered) {
       const body = { name: name.value.trim(), password: password.value };
       if (code.isConnected) body.code = code.value.trim();
       if (renewed.isConnected) body.new_password = renewed.value;
-      await entered(await signIn(body));
+      const session = await signIn(body);
+      for (const used of [password, code, renewed]) used.value = "";
+      await entered(session);
     } catch (refusal) {
       replace(problem, advice(refusal));
       if (["MfaCodeRequired", "MfaCodeRefused"].includes(refusal.code)) {
@@ -40,6 +42,10 @@ export function showSignIn(main, entered) {
         askFor(code, t("sign-in.code"), t("sign-in.code.hint"));
       } else if (refusal.code === "PasswordChangeRequired") {
         askFor(renewed, t("sign-in.new"), "");
+      } else if (refusal.code === "NewPasswordNotAsked") {
+        // It was asked of somebody else, whose name stood there before.
+        renewed.value = "";
+        renewed.closest(".field").remove();
       }
     } finally {
       send.disabled = false;

@@ -9,10 +9,11 @@ import { again } from "./router.js";
 import { DAY, iso, now, parse, showTime } from "./time.js";
 import { t } from "./words.js";
 
+/** `told`: a text, or a function that makes it of the answer. */
 async function done(asked, told) {
   const result = await asked;
   if (result === undefined) return;
-  say(told);
+  say(typeof told === "string" ? told : told(result));
   again();
 }
 
@@ -114,18 +115,9 @@ export function comeBack(absence) {
 export function importAbsences() {
   const file = h("input", { type: "file", accept: ".ics,text/calendar", required: true });
   const fields = [personField(t("away.who")), { name: "file", label: t("calendar.file"), control: file, hint: t("calendar.hint") }];
-  let told = "";
-  const act = async ({ PersonId }) => {
-    const Calendar = await file.files[0].text();
-    const answer = await duty("ImportCalendar", { PersonId: PersonId || me(), Calendar });
-    told = t("done.imported", { n: answer.Absences, skipped: answer.Skipped });
-    return answer;
-  };
-  return ask(t("calendar.import"), fields, act, { action: t("calendar.import") }).then((result) => {
-    if (result === undefined) return;
-    say(told);
-    again();
-  });
+  const act = async ({ PersonId }) => duty("ImportCalendar", { PersonId: PersonId || me(), Calendar: await file.files[0].text() });
+  return done(ask(t("calendar.import"), fields, act, { action: t("calendar.import") }),
+    (answer) => t("done.imported", { n: answer.Absences, skipped: answer.Skipped }));
 }
 
 /** `turn`: an item of ListTurns. */

@@ -70,9 +70,7 @@ export function timeline({ segments, rows, from, to, zoom, width, person, chosen
   const top = (row) => AXIS + row * rowHeight;
 
   const picture = svg("svg", { viewBox: `0 0 ${width} ${height}`, height, role: "group", "aria-label": t("picture", { from: time.showDay(from), to: time.showDay(to - 1) }) },
-    svg("defs", {},
-      svg("pattern", { id: "acting", width: 7, height: 7, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" },
-        svg("rect", { width: 3, height: 7, fill: "#14181e", opacity: 0.18 }))));
+    hatch("acting"));
   if (to - from <= 45 * time.DAY) picture.append(...weekends(from, to, x, height));
   picture.append(...axis(ZOOMS[zoom].marks(from, to, width - gutter), x, width, height));
   rows.forEach((id, row) => {
@@ -88,6 +86,13 @@ export function timeline({ segments, rows, from, to, zoom, width, person, chosen
   if (present > from && present < to) picture.append(...nowLine(x(present), height));
   walk(picture, bars, chosen, pointed);
   return picture;
+}
+
+/** What lies over the colour of those who act, by its name within the page. */
+function hatch(id) {
+  return svg("defs", {},
+    svg("pattern", { id, width: 7, height: 7, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" },
+      svg("rect", { width: 3, height: 7, fill: "#14181e", opacity: 0.18 })));
 }
 
 function weekends(from, to, x, height) {
@@ -195,7 +200,6 @@ export function legend(people) {
   return h("div", { class: "legend" },
     people.map((id) => entry(swatch(svg("rect", { ...box, fill: colourOf(id) })), nameOf(id))),
     entry(swatch(
-      svg("defs", {}, svg("pattern", { id: "acting-key", width: 7, height: 7, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" }, svg("rect", { width: 3, height: 7, fill: "#14181e", opacity: 0.18 }))),
-      svg("rect", { ...box, fill: "#c3cad5" }), svg("rect", { ...box, class: "acting", fill: "url(#acting-key)" })), t("capacity.acting")),
+      hatch("acting-key"), svg("rect", { ...box, fill: "#c3cad5" }), svg("rect", { ...box, class: "acting", fill: "url(#acting-key)" })), t("capacity.acting")),
     entry(swatch(svg("rect", { ...box, fill: "#c62834" })), t("gap")));
 }
