@@ -216,6 +216,7 @@ class Cloud:
         self.key_use = KeyUseLog(self.store, self.clock, self.bus)
         self.credentials = StoredCredentials(self.store, self.rosters)
         self.sign_in = SignIn(self.store, self.board, self.clock, self.ids, self.bus, self.credentials)
+        self.internal = InternalCalls(lambda request: self.front.handle(request), self.store, self.clock, self.ids)
         self.dingtalk = DingTalkService(
             store=self.store,
             clock=self.clock,
@@ -227,6 +228,8 @@ class Cloud:
             people=DutyPeople(self.rosters, self.clock),
             credentials=self.credentials,
             console=self.sign_in,
+            objects=self.internal,
+            secret=lambda: self.identity.admin_token,
             routes=self.routes,
             dialler=self._new_dialler(),
             poke=self.runtime.poke,
@@ -353,8 +356,7 @@ class Cloud:
             self.explanations,
             self.identity.admin_token,
         )
-        internal = InternalCalls(self.front.handle, self.store, self.clock, self.ids)
-        self.runtime.add(TrailDelivery(self.store, self.board.topology, self.clock, self.audit, internal))
+        self.runtime.add(TrailDelivery(self.store, self.board.topology, self.clock, self.audit, self.internal))
 
     def _wire_states(self) -> None:
         before = BeforeFaults(self.store, self.clock)

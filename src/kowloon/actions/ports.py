@@ -126,9 +126,20 @@ class RoleRefused(Exception):
 class InternalClient(Protocol):
     """Calls of one product to another, through the whole chain. Never to be called inside a transaction."""
 
-    async def put_object(self, service: str, role_arn: str, bucket: str, key: str, body: bytes) -> HttpResponse:
-        """`service` (`actiontrail.aliyuncs.com`) acts as the role. Raises RoleRefused; what the call itself answers
-        is returned, whatever it is."""
+    async def object_call(
+        self,
+        service: str,
+        role_arn: str,
+        method: str,
+        bucket: str,
+        key: str = "",
+        *,
+        body: bytes = b"",
+        region: str = "",
+    ) -> HttpResponse:
+        """`service` (`actiontrail.aliyuncs.com`) acts as the role, on an object or, without a key, a bucket; on the
+        endpoint of a region where that counts. Raises RoleRefused; what the call itself answers is returned, whatever
+        it is, and its files are the caller's to close."""
         ...
 
 

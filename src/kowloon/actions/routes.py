@@ -7,6 +7,7 @@ from typing import Literal, TypeVar
 
 import msgspec
 
+from kowloon.core import limits
 from kowloon.core.errors import ErrorSpec
 from kowloon.wire.http import HttpRequest, HttpResponse
 
@@ -20,12 +21,13 @@ _INVALID_BODY = ErrorSpec("InvalidBody", 400, "The body is not as expected: {pro
 
 
 class Route(msgspec.Struct, frozen=True):
-    """`path` is exact, or a prefix when it ends with `/`."""
+    """`path` is exact, or a prefix when it ends with `/`. Bodies have at most `body_bytes`."""
 
     methods: tuple[str, ...]
     path: str
     handler: Handler
     access: Access
+    body_bytes: int = limits.MAX_BODY_BYTES
 
 
 class Routes:
@@ -33,9 +35,11 @@ class Routes:
         self._exact: dict[str, list[Route]] = {}
         self._prefixes: list[Route] = []
 
-    def add(self, methods: str, path: str, handler: Handler, access: Access) -> None:
+    def add(
+        self, methods: str, path: str, handler: Handler, access: Access, *, body_bytes: int = limits.MAX_BODY_BYTES
+    ) -> None:
         """`methods`: separated by spaces."""
-        route = Route(tuple(methods.split()), path, handler, access)
+        route = Route(tuple(methods.split()), path, handler, access, body_bytes)
         if path.endswith("/"):
             self._prefixes.append(route)
             self._prefixes.sort(key=lambda prefix: -len(prefix.path))

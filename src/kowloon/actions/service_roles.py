@@ -10,7 +10,8 @@ from importlib import resources
 import msgspec
 
 from kowloon.core.ids import Ids
-from kowloon.store.identity import Role
+from kowloon.store.identity import PolicyAttachment, Role, attachment_id
+from kowloon.store.store import Transaction
 
 
 class Template(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,3 +53,24 @@ def new_role(ids: Ids, template: Template, account: str, now: float) -> Role:
         trust=msgspec.json.encode(trust).decode(),
         service=template.service,
     )
+
+
+def ensured(tx: Transaction, ids: Ids, service: str, account: str, now: float) -> Role:
+    """The role by which a service works in that account, made with its policy when it is not there."""
+    template = templates()[service]
+    role = tx.get(Role, role_id(account, template))
+    if role is None:
+        role = new_role(ids, template, account, now)
+        entity = f"role/{role.name.lower()}"
+        tx.put(role)
+        tx.put(
+            PolicyAttachment(
+                id=attachment_id(account, entity, "System", template.policy),
+                account=account,
+                created_at=now,
+                entity=entity,
+                policy_type="System",
+                policy_name=template.policy,
+            )
+        )
+    return role

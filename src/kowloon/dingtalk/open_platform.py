@@ -3,30 +3,37 @@
 from __future__ import annotations
 
 from kowloon.dingtalk import outbox, resources
+from kowloon.dingtalk.cards import instances, interactive
+from kowloon.dingtalk.cards import resources as cards_resources
 from kowloon.dingtalk.chat import resources as chat_resources
-from kowloon.dingtalk.contacts import departments, roles, tokens, users
+from kowloon.dingtalk.contacts import banners, departments, login, roles, tickets, tokens, users
 from kowloon.dingtalk.contacts import resources as contacts_resources
 from kowloon.dingtalk.groups import chats, logic, scenes
 from kowloon.dingtalk.page import resources as page_resources
 from kowloon.dingtalk.platform.endpoints import endpoints
 from kowloon.dingtalk.push import callbacks
-from kowloon.dingtalk.sending import dings, notices, robots, sessions
+from kowloon.dingtalk.sending import dings, media, notices, robots, sessions
 from kowloon.dingtalk.sending import resources as sending_resources
 from kowloon.dingtalk.stream import opening
 from kowloon.store.resources import Resource
 
 __all__ = [
     "RESOURCES",
+    "banners",
     "callbacks",
     "chats",
     "departments",
     "dings",
     "endpoints",
+    "instances",
+    "interactive",
+    "login",
     "notices",
     "opening",
     "robots",
     "roles",
     "scenes",
+    "tickets",
     "tokens",
     "users",
 ]
@@ -36,8 +43,10 @@ RESOURCES: tuple[type[Resource], ...] = (
     *contacts_resources.RESOURCES,
     *chat_resources.RESOURCES,
     *outbox.RESOURCES,
+    *cards_resources.RESOURCES,
     *sending_resources.RESOURCES,
     *sessions.RESOURCES,
+    *media.RESOURCES,
     *logic.RESOURCES,
     *page_resources.RESOURCES,
 )

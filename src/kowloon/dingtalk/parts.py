@@ -8,10 +8,12 @@ from typing import NamedTuple
 from kowloon.core.clock import Clock
 from kowloon.core.events import EventBus
 from kowloon.core.ids import Ids
+from kowloon.dingtalk.cards.cards import Cards
 from kowloon.dingtalk.chat.messenger import Messenger
 from kowloon.dingtalk.outbox import Outbox
 from kowloon.dingtalk.plane import MessengerPlane
 from kowloon.dingtalk.push.http import HttpPush
+from kowloon.dingtalk.sending.media import MediaStore
 from kowloon.dingtalk.stream.connections import Connections
 from kowloon.store.store import Store
 
@@ -28,4 +30,6 @@ class Parts(NamedTuple):
     outbox: Outbox
     stream: Connections
     push: HttpPush
+    cards: Cards
+    media: MediaStore
     home: Callable[[], str]

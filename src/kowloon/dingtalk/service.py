@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from kowloon.actions.people import People
-from kowloon.actions.ports import ConsoleSessions, CredentialSource
+from kowloon.actions.ports import ConsoleSessions, CredentialSource, InternalClient
 from kowloon.actions.routes import Routes
 from kowloon.core.clock import Clock
 from kowloon.core.events import EventBus
 from kowloon.core.ids import Ids
 from kowloon.dingtalk import earlier
 from kowloon.dingtalk.admin import DingTalkAdmin
+from kowloon.dingtalk.cards.asking import Asking
+from kowloon.dingtalk.cards.cards import Cards
 from kowloon.dingtalk.chat.messenger import Messenger
 from kowloon.dingtalk.commentary import Commentary
+from kowloon.dingtalk.contacts.consent import Consent
 from kowloon.dingtalk.contacts.people import SignedInPeople
 from kowloon.dingtalk.contacts.sign_in import MemberSignIn
 from kowloon.dingtalk.open_platform import endpoints
@@ -26,6 +29,7 @@ from kowloon.dingtalk.platform.serving import OpenPlatform
 from kowloon.dingtalk.push.deliveries import EventDeliveries
 from kowloon.dingtalk.push.http import HttpPush
 from kowloon.dingtalk.robot import RobotWebhook
+from kowloon.dingtalk.sending.media import MediaStore
 from kowloon.dingtalk.sending.sessions import SessionWebhooks
 from kowloon.dingtalk.stream import opening
 from kowloon.dingtalk.stream.connections import Connections
@@ -36,9 +40,9 @@ from kowloon.topology.health import HealthBoard
 
 
 class DingTalkService:
-    """`home`: the account that operators mean when they name none; `poke` wakes a loop by its name for a key. `start`
-    before it serves, and again when the cloud has got another state; `loops` are to be run; `say_goodbye` before the
-    server closes, and `close` at the end."""
+    """`home`: the account that operators mean when they name none; `objects` keeps files; `secret` signs links to
+    them; `poke` wakes a loop by its name for a key. `start` before it serves, and again when the cloud has got
+    another state; `loops` are to be run; `say_goodbye` before the server closes, and `close` at the end."""
 
     def __init__(
         self,
@@ -53,6 +57,8 @@ class DingTalkService:
         people: People,
         credentials: CredentialSource,
         console: ConsoleSessions,
+        objects: InternalClient,
+        secret: Callable[[], str],
         routes: Routes,
         dialler: Dialler,
         poke: Callable[[str, str], None],
@@ -71,9 +77,12 @@ class DingTalkService:
             outbox=Outbox(),
             stream=self.stream,
             push=HttpPush(clock, ids, dialler),
+            cards=Cards(store, clock, plane, self.messenger, Asking(store, clock, self.stream, dialler)),
+            media=MediaStore(store, clock, ids, objects, home, secret),
             home=home,
         )
         self.people = SignedInPeople(self.parts, credentials)
+        self.consent = Consent(self.parts, self.people)
         self.platform = OpenPlatform(endpoints, self.parts)
         self.webhook = RobotWebhook(self.parts)
         self.session_webhooks = SessionWebhooks(self.parts)
@@ -86,7 +95,9 @@ class DingTalkService:
         routes.add("GET", opening.PATH, self.stream.connect, "own")
         self.webhook.register(routes)
         self.session_webhooks.register(routes)
+        self.parts.media.register(routes)
         MemberSignIn(self.parts, self.people, console).register(routes)
+        self.consent.register(routes)
         self.page.register(routes)
         DingTalkAdmin(self.parts, self.webhook).register(routes)
 
@@ -98,6 +109,8 @@ class DingTalkService:
         """What is only in memory: the cloud has another state now."""
         self.platform.forget()
         self.webhook.forget()
+        self.parts.media.forget()
+        self.consent.forget()
         self.stream.forget()
         self.events.forget()
         self.page.live.forget()

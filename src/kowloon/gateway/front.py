@@ -12,10 +12,12 @@ import msgspec
 from kowloon.actions.browser import is_foreign
 from kowloon.actions.ports import OwnProtocol
 from kowloon.actions.routes import Handler, Route, Routes
+from kowloon.core import limits
 from kowloon.core.errors import ApiError
 from kowloon.gateway.chain import Chain
 from kowloon.gateway.explanations import Explanations, why_host_refused
 from kowloon.gateway.hosts import Hosts, is_local
+from kowloon.gateway.receiving import Gatherer
 from kowloon.wire.encode import JSON_TYPE, encode_error
 from kowloon.wire.http import BodyReceiver, HttpRequest, HttpResponse
 from kowloon.wire.identify import METADATA_HOST, Format, is_object_call, is_presigned_object_call
@@ -71,7 +73,10 @@ class Front:
         """Who takes a large body in pieces; None: it is gathered."""
         if not self.serves_host(request.host):
             return self._not_served(request)
-        return self._objects.receive(request) if self._is_object_call(request) else None
+        if self._is_object_call(request):
+            return self._objects.receive(request)
+        most_bytes = max([route.body_bytes for route in self._routes.candidates(request.path)], default=0)
+        return Gatherer(request, self.handle, most_bytes) if most_bytes > limits.MAX_BODY_BYTES else None
 
     def _is_object_call(self, request: HttpRequest) -> bool:
         if request.fields.get("authorization", "").startswith("OSS"):

@@ -37,13 +37,26 @@ class InternalCalls:
         self._ids = ids
         self._sessions: dict[tuple[str, str], str] = {}
 
-    async def put_object(self, service: str, role_arn: str, bucket: str, key: str, body: bytes) -> HttpResponse:
+    async def object_call(
+        self,
+        service: str,
+        role_arn: str,
+        method: str,
+        bucket: str,
+        key: str = "",
+        *,
+        body: bytes = b"",
+        region: str = "",
+    ) -> HttpResponse:
         session = await self._session(service, role_arn)
         token = {"x-oss-security-token": session.token}
-        signed = sign(session.id, session.secret, "PUT", bucket, key, token, http_date(int(self._clock.wall())))
-        target = f"/{bucket}/{quote(key, safe='/~')}"
-        sent = [("host", "localhost"), ("content-length", str(len(body))), ("user-agent", service), *signed.items()]
-        answer = self._handle(HttpRequest(method="PUT", target=target, headers=sent, body=body, peer=service))
+        signed = sign(session.id, session.secret, method, bucket, key, token, http_date(int(self._clock.wall())))
+        path = quote(key, safe="/~")
+        host, target = (
+            (f"{bucket}.oss-{region}.aliyuncs.com", f"/{path}") if region else ("localhost", f"/{bucket}/{path}")
+        )
+        sent = [("host", host), ("content-length", str(len(body))), ("user-agent", service), *signed.items()]
+        answer = self._handle(HttpRequest(method=method, target=target, headers=sent, body=body, peer=service))
         return answer if isinstance(answer, HttpResponse) else await answer
 
     async def _session(self, service: str, role_arn: str) -> StoredKey:

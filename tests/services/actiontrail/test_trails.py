@@ -144,18 +144,18 @@ def test_a_trail_that_is_behind_catches_up_at_once(alone: Customer, monkeypatch:
 
 def test_a_delivery_that_is_repeated_replaces_itself(alone: Customer, monkeypatch: pytest.MonkeyPatch) -> None:
     """The object is written, and the trail does not hear of it."""
-    put = InternalCalls.put_object
-    written: list[str] = []
+    call = InternalCalls.object_call
+    written: list[Any] = []
 
-    async def put_unheard(calls: InternalCalls, service: str, role: str, bucket: str, key: str, body: bytes) -> Any:
-        answer = await put(calls, service, role, bucket, key, body)
-        written.append(key)
+    async def unheard(calls: InternalCalls, *told: Any, **more: Any) -> Any:
+        answer = await call(calls, *told, **more)
+        written.append(told)
         return HttpResponse(503, b"") if len(written) == 1 else answer
 
     Owner(alone.cloud).bucket("audit-logs")
     auditor = _trail(alone, event_rw="Write")
     auditor.call("StartLogging", name="my-trail")
-    monkeypatch.setattr(InternalCalls, "put_object", put_unheard)
+    monkeypatch.setattr(InternalCalls, "object_call", unheard)
     alone.call("vpc", "CreateVpc", cidr_block="10.0.0.0/8", vpc_name="first")
     _later(alone)
     assert eventually(lambda: "OSS answers 503" in _status(auditor).latest_delivery_error)

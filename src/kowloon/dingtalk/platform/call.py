@@ -9,7 +9,7 @@ import msgspec
 
 from kowloon.core.ids import Ids
 from kowloon.dingtalk.contacts.resources import Application, Member
-from kowloon.dingtalk.platform.errors import TOKEN_INVALID
+from kowloon.dingtalk.platform.errors import NO_PERMISSION, TOKEN_INVALID
 from kowloon.store.resources import Resource
 from kowloon.store.store import Store, Transaction
 from kowloon.wire.http import HttpRequest
@@ -69,6 +69,13 @@ class Call:
         if self.application is None:
             raise TOKEN_INVALID.error()
         return self.application
+
+    def need(self, scope: str) -> None:
+        """The permission that the application needs for what is asked, where that depends on the call."""
+        if not self.app.may(scope):
+            refused = NO_PERMISSION.error()
+            refused.detail = {"accessdenieddetail": {"requiredScopes": [scope]}}
+            raise refused
 
     @property
     def person(self) -> Member:

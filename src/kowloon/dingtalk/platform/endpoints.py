@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 
+from kowloon.core import limits
 from kowloon.dingtalk.platform.call import Call
 from kowloon.dingtalk.platform.decode import Decoder
 
@@ -35,6 +36,7 @@ class Endpoint:
         auth: Auth,
         scope: str,
         reads: bool,
+        body_bytes: int,
     ) -> None:
         self.handler = handler
         self.decoder = Decoder(request)
@@ -44,6 +46,7 @@ class Endpoint:
         self.auth = auth
         self.scope = scope
         self.reads = reads
+        self.body_bytes = body_bytes
         self.waits = inspect.iscoroutinefunction(handler)
         self.segments = tuple(path.split("/"))
 
@@ -78,21 +81,28 @@ class Endpoints:
         self._patterns: dict[int, list[Endpoint]] = {}
 
     def older(
-        self, path: str, *, methods: str = "POST GET", auth: Auth = "app", scope: str = "", reads: bool = False
+        self,
+        path: str,
+        *,
+        methods: str = "POST GET",
+        auth: Auth = "app",
+        scope: str = "",
+        reads: bool = False,
+        body_bytes: int = limits.MAX_BODY_BYTES,
     ) -> Callable[[Callable[[Call, Req], Res]], Callable[[Call, Req], Res]]:
         """Of `oapi.dingtalk.com`: parameters in the query, as JSON or as a form. The handler's answer goes beside
         `errcode`, `errmsg` and `request_id`."""
-        return self._declare(path, methods, auth, scope, older=True, reads=reads)
+        return self._declare(path, methods, auth, scope, older=True, reads=reads, body_bytes=body_bytes)
 
     def newer(
         self, methods: str, path: str, *, auth: Auth = "app", scope: str = "", reads: bool | None = None
     ) -> Callable[[Callable[[Call, Req], Res]], Callable[[Call, Req], Res]]:
         """Of `api.dingtalk.com`: JSON, and parameters in the path and the query. The handler's answer is the body."""
         is_read = methods == "GET" if reads is None else reads
-        return self._declare(path, methods, auth, scope, older=False, reads=is_read)
+        return self._declare(path, methods, auth, scope, older=False, reads=is_read, body_bytes=limits.MAX_BODY_BYTES)
 
     def _declare(
-        self, path: str, methods: str, auth: Auth, scope: str, *, older: bool, reads: bool
+        self, path: str, methods: str, auth: Auth, scope: str, *, older: bool, reads: bool, body_bytes: int
     ) -> Callable[[Callable[[Call, Req], Res]], Callable[[Call, Req], Res]]:
         def declare(handler: Callable[[Call, Req], Res]) -> Callable[[Call, Req], Res]:
             request = typing.get_type_hints(handler)["req"]
@@ -105,6 +115,7 @@ class Endpoints:
                 auth=auth,
                 scope=scope,
                 reads=reads,
+                body_bytes=body_bytes,
             )
             if any(each.path == path and set(each.methods) & set(endpoint.methods) for each in self.all):
                 raise ValueError(f"{endpoint.name} is declared twice")

@@ -48,8 +48,9 @@ class OpenPlatform:
     def register(self, routes: Routes) -> None:
         for prefix in (*_NEWER, _TOPAPI):
             routes.add(_METHODS, prefix, self.handle, "own")
-        for path in sorted({each.path for each in self._endpoints.all if not each.path.startswith((*_NEWER, _TOPAPI))}):
-            routes.add(_METHODS, path, self.handle, "own")
+        others = [each for each in self._endpoints.all if not each.path.startswith((*_NEWER, _TOPAPI))]
+        for path, body_bytes in sorted({(each.path, each.body_bytes) for each in others}):
+            routes.add(_METHODS, path, self.handle, "own", body_bytes=body_bytes)
 
     def forget(self) -> None:
         self._recent.clear()
@@ -128,10 +129,7 @@ class OpenPlatform:
                 raise errors.TOKEN_INVALID.error()
         call.application, call.account = application, token.account
         _check_address(application, request.peer)
-        if not application.may(endpoint.scope):
-            refused = errors.NO_PERMISSION.error()
-            refused.detail = {"accessdenieddetail": {"requiredScopes": [endpoint.scope]}}
-            raise refused
+        call.need(endpoint.scope)
         self._count(application.id, endpoint)
 
     def _count(self, application: str, endpoint: Endpoint) -> None:

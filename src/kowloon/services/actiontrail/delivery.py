@@ -86,7 +86,7 @@ class TrailDelivery:
             key = _object_key(trail, region, found[0].at)
             body = gzip.compress(msgspec.json.encode(events), compresslevel=3, mtime=0)
             try:
-                answer = await self._client.put_object(SERVICE, trail.role, trail.bucket, key, body)
+                answer = await self._client.object_call(SERVICE, trail.role, "PUT", trail.bucket, key, body=body)
             except RoleRefused as refused:
                 return f"the role {refused} cannot be assumed"
             except ApiError as refused:

@@ -26,7 +26,7 @@ from kowloon.services.actiontrail.errors import (
 )
 from kowloon.services.actiontrail.product import actiontrail
 from kowloon.services.actiontrail.resources import ALL_REGIONS, DISABLED, ENABLED, FRESH, Trail
-from kowloon.store.identity import PolicyAttachment, Role, attachment_id
+from kowloon.store.identity import Role
 
 SERVICE = "actiontrail.aliyuncs.com"
 _NAME = re.compile(r"[a-z][a-z0-9_-]{5,35}")
@@ -105,7 +105,9 @@ def _changed(ctx: Context, trail: Trail, req: TrailParameters) -> Trail:
     if not trail.bucket:
         raise NO_TARGET.error()
     if not trail.role:
-        trail = msgspec.structs.replace(trail, role=_service_role(ctx))
+        trail = msgspec.structs.replace(
+            trail, role=service_roles.ensured(ctx.tx, ctx.ids, SERVICE, ctx.account, ctx.now).arn
+        )
     elif req.OssWriteRoleArn:
         _check_role(ctx, trail.role)
     return trail
@@ -116,27 +118,6 @@ def _check_role(ctx: Context, arn: str) -> None:
     role = ctx.tx.get(Role, f"{ctx.account}:{name}")
     if role is None or not trusts_service(role, SERVICE):
         raise ROLE_NOT_FOUND.error(arn=arn)
-
-
-def _service_role(ctx: Context) -> str:
-    """ARN of the role by which ActionTrail writes, made when it is not there."""
-    template = service_roles.templates()[SERVICE]
-    role = ctx.tx.get(Role, service_roles.role_id(ctx.account, template))
-    if role is None:
-        role = service_roles.new_role(ctx.ids, template, ctx.account, ctx.now)
-        entity = f"role/{role.name.lower()}"
-        ctx.tx.put(role)
-        ctx.tx.put(
-            PolicyAttachment(
-                id=attachment_id(ctx.account, entity, "System", template.policy),
-                account=ctx.account,
-                created_at=ctx.now,
-                entity=entity,
-                policy_type="System",
-                policy_name=template.policy,
-            )
-        )
-    return role.arn
 
 
 class CreateTrailRequest(TrailParameters):
