@@ -9,6 +9,7 @@ from kowloon.core.clock import Clock
 from kowloon.core.events import EventBus
 from kowloon.core.ids import Ids
 from kowloon.dingtalk.cards.cards import Cards
+from kowloon.dingtalk.cards.cards import Cards
 from kowloon.dingtalk.chat.messenger import Messenger
 from kowloon.dingtalk.outbox import Outbox
 from kowloon.dingtalk.plane import MessengerPlane
@@ -30,6 +31,7 @@ class Parts(NamedTuple):
     outbox: Outbox
     stream: Connections
     push: HttpPush
+    cards: Cards
     cards: Cards
     media: MediaStore
     home: Callable[[], str]

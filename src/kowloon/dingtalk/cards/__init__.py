@@ -1,0 +1,1 @@
+"""Interactive cards: messages whose content lives on, and whose buttons ask the application back."""
