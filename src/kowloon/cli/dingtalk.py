@@ -57,10 +57,12 @@ def application(
     name: str = typer.Argument(help="How it is called."),
     account: str = typer.Option("", help="Of which account's organisation; the home account's if not said."),
     scopes: str = typer.Option("*", help="The permissions that it has, with commas; * for all."),
+    redirect_uri: list[str] = typer.Option([], help="Where people who sign in to it are sent back to; several times."),
     as_json: bool = typer.Option(False, "--json", help="For machines."),
 ) -> None:
     """Make an internal application with a robot: its keys open the open platform."""
-    body = {"name": name, "account": account, "scopes": [each.strip() for each in scopes.split(",")]}
+    given = [each.strip() for each in scopes.split(",")]
+    body = {"name": name, "account": account, "scopes": given, "redirect_uris": redirect_uri}
     made = RunningCloud().call("POST", "dingtalk/applications", body)
     if as_json:
         show_json(made)

@@ -12,6 +12,7 @@ import msgspec
 from kowloon.actions.routes import Routes
 from kowloon.core.errors import ApiError
 from kowloon.dingtalk.chat.resources import Conversation
+from kowloon.dingtalk.contacts.login import check_redirect_uri
 from kowloon.dingtalk.contacts.resources import Application, corp_id
 from kowloon.dingtalk.parts import Parts
 from kowloon.dingtalk.resources import Robot
@@ -36,6 +37,7 @@ class ApplicationBody(msgspec.Struct, forbid_unknown_fields=True):
     account: str = ""
     scopes: tuple[str, ...] = ("*",)
     addresses: tuple[str, ...] = ()
+    redirect_uris: tuple[str, ...] = ()
 
 
 class DingTalkAdmin:
@@ -99,6 +101,8 @@ class DingTalkAdmin:
             body = msgspec.json.decode(request.body, type=ApplicationBody)
             for block in body.addresses:
                 ipaddress.ip_network(block, strict=False)
+            for uri in body.redirect_uris:
+                check_redirect_uri(uri)
         except (msgspec.DecodeError, ValueError, RecursionError) as problem:
             raise ApiError("InvalidBody", 400, f"The application is not as expected: {problem}.") from None
         account = body.account or self._parts.home()
@@ -114,6 +118,7 @@ class DingTalkAdmin:
             agent_id=int(ids.digits(10)),
             scopes=body.scopes,
             addresses=body.addresses,
+            redirect_uris=body.redirect_uris,
         )
         await self._parts.store.run(lambda tx: tx.put(application))
         return _json(_application(application), 201)
@@ -128,6 +133,7 @@ def _application(application: Application) -> dict[str, Any]:
         "app_secret": application.secret,
         "agent_id": application.agent_id,
         "scopes": list(application.scopes),
+        "redirect_uris": list(application.redirect_uris),
     }
 
 

@@ -143,6 +143,14 @@ class LoginCode(Resource, frozen=True, kw_only=True):
     expires_at: float
 
 
+class JsapiTicket(Resource, frozen=True, kw_only=True):
+    """Of an application, whose id is its id. Ends by the wall's clock."""
+
+    kind: ClassVar[str] = "dingtalk-jsapi-ticket"
+    text: str
+    expires_at: float
+
+
 class Sequence(Resource, frozen=True, kw_only=True):
     """The last number given to departments, roles and the like of an organisation; id is `<account>/<of what>`."""
 
@@ -160,5 +168,6 @@ RESOURCES: tuple[type[Resource], ...] = (
     MemberSession,
     FailedSignIns,
     LoginCode,
+    JsapiTicket,
     Sequence,
 )

@@ -20,6 +20,9 @@ from kowloon.dingtalk.platform.endpoints import endpoints
 
 READ = "qyapi_get_member"
 READ_OF_DEPARTMENT = "qyapi_get_department_member"
+# Of a person who signed in.
+READ_SELF = "Contact.User.Read"
+READ_MOBILE = "Contact.User.mobile"
 _MOST_DEPARTMENTS = 100
 _MOBILE = re.compile(r"\+?[0-9]{1,4}-[0-9]{5,15}|[0-9]{5,15}")
 # What is only kept and shown, with what an empty profile has.
@@ -271,9 +274,10 @@ def get_admin_scope(call: Call, req: OfUser) -> dict[str, Any]:
     return {"dept_ids": [ROOT_DEPARTMENT] if member.admin else []}
 
 
-@endpoints.newer("GET", "/v1.0/contact/users/{unionId}", auth="any", scope="")
+@endpoints.newer("GET", "/v1.0/contact/users/{unionId}", auth="any")
 def profile(call: Call, req: OfProfile) -> dict[str, Any]:
     """`me` is the person whose token it is; others only an application sees that may read members."""
+    call.need(READ_SELF if call.member is not None else READ)
     if req.union_id == "me":
         member: Member | None = call.person
     else:
@@ -284,7 +288,7 @@ def profile(call: Call, req: OfProfile) -> dict[str, Any]:
     return {
         "nick": member.name,
         "avatarUrl": "",
-        "mobile": member.mobile,
+        "mobile": member.mobile if call.app.may(READ_MOBILE) else "",
         "openId": union_id_of(call.app.id, member.userid),
         "unionId": member.union_id,
         "email": member.email,
