@@ -5,8 +5,6 @@ from __future__ import annotations
 from kowloon.dingtalk import outbox, resources
 from kowloon.dingtalk.cards import instances, interactive
 from kowloon.dingtalk.cards import resources as cards_resources
-from kowloon.dingtalk.cards import instances, interactive
-from kowloon.dingtalk.cards import resources as cards_resources
 from kowloon.dingtalk.chat import resources as chat_resources
 from kowloon.dingtalk.contacts import banners, departments, login, roles, tickets, tokens, users
 from kowloon.dingtalk.contacts import resources as contacts_resources
@@ -29,8 +27,6 @@ __all__ = [
     "endpoints",
     "instances",
     "interactive",
-    "instances",
-    "interactive",
     "login",
     "notices",
     "opening",
@@ -47,7 +43,6 @@ RESOURCES: tuple[type[Resource], ...] = (
     *contacts_resources.RESOURCES,
     *chat_resources.RESOURCES,
     *outbox.RESOURCES,
-    *cards_resources.RESOURCES,
     *cards_resources.RESOURCES,
     *sending_resources.RESOURCES,
     *sessions.RESOURCES,

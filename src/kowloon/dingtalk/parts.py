@@ -9,7 +9,6 @@ from kowloon.core.clock import Clock
 from kowloon.core.events import EventBus
 from kowloon.core.ids import Ids
 from kowloon.dingtalk.cards.cards import Cards
-from kowloon.dingtalk.cards.cards import Cards
 from kowloon.dingtalk.chat.messenger import Messenger
 from kowloon.dingtalk.outbox import Outbox
 from kowloon.dingtalk.plane import MessengerPlane
@@ -31,7 +30,6 @@ class Parts(NamedTuple):
     outbox: Outbox
     stream: Connections
     push: HttpPush
-    cards: Cards
     cards: Cards
     media: MediaStore
     home: Callable[[], str]

@@ -14,8 +14,6 @@ from kowloon.dingtalk import earlier
 from kowloon.dingtalk.admin import DingTalkAdmin
 from kowloon.dingtalk.cards.asking import Asking
 from kowloon.dingtalk.cards.cards import Cards
-from kowloon.dingtalk.cards.asking import Asking
-from kowloon.dingtalk.cards.cards import Cards
 from kowloon.dingtalk.chat.messenger import Messenger
 from kowloon.dingtalk.commentary import Commentary
 from kowloon.dingtalk.contacts.consent import Consent
@@ -79,7 +77,6 @@ class DingTalkService:
             outbox=Outbox(),
             stream=self.stream,
             push=HttpPush(clock, ids, dialler),
-            cards=Cards(store, clock, plane, self.messenger, Asking(store, clock, self.stream, dialler)),
             cards=Cards(store, clock, plane, self.messenger, Asking(store, clock, self.stream, dialler)),
             media=MediaStore(store, clock, ids, objects, home, secret),
             home=home,
