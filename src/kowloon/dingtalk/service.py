@@ -109,7 +109,6 @@ class DingTalkService:
         """What is only in memory: the cloud has another state now."""
         self.platform.forget()
         self.webhook.forget()
-        self.consent.forget()
         self.parts.media.forget()
         self.consent.forget()
         self.stream.forget()
