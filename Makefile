@@ -13,8 +13,9 @@ $(STAMP): requirements/dev.lock requirements/uv.lock pyproject.toml scripts/setu
 drill: setup
 	@$(RUN)/python scripts/drill.py
 
+# Bytecode is kept whatever the caller's environment says: some hundred processes would compile the package anew.
 test: setup
-	@$(RUN)/python -m pytest -n 2 --dist worksteal tests -m "not soak"
+	@PYTHONDONTWRITEBYTECODE= $(RUN)/python -m pytest -n 2 --dist worksteal tests -m "not soak"
 
 bench-dingtalk: setup
 	@$(RUN)/python bench/messenger.py
