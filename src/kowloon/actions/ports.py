@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -140,6 +140,34 @@ class InternalClient(Protocol):
         """`service` (`actiontrail.aliyuncs.com`) acts as the role, on an object or, without a key, a bucket; on the
         endpoint of a region where that counts. Raises RoleRefused; what the call itself answers is returned, whatever
         it is, and its files are the caller's to close."""
+        ...
+
+
+class Answered(NamedTuple):
+    """What a call of somebody's answered: its body as the vendor's clients see it."""
+
+    status: int
+    body: dict[str, Any]
+
+    @property
+    def refusal(self) -> str:
+        """`Code: message`, or '' where it went well."""
+        return "" if self.status < 400 else f"{self.body.get('Code', self.status)}: {self.body.get('Message', '')}"
+
+
+class PersonalClient(Protocol):
+    """Calls of a product on behalf of a RAM user whom it has made sure of, through the whole chain: with that user's
+    rights, limits and name in the audit. Never to be called inside a transaction."""
+
+    async def call(
+        self, service: str, account: str, user: str, product: str, action: str, parameters: dict[str, Any]
+    ) -> Answered:
+        """`service` (`dingtalk.aliyuncs.com`) is where the audit says that it came from. ApiError for what is no call
+        at all."""
+        ...
+
+    async def may(self, service: str, account: str, user: str, action: str, resource: str) -> bool:
+        """Whether the user may do what is no API action (`kowloon:InjectFault`)."""
         ...
 
 

@@ -67,7 +67,7 @@ class JsonCalls:
         routes.add("POST", _BY_ADMINISTRATOR, self.by_administrator, "admin")
 
     def description(self, request: HttpRequest) -> HttpResponse:
-        product = self._product(parse_qs(request.query).get("product", [""])[-1])
+        product = product_of(self._registry, parse_qs(request.query).get("product", [""])[-1])
         described = self._described.get(product.code)
         if described is None:
             described = self._described[product.code] = describe(product)
@@ -89,30 +89,56 @@ class JsonCalls:
         code, _, action = request.path.removeprefix(prefix).partition("/")
         if not code or not action or "/" in action:
             raise _ADDRESS.error(prefix=prefix)
-        product = self._product(code)
-        parameters = _parameters(product, action, json_body(request, dict[str, Any]))
-        body = "&".join([f"{encode(name)}={encode(value)}" for name, value in parameters.items()]).encode()
-        headers = {
-            "host": f"{product.hosts[0]}.aliyuncs.com",
-            "content-type": FORM_TYPE,
-            "user-agent": request.header("user-agent") or "",
-            "x-acs-action": action,
-            "x-acs-version": product.version,
-            "x-acs-date": iso_seconds(self._clock.wall()),
-            "x-acs-signature-nonce": self._ids.request_id(),
-        }
-        signed = sign_acs3(signer.id, signer.secret, headers, body, signer.token)
-        return await self._chain.handle(
-            HttpRequest(method="POST", target="/", headers=signed, body=body, scheme=request.scheme, peer=request.peer)
+        given = json_body(request, dict[str, Any])
+        asked = signed_request(
+            product_of(self._registry, code),
+            action,
+            given,
+            signer,
+            self._clock,
+            self._ids,
+            agent=request.header("user-agent") or "",
+            scheme=request.scheme,
+            peer=request.peer,
         )
+        return await self._chain.handle(asked)
 
-    def _product(self, code: str) -> Product:
-        """By its code in any letters; of several versions the first. OSS has operations of its own, no actions."""
-        products = [product for product in self._registry.products if product.actions]
-        found = next((product for product in products if product.code.lower() == code.lower()), None)
-        if found is None:
-            raise _PRODUCT.error(name=code, known=", ".join([product.code for product in products]))
-        return found
+
+def signed_request(
+    product: Product,
+    action: str,
+    given: dict[str, Any],
+    signer: Signer,
+    clock: Clock,
+    ids: Ids,
+    *,
+    agent: str,
+    scheme: str,
+    peer: str,
+) -> HttpRequest:
+    """The call as an official client would send it. ApiError for a parameter that the action does not have."""
+    parameters = _parameters(product, action, given)
+    body = "&".join([f"{encode(name)}={encode(value)}" for name, value in parameters.items()]).encode()
+    headers = {
+        "host": f"{product.hosts[0]}.aliyuncs.com",
+        "content-type": FORM_TYPE,
+        "user-agent": agent,
+        "x-acs-action": action,
+        "x-acs-version": product.version,
+        "x-acs-date": iso_seconds(clock.wall()),
+        "x-acs-signature-nonce": ids.request_id(),
+    }
+    signed = sign_acs3(signer.id, signer.secret, headers, body, signer.token)
+    return HttpRequest(method="POST", target="/", headers=signed, body=body, scheme=scheme, peer=peer)
+
+
+def product_of(registry: Registry, code: str) -> Product:
+    """By its code in any letters; of several versions the first. OSS has operations of its own, no actions."""
+    products = [product for product in registry.products if product.actions]
+    found = next((product for product in products if product.code.lower() == code.lower()), None)
+    if found is None:
+        raise _PRODUCT.error(name=code, known=", ".join([product.code for product in products]))
+    return found
 
 
 def _parameters(product: Product, name: str, given: dict[str, Any]) -> dict[str, str]:

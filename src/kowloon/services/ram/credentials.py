@@ -90,6 +90,9 @@ class StoredCredentials:
         )
 
     def _may_stay(self, user: User, session: StoredKey) -> bool:
-        """Who signed in stays so until the password is another, or counts no more."""
+        """Who signed in stays so until the password is another, or counts no more; of whom a product has made sure, as
+        long as the session lasts."""
+        if session.service:
+            return True
         profile = self._store.get(LoginProfile, user.user_id)
         return profile is not None and profile.active and profile.changed_at == session.password_at
