@@ -41,11 +41,13 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Rota(Resource, frozen=True, kw_only=True):
-    """The planned turns of one post, past ones too, in order of start; id is `<account>:<post>`."""
+    """The planned turns of one post, past ones too, in order of start; id is `<account>:<post>`. `left`: since when
+    people who resigned are planned there no more, unless they are appointed again."""
 
     kind: ClassVar[str] = "duty-rota"
     post: str
     turns: tuple[Turn, ...] = ()
+    left: dict[str, float] = {}
 
 
 class Tenure(Resource, frozen=True, kw_only=True):

@@ -32,9 +32,18 @@ class Rosters:
         # By account, post and horizon: of which post it is, and its shifts.
         self._shifts: dict[tuple[str, str, float, float], tuple[Post, list[Shift]]] = {}
 
+    @property
+    def now(self) -> float:
+        return self._clock.now()
+
     def organisation(self, account: str) -> Organisation | None:
         stored = self._store.get(StoredOrganisation, account)
         return stored.whole if stored is not None else None
+
+    def since(self, account: str) -> float:
+        """When it had its first one."""
+        stored = self._store.get(StoredOrganisation, account)
+        return stored.created_at if stored is not None else 0.0
 
     def of(self, account: str) -> dict[str, PostRoster]:
         if self._watch.changed():

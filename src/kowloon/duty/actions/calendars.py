@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping
 from datetime import date, datetime, time
+from typing import Any, NamedTuple
 
 from kowloon.actions.context import Context
 from kowloon.actions.declare import Response
 from kowloon.actions.decode import Request
 from kowloon.core.clock import iso_seconds
+from kowloon.core.errors import ApiError
 from kowloon.duty import errors
-from kowloon.duty.actions.calls import ON_BEHALF, acting_person, horizon, state_of
+from kowloon.duty.actions.calls import ON_BEHALF, acting_person, answered_beside, horizon, state_of
 from kowloon.duty.logic import changes
+from kowloon.duty.logic.state import Committed
 from kowloon.duty.organisation import Person, Post
 from kowloon.duty.planning import calendar
 from kowloon.duty.planning.problem import Span
@@ -36,24 +41,28 @@ class ExportCalendarResponse(Response):
     Events: int
 
 
-@duty.action(resource="acs:duty:*:{account}:post/{PostId}", access="read")
-def export_calendar(ctx: Context, req: ExportCalendarRequest) -> ExportCalendarResponse:
-    """The final schedule; acting holders are marked. Events keep their ids, so that an import anew replaces them."""
-    state = state_of(ctx)
-    start, end = horizon(ctx, req.From, req.To, 90.0)
+def _calendar(duty: Committed, req: ExportCalendarRequest) -> ExportCalendarResponse:
+    start, end = horizon(duty, req.From, req.To, 90.0)
     # Written by hand: a library takes six seconds for a year of sixty posts.
-    lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//Kowloon//Duty//EN", _line("X-WR-CALNAME", state.whole.title)]
-    count, names = 0, {person.id: person.name for person in state.whole.people}
-    for post in [state.post(req.PostId)] if req.PostId else state.whole.posts:
-        roster = state.rosters[post.id]
+    lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//Kowloon//Duty//EN", _line("X-WR-CALNAME", duty.whole.title)]
+    count, names = 0, {person.id: person.name for person in duty.whole.people}
+    for post in duty.posts(req.PostId):
+        roster = duty.rosters[post.id]
         for segment in roster.segments(start, end):
             if segment.holder is not None and req.PersonId in ("", segment.holder.person):
                 # What the asked time cuts off keeps the id that it has as a whole.
                 began = segment.start if segment.start > start else _beginning(roster, segment.holder, start)
-                uid = f"{post.id}-{int(began)}@duty.{state.account}"
-                lines += _event(state.now, uid, post, segment, names.get(segment.holder.person, segment.holder.person))
+                uid = f"{post.id}-{int(began)}@duty.{duty.account}"
+                lines += _event(duty.now, uid, post, segment, names.get(segment.holder.person, segment.holder.person))
                 count += 1
     return ExportCalendarResponse(Calendar="\r\n".join([*lines, "END:VCALENDAR", ""]), Events=count)
+
+
+@duty.action(resource="acs:duty:*:{account}:post/{PostId}", access="read", prepare=answered_beside(_calendar))
+def export_calendar(ctx: Context, req: ExportCalendarRequest) -> ExportCalendarResponse:
+    """The final schedule; acting holders are marked. Events keep their ids, so that an import anew replaces them."""
+    answer: ExportCalendarResponse = ctx.prepared
+    return answer
 
 
 def _beginning(roster: PostRoster, holder: Holder, moment: float) -> float:
@@ -97,6 +106,14 @@ def _line(name: str, text: str) -> str:
     return "".join(folded)
 
 
+class _Event(NamedTuple):
+    """Days without a time are dates; times without a zone are the person's."""
+
+    start: date | datetime
+    end: date | datetime
+    title: str
+
+
 class ImportCalendarRequest(Request):
     """`Calendar`: the text of an .ics file whose events are times at which the person is away."""
 
@@ -109,16 +126,31 @@ class ImportCalendarResponse(Response):
     Skipped: int
 
 
-@duty.action(resource="acs:duty:*:{account}:person/{Person}", also=ON_BEHALF)
+async def _read(ports: Mapping[type, Any], req: ImportCalendarRequest) -> list[_Event] | ApiError:
+    """A refusal waits: first it is seen who asks."""
+    try:
+        return await asyncio.to_thread(_events, req.Calendar)
+    except ApiError as refusal:
+        return refusal
+
+
+@duty.action(resource="acs:duty:*:{account}:person/{Person}", also=ON_BEHALF, prepare=_read)
 def import_calendar(ctx: Context, req: ImportCalendarRequest) -> ImportCalendarResponse:
     """Each event to come is an absence; days without a time are whole days where the person is. Events that are over,
     are free time or are known already are skipped."""
     state = state_of(ctx)
     person = acting_person(ctx, state, req.PersonId)
     known = list(state.away(person.id))
-    events = _events(req.Calendar, person)
+    if isinstance(ctx.prepared, ApiError):
+        raise ctx.prepared
+    events: list[_Event] = ctx.prepared
+    found = [(_moment(event.start, person), _moment(event.end, person), event.title) for event in events]
+    if any(end > FOREVER for _, end, _ in found):
+        raise errors.NO_CALENDAR.error(why="an event ends too far in the future")
+    if any(end < start for start, end, _ in found):
+        raise errors.NO_CALENDAR.error(why="an event ends before it begins")
     taken: list[tuple[float, float, str]] = []
-    for start, end, title in events:
+    for start, end, title in found:
         start = max(start, ctx.now)
         if start < end and not any(since <= start and end <= until for since, until in known):
             taken.append((start, end, title))
@@ -127,7 +159,8 @@ def import_calendar(ctx: Context, req: ImportCalendarRequest) -> ImportCalendarR
     return ImportCalendarResponse(Absences=len(taken), Skipped=len(events) - len(taken))
 
 
-def _events(text: str, person: Person) -> list[tuple[float, float, str]]:
+def _events(text: str) -> list[_Event]:
+    """All but free time."""
     import icalendar
 
     if len(text.encode()) > _MOST_BYTES:
@@ -136,7 +169,7 @@ def _events(text: str, person: Person) -> list[tuple[float, float, str]]:
         parts = icalendar.Calendar.from_ical(text).walk("VEVENT")
         events = [part for part in parts if isinstance(part, icalendar.Event)]
         found = [
-            (_moment(event.start, person), _moment(event.end, person), str(event.get("summary", "")))
+            _Event(event.start, event.end, str(event.get("summary", "")))
             for event in events
             if str(event.get("transp", "OPAQUE")).upper() != "TRANSPARENT"
         ]
@@ -144,10 +177,6 @@ def _events(text: str, person: Person) -> list[tuple[float, float, str]]:
         raise errors.NO_CALENDAR.error(why=str(problem) or type(problem).__name__) from None
     if any("rrule" in event for event in events):
         raise errors.NO_CALENDAR.error(why="it has repeating events; absences are given one by one")
-    if any(end > FOREVER for _, end, _ in found):
-        raise errors.NO_CALENDAR.error(why="an event ends too far in the future")
-    if any(end < start for start, end, _ in found):
-        raise errors.NO_CALENDAR.error(why="an event ends before it begins")
     if len(found) > _MOST_EVENTS:
         raise errors.NO_CALENDAR.error(why=f"it has more than {_MOST_EVENTS} events")
     return found

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import Any
 
 from kowloon.actions.context import Context
+from kowloon.actions.declare import Prepare, Response
 from kowloon.actions.errors import MISSING, invalid
+from kowloon.actions.ports import Principal
 from kowloon.core.clock import iso_seconds
 from kowloon.duty import errors
 from kowloon.duty.callers import person_of
-from kowloon.duty.logic.state import DutyState
+from kowloon.duty.logic.state import Committed, DutyState
 from kowloon.duty.organisation import Person
 from kowloon.duty.roster import FOREVER
 from kowloon.duty.rosters import Rosters
@@ -23,6 +28,17 @@ def state_of(ctx: Context) -> DutyState:
     state = DutyState(ctx.tx, ctx.account, ctx.now, ctx.ids, ctx.port(Rosters), by=ctx.principal.arn)
     state.events = ctx.events
     return state
+
+
+def answered_beside(make: Callable[[Committed, Any], Response]) -> Prepare:
+    """For `prepare`: makes the answer of what is committed now in a thread, as it takes longer than a turn of the loop
+    may."""
+
+    async def prepare(ports: Mapping[type, Any], req: Any) -> Response:
+        committed = Committed(ports[Rosters], ports[Principal].account)
+        return await asyncio.to_thread(make, committed, req)
+
+    return prepare
 
 
 def acting_person(ctx: Context, state: DutyState, given: str) -> Person:
@@ -48,7 +64,9 @@ def moment(text: str, name: str) -> float:
     return found.timestamp()
 
 
-def horizon(ctx: Context, start: str, end: str, days: float, most_days: float = 800.0) -> tuple[float, float]:
+def horizon(
+    ctx: Context | Committed, start: str, end: str, days: float, most_days: float = 800.0
+) -> tuple[float, float]:
     """From now on for so many days, unless said otherwise. `InvalidTime` when it is empty or too long."""
     begins = moment(start, "From") if start else ctx.now
     ends = moment(end, "To") if end else begins + days * 86400.0

@@ -12,8 +12,16 @@ from kowloon.actions.context import Context
 from kowloon.actions.declare import Response
 from kowloon.actions.decode import Request
 from kowloon.actions.errors import invalid
-from kowloon.duty.actions.calls import ON_BEHALF, acting_person, horizon, moment, shown, state_of
-from kowloon.duty.logic.state import DutyState
+from kowloon.duty.actions.calls import (
+    ON_BEHALF,
+    acting_person,
+    answered_beside,
+    horizon,
+    moment,
+    shown,
+    state_of,
+)
+from kowloon.duty.logic.state import Committed, DutyState
 from kowloon.duty.organisation import Post
 from kowloon.duty.planning import calendar, eligible
 from kowloon.duty.planning.problem import Eligibility, Person
@@ -28,8 +36,8 @@ _MOST_CHARACTERS = 4000
 
 
 class HolderItem(msgspec.Struct, kw_only=True):
-    """`PersonId` is empty for nobody. `AgeDays`: how long an acting tenure has lasted; `Until`: when it ends at the
-    latest; `InsteadOf`: who is stood in for."""
+    """`PersonId` is empty for nobody; `Needed`: somebody should hold it then. `AgeDays`: how long an acting tenure has
+    lasted; `Until`: when it ends at the latest; `InsteadOf`: who is stood in for."""
 
     PostId: str
     Title: str
@@ -46,12 +54,14 @@ class HolderItem(msgspec.Struct, kw_only=True):
     TenureId: str = ""
     NextPersonId: str = ""
     NextAt: str = ""
+    Needed: bool = True
 
 
 def _item(state: DutyState, post: Post, at: float) -> HolderItem:
     roster = state.rosters[post.id]
     holder = roster.at(at)
-    item = HolderItem(PostId=post.id, Title=post.title, TitleZh=post.title_zh)
+    needed = at >= state.since and roster.is_meant(at)
+    item = HolderItem(PostId=post.id, Title=post.title, TitleZh=post.title_zh, Needed=needed)
     _fill(state, item, holder, at)
     edge = roster.next_edge(at)
     for _ in range(_MOST_EDGES):
@@ -141,26 +151,26 @@ class GetScheduleResponse(Response):
     Segments: list[SegmentItem]
 
 
-@duty.action(resource=_POSTS)
-def get_schedule(ctx: Context, req: GetScheduleRequest) -> GetScheduleResponse:
-    """The final schedule: who holds each post when, gaps where somebody should and nobody does."""
-    state = state_of(ctx)
-    start, end = horizon(ctx, req.From, req.To, 28.0)
-    chosen = [state.post(req.PostId)] if req.PostId else list(state.whole.posts)
+def _schedule(duty: Committed, req: GetScheduleRequest) -> GetScheduleResponse:
+    start, end = horizon(duty, req.From, req.To, 28.0)
     found: list[SegmentItem] = []
-    for post in chosen:
-        roster = state.rosters[post.id]
+    for post in duty.posts(req.PostId):
+        roster = duty.rosters[post.id]
+        tenures = {tenure.id: tenure for tenure in roster.tenures}
         for segment in roster.segments(start, end):
-            holder = segment.holder
-            if holder is None and not roster.is_meant(segment.start):
-                continue
+            holder, begins = segment.holder, segment.start
+            if holder is None:
+                # Nobody was meant to hold anything before there was an organisation.
+                begins = max(begins, duty.since)
+                if begins >= segment.end or not roster.is_meant(begins):
+                    continue
             if req.PersonId and (holder is None or holder.person != req.PersonId):
                 continue
-            tenure = state.tx.get(Tenure, holder.tenure) if holder is not None and holder.tenure else None
+            tenure = tenures.get(holder.tenure) if holder is not None else None
             found.append(
                 SegmentItem(
                     PostId=post.id,
-                    From=shown(segment.start),
+                    From=shown(begins),
                     To=shown(segment.end),
                     PersonId=holder.person if holder is not None else "",
                     Capacity=holder.capacity if holder is not None else "",
@@ -170,6 +180,13 @@ def get_schedule(ctx: Context, req: GetScheduleRequest) -> GetScheduleResponse:
                 )
             )
     return GetScheduleResponse(From=shown(start), To=shown(end), Segments=found)
+
+
+@duty.action(resource=_POSTS, prepare=answered_beside(_schedule))
+def get_schedule(ctx: Context, req: GetScheduleRequest) -> GetScheduleResponse:
+    """The final schedule: who holds each post when, gaps where somebody should and nobody does."""
+    answer: GetScheduleResponse = ctx.prepared
+    return answer
 
 
 class TurnItem(msgspec.Struct, kw_only=True):
@@ -262,19 +279,15 @@ class GetBalanceResponse(Response):
     People: list[BalanceItem]
 
 
-@duty.action(resource=_POSTS)
-def get_balance(ctx: Context, req: GetBalanceRequest) -> GetBalanceResponse:
-    """Who serves how much in a time, as planned and swapped; turns that reach out of it count in full."""
-    state = state_of(ctx)
-    start, end = horizon(ctx, req.From, req.To, 365.0)
+def _balance(duty: Committed, req: GetBalanceRequest) -> GetBalanceResponse:
+    start, end = horizon(duty, req.From, req.To, 365.0)
     items = {
-        person.id: BalanceItem(PersonId=person.id, Name=person.name, Share=person.share)
-        for person in state.whole.people
+        person.id: BalanceItem(PersonId=person.id, Name=person.name, Share=person.share) for person in duty.whole.people
     }
-    people = {person.id: person.planned(()) for person in state.whole.people}
-    layers: defaultdict[tuple[str, str], list[calendar.Burden]] = defaultdict(list)
-    for post in [state.post(req.PostId)] if req.PostId else state.whole.posts:
-        roster = state.rosters[post.id]
+    people = {person.id: person.planned(()) for person in duty.whole.people}
+    for post in duty.posts(req.PostId):
+        layers: defaultdict[str, list[calendar.Burden]] = defaultdict(list)
+        roster = duty.rosters[post.id]
         for turn in roster.turns_between(start, end):
             item = items.get(roster.serves(turn))
             if item is None or not start <= turn.start < end:
@@ -286,12 +299,18 @@ def get_balance(ctx: Context, req: GetBalanceRequest) -> GetBalanceResponse:
             item.Nights += burden.nights
             item.Weekends += burden.weekends
             item.Holidays += burden.holidays
-            layers[post.id, turn.layer].append(burden)
-    for (id, layer), burdens in layers.items():
-        post = state.post(id)
-        chosen = next((each for each in post.layers if each.id == layer), None)
-        _share_out(burdens, eligible.eligibility(post.planned(), chosen), people.values(), items)
+            layers[turn.layer].append(burden)
+        for layer, burdens in layers.items():
+            chosen = next((each for each in post.layers if each.id == layer), None)
+            _share_out(burdens, eligible.eligibility(post.planned(), chosen), people.values(), items)
     return GetBalanceResponse(From=shown(start), To=shown(end), People=list(items.values()))
+
+
+@duty.action(resource=_POSTS, prepare=answered_beside(_balance))
+def get_balance(ctx: Context, req: GetBalanceRequest) -> GetBalanceResponse:
+    """Who serves how much in a time, as planned and swapped; turns that reach out of it count in full."""
+    answer: GetBalanceResponse = ctx.prepared
+    return answer
 
 
 def _share_out(
@@ -382,6 +401,7 @@ def create_hand_over_note(ctx: Context, req: CreateHandOverNoteRequest) -> Creat
     post, person = state.post(req.PostId), acting_person(ctx, state, req.PersonId)
     if not 0 < len(req.Text) <= _MOST_CHARACTERS:
         raise invalid("Text", f"A note has 1 to {_MOST_CHARACTERS} characters.")
+    state.make_room(Note)
     note = Note(
         id=state.new_id("dn"),
         account=ctx.account,

@@ -33,6 +33,7 @@ def add_absences(state: DutyState, person: Person, spans: Sequence[tuple[float, 
 def _add_absence(state: DutyState, person: Person, from_at: float, to_at: float | None, note: str) -> Absence:
     if to_at is not None and to_at <= from_at:
         raise errors.TIME_ORDER.error(why="An absence ends after it begins, and not in the past.")
+    state.require_room(Absence)
     absence = Absence(
         id=state.new_id("da"),
         account=state.account,
@@ -138,6 +139,10 @@ def appoint_for_good(state: DutyState, post: Post, person: Person, from_at: floa
     for earlier in before.tenures:
         if earlier.why == "appointed" and _overlaps(earlier, from_at, to_at):
             state.tx.put(msgspec.structs.replace(earlier, to_at=max(from_at, earlier.from_at)))
+    rota = state.rota(post.id)
+    if person.id in rota.left:
+        back = {id: at for id, at in rota.left.items() if id != person.id}
+        state.tx.put(msgspec.structs.replace(rota, left=back))
     tenure = _put(state, post, person.id, from_at, to_at, why="appointed")
     state.happened("appointed", post=post.id, person=person.id, text=f"from {iso_minutes(from_at)}")
     span = Span(from_at, FOREVER if to_at is None else to_at)
@@ -151,11 +156,14 @@ def _overlaps(tenure: Tenure, from_at: float, to_at: float | None) -> bool:
 
 
 def resign(state: DutyState, post: Post, person: Person, at: float) -> None:
-    """The person leaves this post and keeps others: tenures end, turns from then on have nobody until the next plan.
-    `NotHolding` when there is nothing to leave."""
+    """The person leaves this post and keeps others: tenures end, turns from then on have nobody until the next plan,
+    which has them there no more. `NotHolding` when there is nothing to leave."""
     before = state.rosters[post.id]
     if not _cut(state, post.id, person.id, at):
         raise errors.NOT_HOLDING.error(person=person.id, post=post.id)
+    rota = state.rota(post.id)
+    state.tx.put(msgspec.structs.replace(rota, left={**rota.left, person.id: at}))
+    state.changed()
     state.happened("resigned", post=post.id, person=person.id, text=f"at {iso_minutes(at)}")
     manager = state.holder(post.manager) if post.manager else ""
     state.tell([manager], f"{post.title}: resignation", f"{person.name} leaves {post.title}.")
@@ -223,6 +231,7 @@ def ask(
     """Asks for somebody to take a turn, one after the other; or one person to swap."""
     if expires_at <= state.now:
         raise errors.TIME_ORDER.error(why="ExpiresAt is in the future.")
+    state.require_room(Asking)
     asking = Asking(
         id=state.new_id("dq"),
         account=state.account,
@@ -354,6 +363,7 @@ def _put(
     shift: str = "",
     reason: str = "",
 ) -> Tenure:
+    state.require_room(Tenure)
     tenure = Tenure(
         id=state.new_id("dt"),
         account=state.account,

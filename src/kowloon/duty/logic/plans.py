@@ -14,7 +14,7 @@ from kowloon.duty.logic.hand_over import settle_all
 from kowloon.duty.logic.state import DutyState
 from kowloon.duty.planning import calendar, problem
 from kowloon.duty.planning.problem import Conflict, Plan, Problem, Shift, Span, Unknown
-from kowloon.duty.resources import Absence, Page, PlanRun, Rota, Turn
+from kowloon.duty.resources import Absence, Page, PlanRun, Turn
 from kowloon.duty.roster import FOREVER
 
 _DAY_S = 86400.0
@@ -47,7 +47,7 @@ def make_problem(state: DutyState, run: PlanRun) -> Problem:
     ids = {shift.id for shift in shifts}
     return Problem(
         people=tuple(_people(state, run)),
-        posts=tuple([post.planned() for post in chosen]),
+        posts=tuple([msgspec.structs.replace(post.planned(), left=state.rota(post.id).left) for post in chosen]),
         shifts=tuple(shifts),
         separations=state.whole.rules.separations,
         coverage=state.whole.rules.coverage,
@@ -100,7 +100,7 @@ def adopt(state: DutyState, run: PlanRun) -> PlanRun:
         ]
         turns = sorted([*kept, *fresh], key=lambda turn: (turn.start, turn.shift))
         _note_changes(told, post.title, roster.turns, turns, state.now)
-        state.tx.put(Rota(id=f"{state.account}:{post.id}", account=state.account, post=post.id, turns=tuple(turns)))
+        state.tx.put(msgspec.structs.replace(state.rota(post.id), turns=tuple(turns)))
     state.changed()
     for person, lines in told.items():
         # Channels take no more than some thousand characters.

@@ -3,21 +3,49 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from kowloon.core import limits
+from kowloon.core.errors import ApiError
 from kowloon.core.events import DutyEvent, Event
 from kowloon.core.ids import Ids
 from kowloon.core.located import nearest
 from kowloon.duty import errors
 from kowloon.duty.organisation import Ladder, Organisation, Person, Post
 from kowloon.duty.planning.problem import Shift, Span
-from kowloon.duty.resources import Happening, Message, Page, StoredOrganisation, Tenure
+from kowloon.duty.resources import Absence, Asking, Happening, Message, Note, Page, Rota, StoredOrganisation, Tenure
 from kowloon.duty.roster import PostRoster
 from kowloon.duty.rosters import Rosters
 from kowloon.store.store import Transaction
 
 _GO_AT_ONCE = 200
+_Growing = Happening | Message | Page | Tenure | Absence | Asking | Note
+
+
+def post_of(whole: Organisation, id: str) -> Post:
+    found = whole.post(id)
+    if found is None:
+        hint = nearest(id, (post.id for post in whole.posts))
+        raise errors.POST_NOT_FOUND.error(id=repr(id), hint=hint)
+    return found
+
+
+class Committed:
+    """One account's duty as it is committed, for answers that are too long for the loop: may be read by a thread."""
+
+    def __init__(self, rosters: Rosters, account: str) -> None:
+        whole = rosters.organisation(account)
+        if whole is None:
+            raise errors.NO_ORGANISATION.error()
+        self.account = account
+        self.now = rosters.now
+        self.since = rosters.since(account)
+        self.whole: Organisation = whole
+        self.rosters = rosters.of(account)
+
+    def posts(self, id: str) -> Sequence[Post]:
+        """The one of that id; all when it is empty."""
+        return [post_of(self.whole, id)] if id else self.whole.posts
 
 
 class DutyState:
@@ -31,11 +59,13 @@ class DutyState:
         self._rosters = rosters
         self.by = by
         self.events: list[Event] = []
-        self._roomy: set[str] = set()
+        # By kind, once that was looked at.
+        self._too_many: dict[str, int] = {}
         stored = tx.get(StoredOrganisation, account)
         if stored is None:
             raise errors.NO_ORGANISATION.error()
         self.version = stored.version
+        self.since = stored.created_at
         self.whole: Organisation = stored.whole
 
     def supposing(self, whole: Organisation) -> DutyState:
@@ -56,11 +86,7 @@ class DutyState:
         self.__dict__.pop("rosters", None)
 
     def post(self, id: str) -> Post:
-        found = self.whole.post(id)
-        if found is None:
-            hint = nearest(id, (post.id for post in self.whole.posts))
-            raise errors.POST_NOT_FOUND.error(id=repr(id), hint=hint)
-        return found
+        return post_of(self.whole, id)
 
     def person(self, id: str) -> Person:
         found = self.whole.person(id)
@@ -80,6 +106,11 @@ class DutyState:
         roster = self.rosters.get(post)
         holder = roster.at(self.now) if roster is not None else None
         return holder.person if holder is not None else ""
+
+    def rota(self, post: str) -> Rota:
+        """An empty one where nothing was planned."""
+        id = f"{self.account}:{post}"
+        return self.tx.get(Rota, id) or Rota(id=id, account=self.account, created_at=self.now, post=post)
 
     def members(self, pool: str) -> list[str]:
         return [person.id for person in self.whole.people if pool in person.pools]
@@ -134,17 +165,25 @@ class DutyState:
             )
         )
 
-    def make_room(self, kind: type[Happening] | type[Message] | type[Page]) -> None:
-        """Of what only grows the account's oldest go, a few at a time; messages that wait and open pages stay. Each
-        account has its share."""
+    def make_room(self, kind: type[_Growing]) -> int:
+        """Of what only grows the account's oldest go, a few at a time; what goes on or is to come stays. Each account
+        has its share. By how many it has more than that, as none of them may go."""
         most = limits.DUTY_RECORDS_KEPT // max(self.tx.count(StoredOrganisation), 1)
-        if kind.kind in self._roomy or self.tx.count(kind) < most:
-            return
-        self._roomy.add(kind.kind)
-        mine = self.tx.list(kind, account=self.account)
-        over = [each for each in mine if _is_over(each)] if len(mine) >= most else []
-        for old in over[:_GO_AT_ONCE]:
-            self.tx.delete(old)
+        if self.tx.count(kind) < most:
+            return 0
+        if kind.kind not in self._too_many:
+            mine = self.tx.list(kind, account=self.account)
+            over = [each for each in mine if _is_over(each, self.now)][:_GO_AT_ONCE] if len(mine) >= most else []
+            for old in over:
+                self.tx.delete(old)
+            self._too_many[kind.kind] = 0 if over else max(len(mine) + 1 - most, 0)
+        return self._too_many[kind.kind]
+
+    def require_room(self, kind: type[_Growing]) -> None:
+        """For what people make as many of as they like: `QuotaExceeded` where none may go."""
+        if self.make_room(kind):
+            most = limits.DUTY_RECORDS_KEPT // max(self.tx.count(StoredOrganisation), 1)
+            raise ApiError("QuotaExceeded", 400, f"An account keeps at most {most} of {kind.kind} that are not over.")
 
     def tell(self, people: Iterable[str], title: str, text: str, *, page: str = "", not_before: float = 0.0) -> None:
         """Each of them once; who cannot be reached is left out, which the page's story says."""
@@ -167,7 +206,13 @@ class DutyState:
                 )
 
 
-def _is_over(item: Happening | Message | Page) -> bool:
+def _is_over(item: _Growing, now: float) -> bool:
     if isinstance(item, Page):
         return item.state == "resolved"
-    return not isinstance(item, Message) or item.state != "waiting"
+    if isinstance(item, Message):
+        return item.state != "waiting"
+    if isinstance(item, Asking):
+        return item.state != "open"
+    if isinstance(item, Tenure | Absence):
+        return item.to_at is not None and item.to_at <= now
+    return True

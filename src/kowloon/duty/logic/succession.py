@@ -84,6 +84,7 @@ def appoint(
     if not successor.person:
         return None
     limit = state.now + post.acting.most_days * _DAY_S
+    state.make_room(Tenure)
     tenure = Tenure(
         id=state.new_id("dt"),
         account=state.account,

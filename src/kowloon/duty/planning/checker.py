@@ -95,7 +95,7 @@ class _Check:
                 continue
             post = self.posts[turn.shift.post]
             person = self.people.get(turn.person)
-            if person is None or not _has(person, self.wanted(turn.shift)):
+            if person is None or not _has(person, self.wanted(turn.shift)) or _left(post, person, turn.shift):
                 yield _of("eligible", post.id, f"{turn.person} is not eligible", turn)
             if person is None:
                 continue
@@ -216,6 +216,7 @@ class _Check:
         limits = post.limits
         return (
             _has(person, self.wanted(shift))
+            and not _left(post, person, shift)
             and _away_h(person, shift) <= limits.most_away_h
             and not (limits.overlap_h and _meet(person.away, [_tail(shift, limits)]))
             and (not limits.daylight or all(_by_day(person, span, limits.daylight) for span in shift.spans))
@@ -333,6 +334,10 @@ def _has(person: Person, wanted: Eligibility) -> bool:
         and all(person.skills.get(skill, 0) >= level for skill, level in wanted.skills.items())
         and person.seniority >= wanted.seniority
     )
+
+
+def _left(post: Post, person: Person, shift: Shift) -> bool:
+    return person.id in post.left and post.left[person.id] < shift.end
 
 
 def _away_h(person: Person, shift: Shift) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Sequence
 
 import msgspec
@@ -49,9 +50,11 @@ def lacks(person: Person, wanted: Eligibility) -> list[str]:
 
 
 def unfit_then(person: Person, post: Post, spans: Sequence[Span]) -> list[Reason]:
-    """Absence, hours of the day and holidays. A hand-over after the last span is part of it."""
+    """Resignation, absence, hours of the day and holidays. A hand-over after the last span is part of it."""
     reasons = []
     limits = post.limits
+    if spans[-1].end > post.left.get(person.id, math.inf):
+        reasons.append(Reason(rule=RuleName(rule="eligible", about=post.id), text="has left the post"))
     if _away_s(person, spans) > limits.most_away_h * _HOUR_S:
         reasons.append(Reason(rule=RuleName(rule="absence", about=person.id), text="is away"))
     elif limits.overlap_h and _away_s(person, [Span(spans[-1].end, spans[-1].end + limits.overlap_h * _HOUR_S)]):

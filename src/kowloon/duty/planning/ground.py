@@ -108,7 +108,8 @@ class Ground:
     def _fit(self, person: Person, post: Post, turns: list[int]) -> Iterable[int]:
         """Those of `turns` (of one layer, in order, for which the person lives in the right place) at whose times the
         person is there."""
-        unfit = set()
+        left_at = post.left.get(person.id)
+        unfit = {turn for turn in turns if left_at is not None and self.turns[turn].end > left_at}
         starts = [self.turns[turn].start for turn in turns]
         overlap_s = post.limits.overlap_h * HOUR_S
         for gone in person.away:

@@ -96,7 +96,8 @@ class Layer(Value, frozen=True, kw_only=True):
 class Post(msgspec.Struct, frozen=True, kw_only=True):
     """As far as planning goes. `exclusive`: who serves here serves nowhere else at that time, in no other layer either.
     `neighbours`: posts whose substantive change of hands may not fall into the same ISO week (of `time_zone`) as this
-    one's. Hands change where a shift of a layer is another person's than the one before it."""
+    one's. Hands change where a shift of a layer is another person's than the one before it. `left`: since when people
+    who resigned serve here no more."""
 
     id: str
     time_zone: str = "Asia/Shanghai"
@@ -105,6 +106,7 @@ class Post(msgspec.Struct, frozen=True, kw_only=True):
     limits: Limits = Limits()
     exclusive: bool = True
     neighbours: tuple[str, ...] = ()
+    left: dict[str, float] = {}
 
 
 class Separation(Value, frozen=True, kw_only=True):

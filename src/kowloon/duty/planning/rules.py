@@ -194,16 +194,19 @@ class Rules:
             minutes = [(turns[index], minutes) for index, minutes in window]
             open_ = tuple((self.serves[(turn, person)], each) for turn, each in minutes if turn in self.choices)
             sure = sum(each for turn, each in minutes if turn not in self.choices)
-            if not open_ or (open_, sure) in seen:
+            # Held here, but not for good: it may be what is too much for who comes to have a shift of the post.
+            kept = any(turn in self.held and turn not in ground.held for turn, _ in minutes)
+            if not (open_ or kept) or (open_, sure, kept) in seen:
                 continue
-            seen.add((open_, sure))
-            variables, factors = zip(*open_, strict=True)
-            total = sum(factors)
+            seen.add((open_, sure, kept))
+            variables, factors = tuple(variable for variable, _ in open_), tuple(each for _, each in open_)
             for posts, most_min in groups.items():
+                rule = RuleName(rule="most_h_per_week", about=posts[0])
                 most = max(most_min - sure, 0)
-                if total > most:
-                    rule = RuleName(rule="most_h_per_week", about=posts[0])
+                if sum(factors) > most:
                     self._limit_while(serving[posts], rule, variables, factors, most)
+                if kept and sure > most_min:
+                    self.never += [Never(rule, each) for each in self._coming(serving[posts], person, turns, posts)]
 
     def _alike(self, limited: Sequence[str]) -> dict[tuple[str, ...], int]:
         """Minutes, by posts that allow the same ones."""
@@ -237,6 +240,15 @@ class Rules:
         for turn in own:
             self.limits.append(Limit(None, (self.serves[(turn, person)], serving), (1, -1), 0))
         return serving
+
+    def _coming(self, serving: int | None, person: int, turns: list[int], posts: tuple[str, ...]) -> list[int]:
+        """What would make that the person has a shift of the posts, who has none yet."""
+        if serving is not None:
+            return [serving]
+        own = [turn for turn in turns if turn in self.ground.horizon and self.ground.turns[turn].post in posts]
+        if any(turn in self.held for turn in own):
+            return []
+        return [self.serves[turn, person] for turn in own]
 
     def _returns(self) -> None:
         ground = self.ground
