@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from kowloon.topology.effects import Aspect, Effect, interpolate, last_change
-from kowloon.topology.map import Topology, ancestors, spread
+from kowloon.topology.map import Topology, ancestors
 from kowloon.topology.services import Edge, HostState, Overlay, ServiceNode, ServiceState
 
 _HOST_ASPECTS = (Aspect.POWER_OFF, Aspect.FROZEN, Aspect.NETWORK_CUT)
@@ -158,7 +158,7 @@ class HealthView:
         for node in self._nodes.values():
             if node.warmup_s and self._all:
                 for place in node.places:
-                    ready = self.host(self.host_of(node.name, place), node.unit_class).since + node.warmup_s
+                    ready = self.host(self.topology.host_of(node.name, place), node.unit_class).since + node.warmup_s
                     if ready > self.now:
                         moments.append(ready)
         return min(moments, default=math.inf)
@@ -237,11 +237,6 @@ class HealthView:
 
     # --- services and policies ---
 
-    def host_of(self, service: str, place: str) -> str:
-        """Where a service node's part in `place` stands: as units are placed, by its name."""
-        hosts = self.topology.hosts(place)
-        return max(hosts, key=lambda host: spread(f"{service}@{host}"))
-
     def service(self, name: str) -> ServiceState:
         state = self._services.get(name)
         if state is None:
@@ -290,7 +285,7 @@ class HealthView:
             return len(node.places)
         up = 0
         for place in node.places:
-            state = self.host(self.host_of(node.name, place), node.unit_class)
+            state = self.host(self.topology.host_of(node.name, place), node.unit_class)
             if state.serving and self.now - state.since >= (node.warmup_s if state.since else 0.0):
                 up += 1
             because.update(state.because)

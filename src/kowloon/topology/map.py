@@ -68,6 +68,11 @@ class Topology:
         zones = self.zone_ids(node) if node in self.regions else (node,)
         return tuple(host for zone in zones for hall in self.halls(zone) for host in self.hosts(hall))
 
+    @functools.lru_cache(maxsize=8192)  # noqa: B019 (as above)
+    def host_of(self, service: str, node: str) -> str:
+        """Where a service's part in `node` stands: as units are placed, by its name."""
+        return max(self.hosts(node), key=lambda host: spread(f"{service}@{host}"))
+
     def exists(self, node: str) -> bool:
         zone, _, rest = node.partition("/")
         if not rest:
