@@ -55,11 +55,17 @@ export async function refresh() {
     const known = all.get(row.id);
     // What has come by the open connection since is newer.
     if (known && known.sequence > row.sequence) Object.assign(row, { sequence: known.sequence, last: known.last, unread: known.unread });
-    all.set(row.id, { messages: null, hasEarlier: false, detail: null, filling: null, ...known, ...row });
-    if (known?.messages) fill(all.get(row.id));
+    adopt(row);
+    if (known?.messages) fill(known);
     if (known?.detail) loadDetail(row.id).catch(() => {});
   }
   tell("list");
+}
+
+/** What is known of it besides stays. */
+function adopt(row, more = {}) {
+  if (!all.has(row.id)) all.set(row.id, { messages: null, hasEarlier: false, detail: null, filling: false });
+  return Object.assign(all.get(row.id), row, more);
 }
 
 function gone(id) {
@@ -71,7 +77,7 @@ function gone(id) {
 async function meet(id) {
   try {
     const row = await look("conversations", id);
-    all.set(id, { messages: null, hasEarlier: false, filling: null, ...all.get(id), ...row, detail: row });
+    adopt(row, { detail: row });
     tell("list");
   } catch (refusal) {
     if (refusal.status === 404) gone(id);
@@ -128,29 +134,28 @@ export function trim(id) {
 const lastKnown = (found) => found.messages.at(-1)?.sequence ?? 0;
 
 /** Fetches what is between the last message that is known and the last there is. */
-function fill(found) {
-  found.filling ??= (async () => {
-    try {
-      while (found.messages && lastKnown(found) < found.sequence) {
-        const after = lastKnown(found);
-        const far = found.sequence - after > LONGEST_GAP;
-        const { messages } = await look("conversations", found.id, "messages", far ? { most: PAGE } : { after, most: LONGEST_GAP });
-        if (!messages.length) break;
-        if (far) {
-          found.messages = messages;
-          found.hasEarlier = messages[0].sequence > 1;
-        } else {
-          found.messages.push(...messages.filter((each) => each.sequence > lastKnown(found)));
-        }
+async function fill(found) {
+  if (found.filling) return;
+  found.filling = true;
+  try {
+    while (found.messages && lastKnown(found) < found.sequence) {
+      const after = lastKnown(found);
+      const far = found.sequence - after > LONGEST_GAP;
+      const { messages } = await look("conversations", found.id, "messages", far ? { most: PAGE } : { after, most: LONGEST_GAP });
+      if (!messages.length) break;
+      if (far) {
+        found.messages = messages;
+        found.hasEarlier = messages[0].sequence > 1;
+      } else {
+        found.messages.push(...messages.filter((each) => each.sequence > lastKnown(found)));
       }
-    } catch {
-      // The connection tells when it is back, and then this is asked for again.
-    } finally {
-      found.filling = null;
     }
-    tell("messages", found.id);
-  })();
-  return found.filling;
+  } catch {
+    // The connection tells when it is back, and then this is asked for again.
+  } finally {
+    found.filling = false;
+  }
+  tell("messages", found.id);
 }
 
 /** One frame of the open connection. */
@@ -260,7 +265,7 @@ export async function changeMembers(id, asked) {
 /** A conversation that is new here, as the list has it; its id. */
 export async function open(asked) {
   const row = await change(asked, "conversations");
-  if (!all.has(row.id)) all.set(row.id, { messages: null, hasEarlier: false, detail: null, filling: null, ...row });
+  if (!all.has(row.id)) adopt(row);
   tell("list");
   return row.id;
 }

@@ -1,0 +1,150 @@
+// Messages of all types as elements. Whatever is in them is only ever text.
+
+import { me, nameIn } from "./chats.js";
+import { h } from "./dom.js";
+import { link, picture, target } from "./links.js";
+import { markdown } from "./markdown.js";
+import { t } from "./words.js";
+
+const text = (value) => (typeof value === "string" ? value : typeof value === "number" ? String(value) : "");
+const list = (value) => (Array.isArray(value) ? value.filter((each) => each !== null && typeof each === "object") : []);
+const part = (value) => (value !== null && typeof value === "object" && !Array.isArray(value) ? value : {});
+
+/** What is in a message. `post(text)` says something in its conversation, for buttons that do. */
+export function content(message, post) {
+  if (message.recalled) return h("p", { class: "quiet" }, t("recalled"));
+  const make = Object.hasOwn(TYPES, message.msgtype) ? TYPES[message.msgtype] : null;
+  const made = make ? make(message, part(message.body), post) : null;
+  return h("div", { class: `content ${make ? message.msgtype : "text"}` }, made ?? plain(message.text || `[${message.msgtype}]`, message));
+}
+
+/** In one line, for the list and for whoever listens. */
+export function summary(message) {
+  if (message.recalled) return t("recalled");
+  const label = { image: t("image"), audio: t("audio"), video: t("video"), card: t("card"), ding: "DING" }[message.msgtype];
+  const words = named(message.title || (label && message.msgtype !== "ding" && message.msgtype !== "card" ? "" : message.text), message)
+    .map((node) => (typeof node === "string" ? node : node.textContent)).join("");
+  const said = words.replace(/[#>*`]+/g, "").replace(/\s+/g, " ").trim().slice(0, 120);
+  return label ? `[${label}] ${said}`.trim() : said || `[${message.msgtype}]`;
+}
+
+/** `@userid` and `@mobile` as the names of those who are meant. */
+function named(words, message) {
+  const ids = message.mentions ?? [];
+  if (!ids.length && !message.everyone && !message.robots?.length) return [words];
+  const meant = new Map(ids.map((id) => [`@${id}`, id]));
+  const pattern = [...meant.keys(), `@${t("everyone")}`, "@所有人", "@Everyone"].sort((one, other) => other.length - one.length).map(escaped).join("|");
+  return words.split(new RegExp(`(${pattern})`)).filter(Boolean).map((piece) => {
+    if (meant.has(piece)) return h("span", { class: meant.get(piece) === me().id ? "mention own" : "mention" }, `@${nameIn(message.conversation, meant.get(piece))}`);
+    return message.everyone && piece.startsWith("@") && new RegExp(`^(${pattern})$`).test(piece) ? h("span", { class: "mention own" }, piece) : piece;
+  });
+}
+
+const escaped = (plain) => plain.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+
+/** Lines as they came, with addresses that can be followed. */
+function plain(words, message) {
+  const pieces = words.split(/(https?:\/\/[^\s<>"'()\u3000-\u303f\uff00-\uffef]{1,2000})/);
+  return h("p", { class: "lines" }, pieces.map((piece, place) => (place % 2 ? link(piece, piece) : named(piece, message))));
+}
+
+function button(title, url, post, main = false) {
+  const found = target(url);
+  const attributes = { class: main ? "button main" : "button" };
+  if (found?.say && post) return h("button", { ...attributes, type: "button", onclick: () => post(found.say) }, title);
+  if (found?.href) return link(title, url, attributes);
+  return h("button", { ...attributes, type: "button", disabled: true }, title);
+}
+
+function actionCard(message, body, post) {
+  const one = text(body.singleTitle) ? [button(text(body.singleTitle), text(body.singleURL), post, true)] : [];
+  const many = list(body.btns).map((each) => button(text(each.title), text(each.actionURL), post));
+  return [
+    text(body.title) ? h("p", { class: "heading level-4" }, text(body.title)) : null,
+    markdown(text(body.text) || text(body.markdown), (words) => named(words, message)),
+    h("div", { class: String(body.btnOrientation ?? "0") === "1" ? "buttons" : "buttons upright" }, one, many),
+  ];
+}
+
+function feedCard(message, body, post) {
+  return list(body.links).map((each) =>
+    h("div", { class: "feed" }, link(text(each.title), text(each.messageURL) || text(each.messageUrl)), thumbnail(text(each.picURL) || text(each.picUrl))));
+}
+
+/** Only of ours: see `picture`. */
+function thumbnail(url) {
+  return url && isOwn(url) ? picture(address(url), "", t("image")) : null;
+}
+
+function linkCard(message, body) {
+  return [
+    h("p", { class: "heading level-4" }, link(text(body.title), text(body.messageUrl))),
+    h("p", { class: "lines quiet" }, text(body.text)),
+    thumbnail(text(body.picUrl)),
+  ];
+}
+
+/** Where something that was uploaded is, by its id. */
+const media = (id) => `/dingtalk/media/${encodeURIComponent(id)}`;
+const isMedia = (value) => value.startsWith("@");
+const isOwn = (value) => isMedia(value) || target(value)?.href?.startsWith(`${location.origin}/dingtalk/media/`);
+const address = (value) => (isMedia(value) ? media(value) : value);
+
+function image(message, body) {
+  const source = text(body.mediaId) || text(body.picURL) || text(body.photoURL);
+  if (!source) return null;
+  return picture(address(source), text(body.fileName) || t("image.of", { name: message.sender.name }), t("image"));
+}
+
+function file(message, body) {
+  return h("p", {}, "📎 ", h("a", { href: media(text(body.mediaId)), download: text(body.fileName) || true }, text(body.fileName) || t("file")));
+}
+
+function audio(message, body) {
+  const seconds = Number(body.duration) > 0 ? ` ${Math.round(Number(body.duration) > 600 ? body.duration / 1000 : body.duration)}″` : "";
+  return [
+    h("audio", { controls: true, preload: "none", src: media(text(body.mediaId)), "aria-label": t("audio") + seconds }),
+    text(body.recognition) ? h("p", { class: "quiet" }, text(body.recognition)) : null,
+  ];
+}
+
+function video(message, body) {
+  return h("video", { controls: true, preload: "none", src: media(text(body.mediaId) || text(body.videoMediaId)), "aria-label": t("video") });
+}
+
+function oa(message, body) {
+  const inner = part(body.body);
+  const rich = part(inner.rich);
+  const url = text(body.message_url) || text(body.pc_message_url);
+  return [
+    text(part(body.head).text) ? h("p", { class: "small quiet" }, text(part(body.head).text)) : null,
+    text(part(body.status_bar).status_value) ? h("p", {}, h("span", { class: "badge plain" }, text(part(body.status_bar).status_value))) : null,
+    text(inner.title) ? h("p", { class: "heading level-4" }, url ? link(text(inner.title), url) : text(inner.title)) : null,
+    list(inner.form).length ? h("dl", {}, list(inner.form).map((row) => [h("dt", {}, text(row.key)), h("dd", {}, text(row.value))])) : null,
+    text(rich.num) ? h("p", { class: "figure" }, text(rich.num), " ", h("span", { class: "small" }, text(rich.unit))) : null,
+    text(inner.content) ? h("p", { class: "lines" }, text(inner.content)) : null,
+    text(inner.image) && isOwn(text(inner.image)) ? picture(address(text(inner.image)), t("image"), t("image")) : null,
+    h("p", { class: "small quiet" }, [text(inner.file_count) ? t("files", { n: text(inner.file_count) }) : "", text(inner.author)].filter(Boolean).join(" · ")),
+    !text(inner.title) && url ? h("p", {}, link(t("open"), url)) : null,
+  ];
+}
+
+function ding(message, body) {
+  const way = ["sms", "phone"].includes(body.way) ? t(`ding.${body.way}`) : t("ding.app");
+  return [h("p", {}, h("span", { class: "badge bad" }, "DING"), " ", h("span", { class: "small quiet" }, way)), plain(text(body.content) || message.text, message)];
+}
+
+const TYPES = {
+  text: (message) => plain(message.text, message),
+  markdown: (message) => markdown(message.text, (words) => named(words, message)),
+  link: linkCard,
+  actionCard,
+  feedCard,
+  image,
+  file,
+  audio,
+  voice: audio,
+  video,
+  oa,
+  ding,
+};
