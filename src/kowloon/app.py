@@ -215,6 +215,7 @@ class Cloud:
     def _wire_listeners(self) -> None:
         self.key_use = KeyUseLog(self.store, self.clock, self.bus)
         self.credentials = StoredCredentials(self.store, self.rosters)
+        self.duty_people = DutyPeople(self.rosters, self.clock)
         self.sign_in = SignIn(self.store, self.board, self.clock, self.ids, self.bus, self.credentials)
         self.internal = InternalCalls(lambda request: self.front.handle(request), self.store, self.clock, self.ids)
         self.dingtalk = DingTalkService(
@@ -225,13 +226,14 @@ class Cloud:
             board=self.board,
             log=open_messages(self.files),
             home=lambda: self.identity.account_id,
-            people=DutyPeople(self.rosters, self.clock),
+            people=self.duty_people,
             credentials=self.credentials,
             console=self.sign_in,
             objects=self.internal,
             secret=lambda: self.identity.admin_token,
             routes=self.routes,
             dialler=self._new_dialler(),
+            endpoint=lambda: self.endpoint,
             poke=self.runtime.poke,
         )
         for loop in self.dingtalk.loops:

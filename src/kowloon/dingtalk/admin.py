@@ -17,6 +17,7 @@ from kowloon.dingtalk.contacts.resources import Application, corp_id
 from kowloon.dingtalk.parts import Parts
 from kowloon.dingtalk.resources import Robot
 from kowloon.dingtalk.robot import RobotWebhook
+from kowloon.engines.dialler import check_url
 from kowloon.store.identity import Account
 from kowloon.wire.http import HttpRequest, HttpResponse
 
@@ -38,6 +39,7 @@ class ApplicationBody(msgspec.Struct, forbid_unknown_fields=True):
     scopes: tuple[str, ...] = ("*",)
     addresses: tuple[str, ...] = ()
     redirect_uris: tuple[str, ...] = ()
+    robot_url: str = ""
 
 
 class DingTalkAdmin:
@@ -103,6 +105,8 @@ class DingTalkAdmin:
                 ipaddress.ip_network(block, strict=False)
             for uri in body.redirect_uris:
                 check_redirect_uri(uri)
+            if body.robot_url:
+                check_url(body.robot_url)
         except (msgspec.DecodeError, ValueError, RecursionError) as problem:
             raise ApiError("InvalidBody", 400, f"The application is not as expected: {problem}.") from None
         account = body.account or self._parts.home()
@@ -119,6 +123,7 @@ class DingTalkAdmin:
             scopes=body.scopes,
             addresses=body.addresses,
             redirect_uris=body.redirect_uris,
+            robot_url=body.robot_url,
         )
         await self._parts.store.run(lambda tx: tx.put(application))
         return _json(_application(application), 201)
@@ -134,6 +139,7 @@ def _application(application: Application) -> dict[str, Any]:
         "agent_id": application.agent_id,
         "scopes": list(application.scopes),
         "redirect_uris": list(application.redirect_uris),
+        "robot_url": application.robot_url,
     }
 
 

@@ -33,6 +33,7 @@ from kowloon.dingtalk.sending.media import MediaStore
 from kowloon.dingtalk.sending.sessions import SessionWebhooks
 from kowloon.dingtalk.stream import opening
 from kowloon.dingtalk.stream.connections import Connections
+from kowloon.dingtalk.stream.inbox import RobotInbox
 from kowloon.engines.dialler import Dialler
 from kowloon.engines.messages.log import MessageLog
 from kowloon.store.store import Store
@@ -41,8 +42,9 @@ from kowloon.topology.health import HealthBoard
 
 class DingTalkService:
     """`home`: the account that operators mean when they name none; `objects` keeps files; `secret` signs links to
-    them; `poke` wakes a loop by its name for a key. `start` before it serves, and again when the cloud has got
-    another state; `loops` are to be run; `say_goodbye` before the server closes, and `close` at the end."""
+    them; `endpoint`: host and port of this cloud; `poke` wakes a loop by its name for a key. `start` before it serves,
+    and again when the cloud has got another state; `loops` are to be run; `say_goodbye` before the server closes, and
+    `close` at the end."""
 
     def __init__(
         self,
@@ -61,6 +63,7 @@ class DingTalkService:
         secret: Callable[[], str],
         routes: Routes,
         dialler: Dialler,
+        endpoint: Callable[[], str],
         poke: Callable[[str, str], None],
     ) -> None:
         self._log = log
@@ -90,6 +93,7 @@ class DingTalkService:
         self.pager = RobotPager(self.parts, self.webhook)
         self.events = EventDeliveries(store, clock, plane, self.stream, self.parts.push, poke)
         self.page = ChatPage(self.parts, self.people)
+        self.inbox = RobotInbox(self.parts, self.session_webhooks, dialler, endpoint)
         self.loops = (self.stream, self.events)
         self.platform.register(routes)
         routes.add("GET", opening.PATH, self.stream.connect, "own")
@@ -113,6 +117,7 @@ class DingTalkService:
         self.consent.forget()
         self.stream.forget()
         self.events.forget()
+        self.inbox.forget()
         self.page.live.forget()
 
     def clear(self) -> None:
@@ -126,5 +131,6 @@ class DingTalkService:
     def close(self) -> None:
         self.page.live.close()
         self.events.close()
+        self.inbox.close()
         self.commentary.close()
         self._log.close()

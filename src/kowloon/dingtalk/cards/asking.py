@@ -65,7 +65,7 @@ class Asking:
             raise NOT_ANSWERED.error(problem=problem) from None
 
     async def _by_stream(self, click: Click) -> Any:
-        coming = self._stream.send_callback(click.card.application, CARD_CALLBACKS, _told(click))
+        coming = self._stream.ask(click.card.application, CARD_CALLBACKS, _told(click))
         if coming is None:
             raise NOT_ANSWERED.error(problem="no Stream connection takes card callbacks")
         try:

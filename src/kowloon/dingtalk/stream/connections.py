@@ -20,6 +20,7 @@ from kowloon.dingtalk.contacts.resources import Application, corp_id
 from kowloon.dingtalk.plane import MessengerPlane
 from kowloon.dingtalk.platform.errors import PlatformError, Refusal
 from kowloon.dingtalk.stream.frames import (
+    ALL_EVENTS,
     CALLBACK,
     DISCONNECT,
     EVENT,
@@ -62,8 +63,10 @@ class Ticket(msgspec.Struct, frozen=True):
 class Connection:
     """One WebSocket of an application, from its handshake on; the transport calls it."""
 
-    def __init__(self, connections: Connections, ticket: Ticket, id: str) -> None:
+    def __init__(self, connections: Connections, ticket: Ticket, id: str, address: str) -> None:
         self.id = id
+        # `http://HOST`, under which its client reaches this cloud.
+        self.address = address
         self.application = ticket.application
         self.subscriptions = ticket.subscriptions
         self.opened_at = 0.0
@@ -152,7 +155,8 @@ class Connections:
             return _refused(TICKET_INVALID.error())
         if len(self._open.get(ticket.application, ())) >= limits.DINGTALK_STREAM_CONNECTIONS:
             return _refused(TOO_MANY.error())
-        return HttpResponse(101, websocket=Connection(self, ticket, self._ids.request_id().lower()))
+        address = f"{request.scheme}://{request.host_header.rpartition('://')[2]}"
+        return HttpResponse(101, websocket=Connection(self, ticket, self._ids.request_id().lower(), address))
 
     def joined(self, connection: Connection) -> None:
         connection.opened_at = connection.pinged_at = self._clock.wall()
@@ -174,10 +178,14 @@ class Connections:
         wanted = Subscription(type, topic)
         return any(each.takes(wanted) for each in self._open.get(application, ()))
 
+    def address_for(self, application: str) -> str:
+        """`http://HOST`, under which it reaches this cloud; empty when nobody is connected."""
+        return next((each.address for each in self._open.get(application, ())), "")
+
     def send_event(
         self, application: Application, name: str, id: str, born_at: float, data: dict[str, Any]
     ) -> asyncio.Future[Ack | None] | None:
-        """See `send_callback`."""
+        """See `ask`."""
         headers = {
             "eventType": name,
             "eventId": id,
@@ -185,27 +193,40 @@ class Connections:
             "eventCorpId": corp_id(application.account),
             "eventUnifiedAppId": application.id,
         }
-        return self._send(application.id, Subscription(EVENT, "*"), headers, data)
+        return self._ask(application.id, Subscription(EVENT, ALL_EVENTS), headers, data)
 
-    def send_callback(self, application: str, topic: str, data: dict[str, Any]) -> asyncio.Future[Ack | None] | None:
+    def ask(self, application: str, topic: str, data: dict[str, Any]) -> asyncio.Future[Ack | None] | None:
         """The acknowledgement to come, None in it when the connection is gone before; None when nobody is there."""
-        return self._send(application, Subscription(CALLBACK, topic), {}, data)
+        return self._ask(application, Subscription(CALLBACK, topic), {}, data)
+
+    def tell(self, application: str, topic: str, data: dict[str, Any]) -> None:
+        """To whoever is there; whether it is heard is not asked."""
+        self._send(application, Subscription(CALLBACK, topic), {}, data)
+
+    def _ask(
+        self, application: str, wanted: Subscription, headers: dict[str, str], data: dict[str, Any]
+    ) -> asyncio.Future[Ack | None] | None:
+        sent = self._send(application, wanted, headers, data)
+        if sent is None:
+            return None
+        connection, message_id = sent
+        future: asyncio.Future[Ack | None] = asyncio.get_running_loop().create_future()
+        connection.waiting[message_id] = future
+        # Who waits no longer leaves nothing behind.
+        future.add_done_callback(lambda _: connection.waiting.pop(message_id, None))
+        return future
 
     def _send(
         self, application: str, wanted: Subscription, headers: dict[str, str], data: dict[str, Any]
-    ) -> asyncio.Future[Ack | None] | None:
+    ) -> tuple[Connection, str] | None:
+        """By which connection, under which messageId."""
         able = [each for each in self._open.get(application, ()) if each.takes(wanted)]
         if not able:
             return None
         connection = self._ids.random.choice(able)
         common = self._headers(connection, wanted.topic)
-        future: asyncio.Future[Ack | None] = asyncio.get_running_loop().create_future()
-        message_id = common["messageId"]
-        connection.waiting[message_id] = future
-        # Who waits no longer leaves nothing behind.
-        future.add_done_callback(lambda _: connection.waiting.pop(message_id, None))
         connection.send(wanted.type, {**common, **headers}, data)
-        return future
+        return connection, common["messageId"]
 
     def _headers(self, connection: Connection, topic: str) -> dict[str, str]:
         return {
