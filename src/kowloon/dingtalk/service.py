@@ -17,6 +17,7 @@ from kowloon.dingtalk.cards.cards import Cards
 from kowloon.dingtalk.chat.messenger import Messenger
 from kowloon.dingtalk.commentary import Commentary
 from kowloon.dingtalk.contacts.consent import Consent
+from kowloon.dingtalk.contacts.follow import DutyFollower
 from kowloon.dingtalk.contacts.people import SignedInPeople
 from kowloon.dingtalk.contacts.sign_in import MemberSignIn
 from kowloon.dingtalk.open_platform import endpoints
@@ -94,7 +95,7 @@ class DingTalkService:
         self.events = EventDeliveries(store, clock, plane, self.stream, self.parts.push, poke)
         self.page = ChatPage(self.parts, self.people)
         self.inbox = RobotInbox(self.parts, self.session_webhooks, dialler, endpoint)
-        self.loops = (self.stream, self.events)
+        self.loops = (self.stream, self.events, DutyFollower(self.parts, people))
         self.platform.register(routes)
         routes.add("GET", opening.PATH, self.stream.connect, "own")
         self.webhook.register(routes)

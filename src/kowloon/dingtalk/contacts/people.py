@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 MEMBER_COOKIE: Final = "dingtalk_session"
 USERID: Final = re.compile(r"[^\s/]{1,64}")
+MOBILE: Final = re.compile(r"\+?[0-9]{1,4}-[0-9]{5,15}|[0-9]{5,15}")
 MOST_NAME_CHARACTERS: Final = 80
 
 

@@ -104,7 +104,7 @@ class RoleGroup(Resource, frozen=True, kw_only=True):
 
 class Role(Resource, frozen=True, kw_only=True):
     """`scopes`: the departments that a member's role is limited to, by userid. `post`: the post of the duty whose
-    holders have it; its members then follow by themselves."""
+    holders have it, and `title` what that was called last; its members then follow by themselves."""
 
     kind: ClassVar[str] = "dingtalk-role"
     number: int
@@ -113,6 +113,7 @@ class Role(Resource, frozen=True, kw_only=True):
     members: tuple[str, ...] = ()
     scopes: dict[str, tuple[int, ...]] = msgspec.field(default_factory=dict)
     post: str = ""
+    title: str = ""
 
 
 class MemberSession(Resource, frozen=True, kw_only=True):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import msgspec
@@ -12,7 +11,7 @@ from kowloon.dingtalk.contacts.departments import READ as READ_DEPARTMENTS
 from kowloon.dingtalk.contacts.departments import WRITE, OfDepartment, OfUser, check_page
 from kowloon.dingtalk.contacts.directory import Directory, check_room, end_role_sessions, leave, union_id_of
 from kowloon.dingtalk.contacts.passwords import hashed
-from kowloon.dingtalk.contacts.people import MOST_NAME_CHARACTERS, USERID
+from kowloon.dingtalk.contacts.people import MOBILE, MOST_NAME_CHARACTERS, USERID
 from kowloon.dingtalk.contacts.resources import ROOT_DEPARTMENT, Member, RoleGroup
 from kowloon.dingtalk.platform.call import Call, own_id
 from kowloon.dingtalk.platform.decode import Commas
@@ -24,7 +23,6 @@ READ_OF_DEPARTMENT = "qyapi_get_department_member"
 READ_SELF = "Contact.User.Read"
 READ_MOBILE = "Contact.User.mobile"
 _MOST_DEPARTMENTS = 100
-_MOBILE = re.compile(r"\+?[0-9]{1,4}-[0-9]{5,15}|[0-9]{5,15}")
 # What is only kept and shown, with what an empty profile has.
 _SHOWN: dict[str, Any] = {
     "telephone": "",
@@ -360,7 +358,7 @@ def _check_login_id(directory: Directory, login_id: str | None, userid: str) -> 
 
 
 def _mobile(directory: Directory, mobile: str, userid: str) -> str:
-    if mobile and _MOBILE.fullmatch(mobile) is None:
+    if mobile and MOBILE.fullmatch(mobile) is None:
         raise errors.INVALID_MOBILE.error()
     other = directory.by_mobile(mobile)
     if other is not None and other.userid != userid:
