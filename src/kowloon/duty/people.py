@@ -19,6 +19,8 @@ class DutyPeople:
     def __init__(self, rosters: Rosters, clock: Clock) -> None:
         self._rosters = rosters
         self._clock = clock
+        # By account: of which organisation it is, and the posts that people are chosen for.
+        self._chosen: dict[str, tuple[Organisation, dict[str, set[str]]]] = {}
 
     def accounts(self) -> Iterator[str]:
         return self._rosters.accounts()
@@ -27,14 +29,14 @@ class DutyPeople:
         whole = self._rosters.organisation(account)
         if whole is None:
             return []
-        appointed = self._appointed(account)
+        chosen, appointed = self._chosen_for(account, whole), self._appointed(account)
         return [
             seen.Person(
                 id=person.id,
                 name=person.name,
                 user=person.user,
                 email=next((reach.at for reach in person.reach if reach.by == "email"), ""),
-                units=_units_of(person, whole, appointed.get(person.id, set())),
+                units=_units_of(whole, chosen[person.id] | appointed.get(person.id, set())),
             )
             for person in whole.people
         ]
@@ -66,6 +68,15 @@ class DutyPeople:
             since=holder.since if holder is not None else 0.0,
         )
 
+    def _chosen_for(self, account: str, whole: Organisation) -> dict[str, set[str]]:
+        """Kept while the organisation stays as it is."""
+        kept = self._chosen.get(account)
+        if kept is None or kept[0] is not whole:
+            wanted = {post.id: _wanted(post) for post in whole.posts}
+            kept = (whole, {person.id: _meets(person, wanted) for person in whole.people})
+            self._chosen[account] = kept
+        return kept[1]
+
     def _appointed(self, account: str) -> dict[str, set[str]]:
         """The posts that people are appointed to now, by person."""
         now = self._clock.now()
@@ -77,16 +88,20 @@ class DutyPeople:
         return found
 
 
-def _units_of(person: Person, whole: Organisation, appointed: set[str]) -> tuple[str, ...]:
-    units = {unit for post in whole.posts if post.id in appointed or _chosen(person, post) for unit in post.oversees}
+def _units_of(whole: Organisation, posts: set[str]) -> tuple[str, ...]:
+    units = {unit for post in whole.posts if post.id in posts for unit in post.oversees}
     return tuple([unit.id for unit in whole.units if unit.id in units])
 
 
-def _chosen(person: Person, post: Post) -> bool:
-    """A post that everybody may hold says nothing of where somebody belongs."""
-    planned, somebody = post.planned(), person.planned(())
-    wanted = [each for layer in (None, *post.layers) if (each := eligibility(planned, layer)) != _EVERYBODY]
-    return any(not lacks(somebody, each) for each in wanted)
+def _wanted(post: Post) -> list[Eligibility]:
+    """Who may hold it, by layer. A post that everybody may hold says nothing of where somebody belongs."""
+    planned = post.planned()
+    return [each for layer in (None, *post.layers) if (each := eligibility(planned, layer)) != _EVERYBODY]
+
+
+def _meets(person: Person, wanted: dict[str, list[Eligibility]]) -> set[str]:
+    planned = person.planned(())
+    return {post for post, each in wanted.items() if any(not lacks(planned, one) for one in each)}
 
 
 def _heads(whole: Organisation, post: Post) -> tuple[str, ...]:
