@@ -30,6 +30,7 @@ from kowloon.core.events import EventBus, RequestEvent
 from kowloon.core.ids import Ids
 from kowloon.core.transitions import Transitions
 from kowloon.dingtalk.service import DingTalkService
+from kowloon.drill.operations import Operator
 from kowloon.drill.routes import DrillRoutes
 from kowloon.drill.service import Drills
 from kowloon.duty.actions import duty
@@ -51,6 +52,7 @@ from kowloon.gateway.front import Front
 from kowloon.gateway.hosts import Hosts
 from kowloon.gateway.internal import InternalCalls
 from kowloon.gateway.json_calls import JsonCalls, Signer
+from kowloon.gateway.personal import PersonalCalls
 from kowloon.gateway.transport import Server
 from kowloon.kept import open_audit, open_messages, open_store, restored
 from kowloon.services.actiontrail.actions import actiontrail
@@ -298,6 +300,11 @@ class Cloud:
             },
         )
         self.sign_in.register(self.routes)
+        personal = PersonalCalls(
+            self.chain, self.registry, self.store, self.credentials, self.authorizer, self.clock, self.ids
+        )
+        self.operator = Operator(self.faults, self.drills)
+        self.dingtalk.operate(personal, self.operator)
         JsonCalls(self.chain, self.registry, self.credentials, self.clock, self.ids, self._administrator).register(
             self.routes
         )
@@ -466,6 +473,7 @@ class Cloud:
         await self.access_logs.flush()
         await self.parts.close(end_units=end_units)
         self.addresses.release()
+        self.operator.close()
         self.dingtalk.close()
         self.key_use.close()
         self.faults.close()

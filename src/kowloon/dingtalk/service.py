@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from kowloon.actions.operations import Operations
 from kowloon.actions.people import People
-from kowloon.actions.ports import ConsoleSessions, CredentialSource, InternalClient
+from kowloon.actions.ports import ConsoleSessions, CredentialSource, InternalClient, PersonalClient
 from kowloon.actions.routes import Routes
 from kowloon.core.clock import Clock
 from kowloon.core.events import EventBus
@@ -21,6 +22,8 @@ from kowloon.dingtalk.contacts.follow import DutyFollower
 from kowloon.dingtalk.contacts.people import SignedInPeople
 from kowloon.dingtalk.contacts.sign_in import MemberSignIn
 from kowloon.dingtalk.open_platform import endpoints
+from kowloon.dingtalk.ops.commands import Commands
+from kowloon.dingtalk.ops.robot import OperationsRobot
 from kowloon.dingtalk.outbox import Outbox
 from kowloon.dingtalk.page.service import ChatPage
 from kowloon.dingtalk.pager import RobotPager
@@ -68,6 +71,8 @@ class DingTalkService:
         poke: Callable[[str, str], None],
     ) -> None:
         self._log = log
+        self._board = board
+        self._duty = people
         self.messenger = Messenger(store, clock, ids, log)
         plane = MessengerPlane(board, clock)
         self.stream = Connections(clock, ids, plane)
@@ -106,9 +111,15 @@ class DingTalkService:
         self.page.register(routes)
         DingTalkAdmin(self.parts, self.webhook).register(routes)
 
+    def operate(self, client: PersonalClient, operations: Operations) -> None:
+        """The cloud can be operated from here: by calls in the name of who asks, once there is a chain for them."""
+        commands = Commands(self.parts.store, self.parts.clock, self._board, self._duty, client, operations)
+        self.robot = OperationsRobot(self.parts, self.parts.cards, commands, self._duty)
+
     async def start(self) -> None:
         await earlier.bring_in(self.parts)
         await self.commentary.ensure_robot()
+        await self.robot.start()
 
     def forget(self) -> None:
         """What is only in memory: the cloud has another state now."""
@@ -130,6 +141,7 @@ class DingTalkService:
         self.stream.end_all("the server is closing")
 
     def close(self) -> None:
+        self.robot.close()
         self.page.live.close()
         self.events.close()
         self.inbox.close()
