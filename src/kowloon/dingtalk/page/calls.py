@@ -22,17 +22,19 @@ from kowloon.wire.encode import JSON_TYPE
 from kowloon.wire.http import HttpRequest, HttpResponse
 
 PREFIX: Final = "/dingtalk/api/"
+FILE_TYPE: Final = "application/octet-stream"
 Handler = Callable[[Call, dict[str, str]], Awaitable[object] | object]
 
 
 class PageCall(NamedTuple):
     """`path` behind the prefix, with `{variables}`. `name`: under which the audit has it; what has none is not kept
-    there: reading, and what only concerns the reader."""
+    there: reading, and what only concerns the reader. `body_bytes`: not JSON but a file of so many bytes at most."""
 
     method: str
     path: str
     handler: Handler
     name: str = ""
+    body_bytes: int = 0
 
 
 class PageCalls:
@@ -43,16 +45,22 @@ class PageCalls:
 
     def register(self, routes: Routes) -> None:
         routes.add("GET POST", PREFIX, self.handle, "own")
+        for call, _ in self._calls:
+            if call.body_bytes:
+                routes.add("GET POST", PREFIX + call.path, self.handle, "own", body_bytes=call.body_bytes)
 
     async def handle(self, request: HttpRequest) -> HttpResponse:
         """ApiErrors are the front's to answer."""
-        if request.method == "POST":
-            check_page(request)
-        else:
-            check_host(request)
-            if is_foreign(request):
-                raise ORIGIN_REFUSED.error()
+        check_host(request)
+        if is_foreign(request):
+            raise ORIGIN_REFUSED.error()
         page_call, given = self._find(request)
+        if page_call.body_bytes:
+            # A type that no form has: other pages cannot send it without asking.
+            if (request.header("content-type") or "") != FILE_TYPE:
+                raise errors.FILE_NEEDED.error(type=FILE_TYPE)
+        elif request.method == "POST":
+            check_page(request)
         member = await self._people.person_of(request)
         if member is None:
             raise SIGN_IN_NEEDED.error()

@@ -16,6 +16,7 @@ from kowloon.dingtalk.page.people import role_row
 from kowloon.dingtalk.page.resources import Preferences
 from kowloon.dingtalk.page.shown import conversation_row, message, name_row
 from kowloon.dingtalk.platform.call import Call, own_id
+from kowloon.engines.messages.log import Kept
 from kowloon.store.store import Transaction
 
 MOST_MEMBERS = 500
@@ -56,6 +57,15 @@ def of_caller(call: Call, given: dict[str, str]) -> Conversation:
     if found is None or not messenger.belongs(found, call.person.userid):
         raise errors.NO_CONVERSATION.error()
     return found
+
+
+def message_of(call: Call, given: dict[str, str]) -> tuple[Conversation, Kept]:
+    """One of a conversation of the caller's."""
+    conversation = of_caller(call, given)
+    kept = call.parts.messenger.log.find(given["message"])
+    if kept is None or kept.conversation != conversation.id:
+        raise errors.NO_MESSAGE.error()
+    return conversation, kept
 
 
 def _muted(call: Call) -> tuple[str, ...]:
@@ -212,11 +222,8 @@ async def mute(call: Call, given: dict[str, str]) -> dict[str, Any]:
 async def recall(call: Call, given: dict[str, str]) -> dict[str, Any]:
     """Of one's own messages, for a day."""
     json_body(call.request, Nothing)
-    conversation = of_caller(call, given)
+    conversation, kept = message_of(call, given)
     messenger = call.parts.messenger
-    kept = messenger.log.find(given["message"])
-    if kept is None or kept.conversation != conversation.id:
-        raise errors.NO_MESSAGE.error()
     said = messenger.read(kept)
     if said.sender.type != "member" or said.sender.id != call.person.userid:
         raise errors.NOT_YOURS.error()

@@ -167,7 +167,7 @@ class Live:
         conversation = messenger.find(member.account, say.conversation)
         if conversation is None or not messenger.belongs(conversation, member.userid):
             raise errors.NO_CONVERSATION.error()
-        content = content_of(say)
+        content = content_of(say, lambda media: self._parts.media.find(member.account, media))
         if not self.budget_of(member).allows_saying():
             raise errors.TOO_FAST.error()
         # Whom one talks to alone is addressed without being named.

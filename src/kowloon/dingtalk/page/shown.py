@@ -42,6 +42,8 @@ class ShownNow(Shown, frozen=True, kw_only=True, omit_defaults=True, tag_field="
 
 def fields_of(kept: Kept, said: Said) -> dict[str, Any]:
     part = said.body.get(said.type) if said.type not in _PLAIN else None
+    if said.type == "card":
+        part = {"outTrackId": said.body.get("outTrackId")}
     return {
         "conversation": kept.conversation,
         "sequence": kept.sequence,

@@ -9,13 +9,15 @@ export class Refusal extends Error {
   }
 }
 
-async function send(method, path, body) {
+const send = (method, path, body) => sendAs("application/json", method, path, method === "POST" ? JSON.stringify(body) : undefined);
+
+async function sendAs(type, method, path, body) {
   let response, answer;
   try {
     response = await fetch(path, {
       method,
-      headers: method === "POST" ? { "Content-Type": "application/json" } : {},
-      body: method === "POST" ? JSON.stringify(body) : undefined,
+      headers: method === "POST" ? { "Content-Type": type } : {},
+      body,
       credentials: "same-origin",
       cache: "no-store",
     });
@@ -51,3 +53,10 @@ export function look(...parts) {
 
 /** `change({ muted: true }, "conversations", id, "mute")`. */
 export const change = (body, ...parts) => send("POST", path(parts), body);
+
+/** A file of the reader's; `{ media }` stands for it in a message. `kind`: image or file. */
+export const upload = (kind, file) =>
+  sendAs("application/octet-stream", "POST", `${path(["media"])}?${new URLSearchParams({ type: kind, name: file.name })}`, file);
+
+/** Where a file of a message is. */
+export const fileOf = (message, media) => path(["conversations", message.conversation, "messages", message.id, "media", media]);

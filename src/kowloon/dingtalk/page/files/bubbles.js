@@ -1,8 +1,10 @@
 // Messages of all types as elements. Whatever is in them is only ever text.
 
+import { fileOf } from "./api.js";
+import { card } from "./cards.js";
 import { me, nameIn } from "./chats.js";
 import { h } from "./dom.js";
-import { link, picture, target } from "./links.js";
+import { link, picture, pictureElsewhere, target } from "./links.js";
 import { markdown } from "./markdown.js";
 import { t } from "./words.js";
 
@@ -48,7 +50,18 @@ function plain(words, message) {
   return h("p", { class: "lines" }, pieces.map((piece, place) => (place % 2 ? link(piece, piece) : named(piece, message))));
 }
 
-function button(title, url, post, main = false) {
+/** What texts and images in Markdown become. */
+const inside = (message) => ({ words: (words) => named(words, message), image: (url, name) => shown(message, url, name) });
+
+/** An image by the id of a file, or one from elsewhere. */
+function shown(message, source, name = "") {
+  const label = name || t("image");
+  return isFile(source) ? picture(fileOf(message, source), label) : pictureElsewhere(source, label);
+}
+
+const isFile = (source) => /^@[\w-]+$/.test(source);
+
+export function button(title, url, post, main = false) {
   const found = target(url);
   const attributes = { class: main ? "button main" : "button" };
   if (found?.say && post) return h("button", { ...attributes, type: "button", onclick: () => post(found.say) }, title);
@@ -61,55 +74,47 @@ function actionCard(message, body, post) {
   const many = list(body.btns).map((each) => button(text(each.title), text(each.actionURL), post));
   return [
     text(body.title) ? h("p", { class: "heading level-4" }, text(body.title)) : null,
-    markdown(text(body.text) || text(body.markdown), (words) => named(words, message)),
+    markdown(text(body.text) || text(body.markdown), inside(message)),
     h("div", { class: String(body.btnOrientation ?? "0") === "1" ? "buttons" : "buttons upright" }, one, many),
   ];
 }
 
 function feedCard(message, body, post) {
   return list(body.links).map((each) =>
-    h("div", { class: "feed" }, link(text(each.title), text(each.messageURL) || text(each.messageUrl)), thumbnail(text(each.picURL) || text(each.picUrl))));
+    h("div", { class: "feed" }, link(text(each.title), text(each.messageURL) || text(each.messageUrl)), thumbnail(message, text(each.picURL) || text(each.picUrl))));
 }
 
-/** Only of ours: see `picture`. */
-function thumbnail(url) {
-  return url && isOwn(url) ? picture(address(url), "", t("image")) : null;
-}
+/** Beside a text that says what it is about; one from elsewhere is not needed. */
+const thumbnail = (message, source) => (isFile(source) ? shown(message, source) : null);
 
 function linkCard(message, body) {
   return [
     h("p", { class: "heading level-4" }, link(text(body.title), text(body.messageUrl))),
     h("p", { class: "lines quiet" }, text(body.text)),
-    thumbnail(text(body.picUrl)),
+    thumbnail(message, text(body.picUrl)),
   ];
 }
-
-/** Where something that was uploaded is, by its id. */
-const media = (id) => `/dingtalk/media/${encodeURIComponent(id)}`;
-const isMedia = (value) => value.startsWith("@");
-const isOwn = (value) => isMedia(value) || target(value)?.href?.startsWith(`${location.origin}/dingtalk/media/`);
-const address = (value) => (isMedia(value) ? media(value) : value);
 
 function image(message, body) {
   const source = text(body.mediaId) || text(body.picURL) || text(body.photoURL);
   if (!source) return null;
-  return picture(address(source), text(body.fileName) || t("image.of", { name: message.sender.name }), t("image"));
+  return shown(message, source, text(body.fileName) || t("image.of", { name: message.sender.name }));
 }
 
 function file(message, body) {
-  return h("p", {}, "📎 ", h("a", { href: media(text(body.mediaId)), download: text(body.fileName) || true }, text(body.fileName) || t("file")));
+  return h("p", {}, "📎 ", h("a", { href: fileOf(message, text(body.mediaId)), download: text(body.fileName) || true }, text(body.fileName) || t("file")));
 }
 
 function audio(message, body) {
   const seconds = Number(body.duration) > 0 ? ` ${Math.round(Number(body.duration) > 600 ? body.duration / 1000 : body.duration)}″` : "";
   return [
-    h("audio", { controls: true, preload: "none", src: media(text(body.mediaId)), "aria-label": t("audio") + seconds }),
+    h("audio", { controls: true, preload: "none", src: fileOf(message, text(body.mediaId)), "aria-label": t("audio") + seconds }),
     text(body.recognition) ? h("p", { class: "quiet" }, text(body.recognition)) : null,
   ];
 }
 
 function video(message, body) {
-  return h("video", { controls: true, preload: "none", src: media(text(body.mediaId) || text(body.videoMediaId)), "aria-label": t("video") });
+  return h("video", { controls: true, preload: "none", src: fileOf(message, text(body.mediaId) || text(body.videoMediaId)), "aria-label": t("video") });
 }
 
 function oa(message, body) {
@@ -123,7 +128,7 @@ function oa(message, body) {
     list(inner.form).length ? h("dl", {}, list(inner.form).map((row) => [h("dt", {}, text(row.key)), h("dd", {}, text(row.value))])) : null,
     text(rich.num) ? h("p", { class: "figure" }, text(rich.num), " ", h("span", { class: "small" }, text(rich.unit))) : null,
     text(inner.content) ? h("p", { class: "lines" }, text(inner.content)) : null,
-    text(inner.image) && isOwn(text(inner.image)) ? picture(address(text(inner.image)), t("image"), t("image")) : null,
+    text(inner.image) ? shown(message, text(inner.image)) : null,
     h("p", { class: "small quiet" }, [text(inner.file_count) ? t("files", { n: text(inner.file_count) }) : "", text(inner.author)].filter(Boolean).join(" · ")),
     !text(inner.title) && url ? h("p", {}, link(t("open"), url)) : null,
   ];
@@ -136,7 +141,7 @@ function ding(message, body) {
 
 const TYPES = {
   text: (message) => plain(message.text, message),
-  markdown: (message) => markdown(message.text, (words) => named(words, message)),
+  markdown: (message) => markdown(message.text, inside(message)),
   link: linkCard,
   actionCard,
   feedCard,
@@ -147,4 +152,5 @@ const TYPES = {
   video,
   oa,
   ding,
+  card: (message, body, post) => card(message, text(body.outTrackId), inside(message), post),
 };

@@ -1,6 +1,7 @@
 // What the page knows: conversations, and of those that were looked at their messages, without gaps.
 
 import { change, look } from "./api.js";
+import { cardChanged, cardsAgain, forgetCards } from "./cards.js";
 import { send } from "./connection.js";
 import * as outbox from "./outbox.js";
 
@@ -36,6 +37,7 @@ export async function begin() {
 export function forget() {
   own = null;
   all.clear();
+  forgetCards();
 }
 
 /** The list by its last messages, the newest first. */
@@ -59,6 +61,7 @@ export async function refresh() {
     if (known?.messages) fill(known);
     if (known?.detail) loadDetail(row.id).catch(() => {});
   }
+  cardsAgain();
   tell("list");
 }
 
@@ -175,7 +178,7 @@ export function take(frame) {
   } else if (frame.type === "replaced") {
     look("conversations", found.id, "messages", { after: frame.sequence - 1, most: 1 }).then(({ messages }) => replaceOne(found, messages[0], frame.sequence), () => {});
   } else if (frame.type === "card") {
-    tell("card", found.id, frame);
+    cardChanged(frame);
   }
 }
 

@@ -1,13 +1,16 @@
 // Where one writes: Enter sends, Shift and Enter make a new line, @ offers people and robots.
 
+import { upload } from "./api.js";
 import * as chats from "./chats.js";
 import { flush } from "./connection.js";
-import { h, replace } from "./dom.js";
+import { h, replace, say } from "./dom.js";
 import * as outbox from "./outbox.js";
+import { telling } from "./refusals.js";
 import { t } from "./words.js";
 
 const MOST_OFFERED = 8;
 const MOST_CHARACTERS = 5000;
+const SHOWN = new Set(["image/png", "image/jpeg", "image/gif", "image/bmp"]);
 // What was begun in a conversation and not sent.
 const drafts = new Map();
 
@@ -100,10 +103,30 @@ export function composer(id, said) {
     offered = [];
     draw();
   });
+  area.addEventListener("paste", (event) => {
+    const files = [...event.clipboardData.files];
+    if (!files.length) return;
+    event.preventDefault();
+    attach(id, files, said);
+  });
   fit();
+  const files = h("input", { type: "file", multiple: true, hidden: true, onchange: () => { attach(id, [...files.files], said); files.value = ""; } });
 
   return h("form", { class: "composer", onsubmit: (event) => { event.preventDefault(); post(); area.focus(); } },
-    offers, area, h("button", { type: "submit", class: "main", "aria-keyshortcuts": "Enter" }, t("send")));
+    offers, files, h("button", { type: "button", "aria-label": t("attach"), title: t("attach"), onclick: () => files.click() }, "📎"), area,
+    h("button", { type: "submit", class: "main", "aria-keyshortcuts": "Enter" }, t("send")));
+}
+
+/** One after the other, so that they stand there in that order. */
+async function attach(id, files, said) {
+  for (const file of files) {
+    const kind = SHOWN.has(file.type) ? "image" : "file";
+    say(t("uploading", { name: file.name }));
+    const kept = await telling(upload(kind, file));
+    if (!kept) return;
+    said(outbox.put({ conversation: id, msgtype: kind, media: kept.media, name: kept.name }));
+    flush();
+  }
 }
 
 /** Says something; `meant`: what the names behind @ in the text stand for. */

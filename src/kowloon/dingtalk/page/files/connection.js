@@ -1,10 +1,9 @@
 // The open connection: tells what happens, sends what waits in the outbox, one after the other, so that their order is the
 // order in which they were typed; and comes back when it breaks.
 
-import { signedIn } from "./api.js";
+import { Refusal, signedIn } from "./api.js";
 import * as outbox from "./outbox.js";
 import { told } from "./refusals.js";
-import { Refusal } from "./api.js";
 
 const FIRST_MS = 300;
 const MOST_MS = 10_000;
@@ -50,8 +49,8 @@ export function flush() {
   const item = outbox.next();
   if (!item) return;
   sending = item;
-  const { conversation, unique, msgtype, text, at } = item;
-  send({ type: "say", conversation, unique, msgtype, text, at });
+  const { conversation, unique, msgtype, text = "", at = [], media = "" } = item;
+  send({ type: "say", conversation, unique, msgtype, text, at, media });
   patience = setTimeout(() => socket?.close(), PATIENCE_MS);
 }
 

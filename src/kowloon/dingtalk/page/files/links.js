@@ -38,11 +38,9 @@ export function link(text, url, attributes = {}) {
   return h("a", { ...attributes, href: found.href, target: "_blank", rel: "noopener noreferrer" }, text);
 }
 
-/** An image of ours; one from elsewhere would tell its owner who looks, so it is a link. */
-export function picture(url, name, label) {
-  const found = target(url);
-  if (found?.href && new URL(found.href).origin === location.origin) {
-    return h("a", { class: "picture", href: found.href, target: "_blank", rel: "noopener noreferrer" }, h("img", { src: found.href, alt: name, loading: "lazy" }));
-  }
-  return link(`🖼 ${name || label}`, url);
-}
+/** An image out of the messenger, at `address`. */
+export const picture = (address, name) =>
+  h("a", { class: "picture", href: address, target: "_blank", rel: "noopener noreferrer" }, h("img", { src: address, alt: name, loading: "lazy" }));
+
+/** One from elsewhere would tell its owner who looks at it: it is only a link. */
+export const pictureElsewhere = (url, name) => link(`🖼 ${name}`, url);

@@ -2,8 +2,7 @@
 // What it does not know is text. No markup is ever parsed by the browser.
 
 import { h } from "./dom.js";
-import { link, picture } from "./links.js";
-import { t } from "./words.js";
+import { link } from "./links.js";
 
 const NESTED = 6;
 const INLINE = new RegExp(
@@ -20,16 +19,16 @@ const INLINE = new RegExp(
 
 const ITEM = /^(\s*)([-*+]|\d{1,9}[.)])\s+(.*)$/;
 
-/** Elements of a whole message; `words(text)` makes nodes of what is only text. */
-export function markdown(text, words = (plain) => [plain]) {
-  return blocks(String(text).replace(/\r\n?/g, "\n").split("\n"), words, 0);
+/** Elements of a whole message. `inside.words(text)` makes nodes of what is only text, `inside.image(url, name)` an image. */
+export function markdown(text, inside) {
+  return blocks(String(text).replace(/\r\n?/g, "\n").split("\n"), inside, 0);
 }
 
-function blocks(lines, words, depth) {
+function blocks(lines, inside, depth) {
   const made = [];
   for (let at = 0; at < lines.length;) {
     const line = lines[at];
-    const taken = depth < NESTED ? fence(lines, at) ?? heading(lines, at, words) ?? quote(lines, at, words, depth) ?? list(lines, at, words, depth) : null;
+    const taken = depth < NESTED ? fence(lines, at) ?? heading(lines, at, inside) ?? quote(lines, at, inside, depth) ?? list(lines, at, inside, depth) : null;
     if (taken) {
       made.push(taken.element);
       at = taken.next;
@@ -38,7 +37,7 @@ function blocks(lines, words, depth) {
     } else {
       const begun = at++;
       while (at < lines.length && lines[at].trim() && (depth >= NESTED || !begins(lines[at]))) at++;
-      made.push(h("p", {}, inline(lines.slice(begun, at).join("\n"), words)));
+      made.push(h("p", {}, inline(lines.slice(begun, at).join("\n"), inside)));
     }
   }
   return made;
@@ -53,21 +52,21 @@ function fence(lines, at) {
   return { element: h("pre", { tabindex: "0" }, h("code", {}, lines.slice(at + 1, end).join("\n"))), next: end + 1 };
 }
 
-function heading(lines, at, words) {
+function heading(lines, at, inside) {
   const found = /^\s{0,3}(#{1,6})\s+(.*?)\s*#*\s*$/.exec(lines[at]);
   // Not headings of the page: whoever goes from one to the next would be led through everybody's messages.
-  return found && { element: h("p", { class: `heading level-${found[1].length}` }, inline(found[2], words)), next: at + 1 };
+  return found && { element: h("p", { class: `heading level-${found[1].length}` }, inline(found[2], inside)), next: at + 1 };
 }
 
-function quote(lines, at, words, depth) {
+function quote(lines, at, inside, depth) {
   if (!/^\s{0,3}>/.test(lines[at])) return null;
   let end = at;
   while (end < lines.length && /^\s{0,3}>/.test(lines[end])) end++;
   const inner = lines.slice(at, end).map((line) => line.replace(/^\s{0,3}> ?/, ""));
-  return { element: h("blockquote", {}, blocks(inner, words, depth + 1)), next: end };
+  return { element: h("blockquote", {}, blocks(inner, inside, depth + 1)), next: end };
 }
 
-function list(lines, at, words, depth) {
+function list(lines, at, inside, depth) {
   const first = ITEM.exec(lines[at]);
   if (!first) return null;
   const indent = first[1].length;
@@ -84,31 +83,31 @@ function list(lines, at, words, depth) {
     } else break;
     end++;
   }
-  const entries = items.map(([head, ...rest]) => h("li", {}, inline(head, words), rest.length ? blocks(rest, words, depth + 1) : null));
+  const entries = items.map(([head, ...rest]) => h("li", {}, inline(head, inside), rest.length ? blocks(rest, inside, depth + 1) : null));
   return { element: h(ordered ? "ol" : "ul", ordered ? { start: parseInt(first[2], 10) } : {}, entries), next: end };
 }
 
-function inline(text, words, depth = 0) {
-  if (depth >= NESTED) return words(text);
+function inline(text, inside, depth = 0) {
+  if (depth >= NESTED) return inside.words(text);
   const made = [];
   let from = 0;
   for (const found of text.matchAll(INLINE)) {
-    if (found.index > from) made.push(...words(text.slice(from, found.index)));
-    made.push(element(found, words, depth));
+    if (found.index > from) made.push(...inside.words(text.slice(from, found.index)));
+    made.push(element(found, inside, depth));
     from = found.index + found[0].length;
   }
-  if (from < text.length) made.push(...words(text.slice(from)));
+  if (from < text.length) made.push(...inside.words(text.slice(from)));
   return made;
 }
 
-function element(found, words, depth) {
+function element(found, inside, depth) {
   const [whole, code, alt, source, label, url, bold, italic, colour, coloured, , address] = found;
   if (code !== undefined) return h("code", {}, code);
-  if (source !== undefined) return picture(source, alt, t("image"));
+  if (source !== undefined) return inside.image(source, alt);
   if (url !== undefined) return link(label, url);
-  if (bold !== undefined) return h("strong", {}, inline(bold, words, depth + 1));
-  if (italic !== undefined) return h("em", {}, inline(italic, words, depth + 1));
-  if (colour !== undefined) return h("span", { class: tone(colour) }, inline(coloured, words, depth + 1));
+  if (bold !== undefined) return h("strong", {}, inline(bold, inside, depth + 1));
+  if (italic !== undefined) return h("em", {}, inline(italic, inside, depth + 1));
+  if (colour !== undefined) return h("span", { class: tone(colour) }, inline(coloured, inside, depth + 1));
   if (address !== undefined) return link(address, address);
   return whole.startsWith("<") || whole.endsWith("\n") ? h("br") : whole;
 }

@@ -18,7 +18,7 @@ function save() {
   sessionStorage.setItem(kept, JSON.stringify(items));
 }
 
-/** `item`: {conversation, msgtype, text, at}. */
+/** `item`: {conversation, msgtype, text, at}; of files {conversation, msgtype, media, name}. */
 export function put(item) {
   const made = { ...item, unique: crypto.randomUUID?.() ?? unique(), made: Date.now() / 1000 };
   items.push(made);

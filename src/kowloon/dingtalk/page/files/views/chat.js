@@ -116,7 +116,10 @@ export async function chatView(root, id, side) {
   }
 
   function waiting(item) {
-    const message = { conversation: id, msgtype: item.msgtype, text: item.text, mentions: item.at, everyone: item.at.includes("@all"), sender: { type: "member", id: chats.me().id, name: chats.me().name } };
+    const at = item.at ?? [];
+    // A file is named until it stands there.
+    const text = item.text ?? `📎 ${item.name}`;
+    const message = { conversation: id, msgtype: "text", text, mentions: at, everyone: at.includes("@all"), sender: { type: "member", id: chats.me().id, name: chats.me().name } };
     const again = () => { outbox.fail(item.unique, ""); draw(true); flush(); };
     const drop = () => { outbox.drop(item.unique); draw(true); };
     return h("li", { class: "message mine waiting" },
