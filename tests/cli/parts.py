@@ -7,14 +7,17 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
+from tests.cli.forking import Forked
 from tests.core.parts import query_of, signed_fields
 
 ROOT = Path(__file__).parents[2]
 START_S = 60.0
+COMMAND = (sys.executable, "-m", "kowloon.cli.main")
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
@@ -28,29 +31,51 @@ def environment(home: Path, **more: str) -> dict[str, str]:
 
 
 def kowloon(
-    home: Path, *arguments: str, stdin: str = "", timeout_s: float = 60.0, **more: str
+    home: Path,
+    *arguments: str,
+    cwd: Path | None = None,
+    stdin: str = "",
+    timeout_s: float = 60.0,
+    own_interpreter: bool = False,
+    **more: str,
 ) -> subprocess.CompletedProcess[str]:
     """`more`: of its environment."""
-    return subprocess.run(
-        [sys.executable, "-m", "kowloon.cli.main", *arguments],
-        env=environment(home, **more),
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=timeout_s,
-    )
+    if own_interpreter:
+        return subprocess.run(
+            [*COMMAND, *arguments],
+            cwd=cwd,
+            env=environment(home, **more),
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+        )
+    with tempfile.TemporaryDirectory(prefix="kowloon-test-") as folder:
+        given, out, err = (Path(folder, name) for name in ("in", "out", "err"))
+        given.write_text(stdin)
+        process = Forked(arguments, environment(home, **more), cwd=cwd, stdin=str(given), stdout=out, stderr=err)
+        try:
+            code = process.wait(timeout_s)
+        finally:
+            process.kill()
+        return subprocess.CompletedProcess(arguments, code, out.read_text(), err.read_text())
 
 
 class Served:
     """`kowloon up --port 0` on a home; `with` ends it."""
 
-    def __init__(self, home: Path, *options: str) -> None:
+    def __init__(self, home: Path, *options: str, own_interpreter: bool = False) -> None:
         self.home = home
         home.mkdir(parents=True, exist_ok=True)
         self.log = home / "server.log"
-        command = [sys.executable, "-m", "kowloon.cli.main", "up", "--port", "0", "--engine", "paper", *options]
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(command, env=environment(home), stdout=log, stderr=log)
+        arguments = ("up", "--port", "0", "--engine", "paper", *options)
+        self.process: Forked | subprocess.Popen[bytes]
+        if own_interpreter:
+            with self.log.open("ab") as log:
+                self.process = subprocess.Popen([*COMMAND, *arguments], env=environment(home), stdout=log, stderr=log)
+        else:
+            self.log.touch()
+            self.process = Forked(arguments, environment(home), stdin=os.devnull, stdout=self.log, stderr=self.log)
         try:
             self.port = self._wait()
         except BaseException:

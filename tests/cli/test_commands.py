@@ -34,7 +34,7 @@ def exports(text: str) -> dict[str, str]:
 
 
 def test_up_says_where_it_serves_and_ends_clean(tmp_path: Path) -> None:
-    with Served(tmp_path / "home") as served:
+    with Served(tmp_path / "home", own_interpreter=True) as served:
         assert f"kowloon serves http and https on {served.endpoint} (engine paper, home" in served.log.read_text()
         assert (served.home / "ca-bundle.pem").exists()
         served.process.send_signal(signal.SIGINT)
@@ -107,8 +107,8 @@ def test_a_server_that_was_killed_is_exit_code_3(tmp_path: Path) -> None:
 
 
 def test_version_and_help(tmp_path: Path) -> None:
-    assert kowloon(tmp_path, "--version").stdout.strip() == __version__
-    shown = kowloon(tmp_path, "--help")
+    assert kowloon(tmp_path, "--version", own_interpreter=True).stdout.strip() == __version__
+    shown = kowloon(tmp_path, "--help", own_interpreter=True)
     assert shown.returncode == 0
     for command in ("up", "env", "run", "tf", "status", "reset", "doctor", "fault", "dingtalk"):
         assert command in shown.stdout

@@ -19,7 +19,7 @@ import pytest
 
 from kowloon.cli.home import RunningCloud
 from kowloon.cli.terraform import _override
-from tests.cli.parts import Served, environment
+from tests.cli.parts import COMMAND, Served, environment, kowloon
 
 OVERRIDE = "kowloon_override.tf.json"
 STAND_IN = f"""#!{sys.executable}
@@ -73,26 +73,17 @@ def folder(tmp_path: Path) -> Path:
 
 
 def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "kowloon.cli.main", "tf", "--", *arguments]
+    return [*COMMAND, "tf", "--", *arguments]
 
 
-def variables(served: Served, folder: Path, **more: str) -> dict[str, str]:
-    path = f"{folder.parent / 'programs'}{os.pathsep}/usr/bin{os.pathsep}/bin"
-    return environment(served.home, PATH=path, **more)
+def path_of(folder: Path) -> dict[str, str]:
+    return {"PATH": f"{folder.parent / 'programs'}{os.pathsep}/usr/bin{os.pathsep}/bin"}
 
 
 def tf(
     served: Served, folder: Path, *arguments: str, cwd: Path | None = None, **more: str
 ) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(*arguments),
-        cwd=cwd or folder,
-        env=variables(served, folder, **more),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return kowloon(served.home, "tf", "--", *arguments, cwd=cwd or folder, **path_of(folder), **more)
 
 
 def seen(ran: subprocess.CompletedProcess[str]) -> dict[str, Any]:
@@ -178,7 +169,7 @@ def test_aliases_of_json_files_count_once(served: Served, folder: Path) -> None:
 
 def test_one_at_a_time_and_signals_are_passed_on(served: Served, folder: Path) -> None:
     first = subprocess.Popen(
-        command("wait"), cwd=folder, env=variables(served, folder), stdout=subprocess.PIPE, text=True,
+        command("wait"), cwd=folder, env=environment(served.home, **path_of(folder)), stdout=subprocess.PIPE, text=True,
         start_new_session=True,
     )  # fmt: skip
     assert first.stdout is not None
