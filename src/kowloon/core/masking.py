@@ -19,6 +19,7 @@ _TELLING = (
     "salt",
     "hashes",
     "qrcode",
+    "aeskey",
 )
 # They sound like secrets and are none; a client looks for them in records.
 _HARMLESS = frozenset({"nexttoken", "clienttoken", "signaturemethod", "signatureversion", "secretid"})

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from kowloon.core.events import RequestEvent
 from kowloon.dingtalk.outbox import FailedEvent, PendingEvent
 from kowloon.testing.cloud import LocalCloud
 from tests.dingtalk.platform import Office, office_of
@@ -60,6 +61,19 @@ def test_an_address_is_checked_and_then_hears_of_events(cloud: LocalCloud, offic
         person = {"userid": "ada", "name": "Ada", "dept_id_list": "1"}
         office.post("/topapi/v2/user/create", person)
         assert not pending(cloud), "nobody asked for that one"
+
+
+def test_keys_are_in_no_record(cloud: LocalCloud, office: Office) -> None:
+    told: list[RequestEvent] = []
+    cloud.call(lambda: cloud.cloud.bus.subscribe(told.append, RequestEvent))
+    subscriber = Subscriber()
+    with Receiver(subscriber.answer) as receiver:
+        office.post("/call_back/register_call_back", callback(receiver, subscriber))
+    (event,) = [each for each in told if each.action == "POST /call_back/register_call_back"]
+    assert (event.principal_id, event.account) == (office.app_key, office.account)
+    assert event.parameters["url"] == f"{receiver.url}/events"
+    for secret in (subscriber.token, subscriber.aes_key, office.token):
+        assert secret not in str(event.parameters)
 
 
 def test_it_is_changed_and_removed(cloud: LocalCloud, office: Office) -> None:

@@ -42,8 +42,6 @@ PING_EVERY_S: Final = 60.0
 _SWEEP_S: Final = 5.0
 _TICKETS_PER_APPLICATION: Final = 100
 _JSON: Final = "application/json;charset=utf-8"
-# A client with more than that unread has stopped reading.
-_MOST_UNSENT_BYTES: Final = 1024 * 1024
 
 TICKET_INVALID = Refusal(40014, "invalidTicket", "无效的ticket", 401)
 TOO_MANY = Refusal(
@@ -78,12 +76,7 @@ class Connection:
         self._socket: WebSocket | None = None
 
     def takes(self, wanted: Subscription) -> bool:
-        return (
-            self.ending_at is None
-            and wanted in self.subscriptions
-            and self._socket is not None
-            and self._socket.unsent_bytes < _MOST_UNSENT_BYTES
-        )
+        return self.ending_at is None and wanted in self.subscriptions
 
     def send(self, type: str, headers: dict[str, str], data: dict[str, Any]) -> None:
         if self._socket is not None:

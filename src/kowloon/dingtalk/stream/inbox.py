@@ -62,8 +62,9 @@ class RobotInbox:
     def _hear(self, conversation: Conversation, kept: Kept, said: Said) -> None:
         if said.sender.type != "member":
             return
-        addressed = conversation.robots if conversation.form == "robot" else said.robots
-        for robot in addressed:
+        for robot in conversation.robots:
+            if conversation.form != "robot" and robot not in said.robots:
+                continue
             application = self._parts.store.get(Application, robot)
             if application is None or application.account != conversation.account or not self._reached(application):
                 continue
