@@ -11,7 +11,12 @@ from kowloon.cli.home import RunningCloud, show_json
 
 app = typer.Typer(help="The messenger: robots and what they post.", no_args_is_help=True)
 
+member_app = typer.Typer(help="People: which RAM user somebody is, which role a department has.", no_args_is_help=True)
+app.add_typer(member_app, name="member")
+
 _POLL_S = 1.0
+_ACCOUNT = typer.Option("", help="Of which account's organisation; the home account's if not said.")
+_AS_JSON = typer.Option(False, "--json", help="For machines.")
 
 
 @app.command("tail")
@@ -41,7 +46,7 @@ def tail(
 
 
 @app.command("robots")
-def robots(as_json: bool = typer.Option(False, "--json", help="For machines.")) -> None:
+def robots(as_json: bool = _AS_JSON) -> None:
     """The custom robots there are, with their webhooks."""
     cloud = RunningCloud()
     rows = cloud.call("GET", "dingtalk/robots")["robots"]
@@ -55,10 +60,10 @@ def robots(as_json: bool = typer.Option(False, "--json", help="For machines.")) 
 @app.command("app")
 def application(
     name: str = typer.Argument(help="How it is called."),
-    account: str = typer.Option("", help="Of which account's organisation; the home account's if not said."),
+    account: str = _ACCOUNT,
     scopes: str = typer.Option("*", help="The permissions that it has, with commas; * for all."),
     redirect_uri: list[str] = typer.Option([], help="Where people who sign in to it are sent back to; several times."),
-    as_json: bool = typer.Option(False, "--json", help="For machines."),
+    as_json: bool = _AS_JSON,
 ) -> None:
     """Make an internal application with a robot: its keys open the open platform."""
     given = [each.strip() for each in scopes.split(",")]
@@ -72,7 +77,7 @@ def application(
 
 
 @app.command("apps")
-def applications(as_json: bool = typer.Option(False, "--json", help="For machines.")) -> None:
+def applications(as_json: bool = _AS_JSON) -> None:
     """The internal applications there are."""
     rows = RunningCloud().call("GET", "dingtalk/applications")["applications"]
     if as_json:
@@ -80,3 +85,49 @@ def applications(as_json: bool = typer.Option(False, "--json", help="For machine
         return
     for row in rows:
         typer.echo(f"{row['name']} of account {row['account']}: {row['app_key']}")
+
+
+@member_app.command("list")
+def members(account: str = _ACCOUNT, as_json: bool = _AS_JSON) -> None:
+    """The members of an organisation, and its departments."""
+    answer = RunningCloud().call("GET", f"dingtalk/members?account={quote(account)}")
+    if as_json:
+        show_json(answer)
+        return
+    for row in answer["members"]:
+        user = f", RAM user {row['user']}" if row["user"] else ""
+        typer.echo(f"{row['userid']}: {row['name']}{user}")
+    for row in answer["departments"]:
+        role = f", role {row['role']}" if row["role"] else ""
+        typer.echo(f"department {row['number']}: {row['name']}{role}")
+
+
+@member_app.command("link")
+def link(
+    userid: str = typer.Argument(help="The member."),
+    user: str = typer.Argument("", help="The RAM user who that is; left out: none."),
+    account: str = _ACCOUNT,
+    as_json: bool = _AS_JSON,
+) -> None:
+    """Say which RAM user a member is: by that they may open the console from the messenger."""
+    row = RunningCloud().call("POST", "dingtalk/members/link", {"userid": userid, "user": user, "account": account})
+    if as_json:
+        show_json(row)
+        return
+    typer.echo(f"{row['userid']} is {('the RAM user ' + row['user']) if row['user'] else 'no RAM user'}")
+
+
+@member_app.command("role")
+def give_role(
+    department: int = typer.Argument(help="The department's number."),
+    role: str = typer.Argument("", help="The RAM role that its members may use; left out: none."),
+    account: str = _ACCOUNT,
+    as_json: bool = _AS_JSON,
+) -> None:
+    """Let the members of a department use a RAM role that trusts dingtalk.aliyuncs.com."""
+    body = {"department": department, "role": role, "account": account}
+    row = RunningCloud().call("POST", "dingtalk/departments/role", body)
+    if as_json:
+        show_json(row)
+        return
+    typer.echo(f"{row['name']} has {('the role ' + row['role']) if row['role'] else 'no role'}")

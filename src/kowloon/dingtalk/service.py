@@ -19,6 +19,7 @@ from kowloon.dingtalk.chat.messenger import Messenger
 from kowloon.dingtalk.commentary import Commentary
 from kowloon.dingtalk.contacts.consent import Consent
 from kowloon.dingtalk.contacts.follow import DutyFollower
+from kowloon.dingtalk.contacts.operators import MemberAdmin
 from kowloon.dingtalk.contacts.people import SignedInPeople
 from kowloon.dingtalk.contacts.sign_in import MemberSignIn
 from kowloon.dingtalk.open_platform import endpoints
@@ -110,6 +111,7 @@ class DingTalkService:
         self.consent.register(routes)
         self.page.register(routes)
         DingTalkAdmin(self.parts, self.webhook).register(routes)
+        MemberAdmin(self.parts).register(routes)
 
     def operate(self, client: PersonalClient, operations: Operations) -> None:
         """The cloud can be operated from here: by calls in the name of who asks, once there is a chain for them."""

@@ -7,6 +7,8 @@ hand comes again. Whatever this made goes with the unit, the person or the post;
 
 from __future__ import annotations
 
+import asyncio
+import functools
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -31,6 +33,8 @@ from kowloon.store.store import Transaction
 
 GROUP: Final = "值班"
 _MOST_CHARACTERS: Final = 64
+# People in one turn of the loop.
+_AT_ONCE: Final = 25
 # Of a member that nobody has filled in yet.
 _BLANK: Final[dict[str, Any]] = {"email": "", "mobile": "", "departments": [ROOT_DEPARTMENT], "user": ""}
 _VISIBLE: Final = ("name", "email", "mobile", "departments")
@@ -70,16 +74,22 @@ class DutyFollower:
     async def reconcile(self, key: str) -> float | None:
         people, units, holders = self._people.people(key), self._people.units(key), self._people.holders(key)
         call = by_itself(self._parts, key)
-
-        def body(tx: Transaction) -> None:
-            numbers = _Departments(call, tx).settle(units)
-            userids = _Members(call, tx, numbers).settle(people)
-            _settle_roles(call, tx, holders, userids, numbers)
-            _settle_managers(call, tx, holders, userids, numbers)
-            _Departments(call, tx).clear({unit.id for unit in units})
-
-        await call.write(body)
+        numbers = await call.write(lambda tx: _Departments(call, tx).settle(units))
+        everybody = {person.id for person in people}
+        await call.write(lambda tx: _Members(call, tx, numbers).drop(everybody))
+        userids: dict[str, str] = {}
+        for first in range(0, len(people), _AT_ONCE):
+            some = people[first : first + _AT_ONCE]
+            userids |= await call.write(functools.partial(_settle_members, call=call, numbers=numbers, people=some))
+            await asyncio.sleep(0)
+        await call.write(lambda tx: _settle_roles(call, tx, holders, userids, numbers))
+        await call.write(lambda tx: _settle_managers(call, tx, holders, userids, numbers))
+        await call.write(lambda tx: _Departments(call, tx).clear({unit.id for unit in units}))
         return None
+
+
+def _settle_members(tx: Transaction, call: Call, numbers: dict[str, int], people: list[Person]) -> dict[str, str]:
+    return _Members(call, tx, numbers).settle(people)
 
 
 class _Departments:
@@ -178,11 +188,14 @@ class _Members:
         self._by_user = {each.user: each for each in members if each.user}
         self._mobiles = {each.mobile: each.userid for each in members if each.mobile}
 
+    def drop(self, people: set[str]) -> None:
+        """Whoever is none of these persons any more."""
+        for person, member in self._by_person.items():
+            if person not in people:
+                self._remove(member)
+
     def settle(self, people: list[Person]) -> dict[str, str]:
         """The userid of each person."""
-        for person, member in list(self._by_person.items()):
-            if not any(each.id == person for each in people):
-                self._remove(member)
         userids: dict[str, str] = {}
         for each in people:
             known = self._by_person.get(each.id) or self._meant(each)
@@ -259,15 +272,9 @@ class _Members:
             self._mobiles[member.mobile] = member.userid
 
     def _remove(self, member: Member) -> None:
-        del self._by_person[member.person]
         if not member.followed.get("made"):
-            kept = msgspec.structs.replace(member, person="", followed={})
-            self._by_userid[member.userid] = kept
-            self._tx.put(kept)
+            self._tx.put(msgspec.structs.replace(member, person="", followed={}))
             return
-        del self._by_userid[member.userid]
-        self._by_user.pop(member.user, None)
-        self._mobiles.pop(member.mobile, None)
         leave(self._tx, member)
         self._call.emit("user_leave_org", userId=[member.userid])
 

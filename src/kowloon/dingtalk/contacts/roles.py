@@ -136,7 +136,8 @@ def delete_role(call: Call, req: Deleting) -> None:
 @endpoints.older("/topapi/role/scope/update", scope=WRITE)
 def update_scope(call: Call, req: Scope) -> None:
     """Without departments the role is the member's everywhere again."""
-    _check_count("dept_ids", req.dept_ids, _MOST_SCOPES)
+    if len(req.dept_ids) > _MOST_SCOPES:
+        raise errors.TOO_MANY.error(name="dept_ids", most=_MOST_SCOPES)
     directory = Directory(call.tx, call.account)
     role = _role(call, req.role_id)
     if directory.member(req.userid).userid not in role.members:
