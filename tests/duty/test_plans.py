@@ -208,3 +208,18 @@ async def test_a_plan_that_a_restart_cut_off_begins_again(office: Office) -> Non
         return kept.state if kept is not None else ""
 
     await office.until(lambda: state() == "done", timeout_s=60.0)
+
+
+async def test_who_has_resigned_is_planned_no_more_unless_appointed_again(office: Office) -> None:
+    async def planned(**fields: Any) -> set[str]:
+        found = await computed(office, **{"To": "2025-12-15T09:00:00Z", **fields})
+        return {turn["PersonId"] for turn in found["Turns"] if turn["From"] > "2025-11-10"}
+
+    assert await planned() == {"wei-1", "wei-2", "lin"}
+    await office.ask("Resign", PostId="dba", PersonId="lin", At="2025-11-10T09:00:00Z")
+    # Adopting a plan does not bring them back either.
+    for fields in ({"Adopt": True}, {}):
+        assert await planned(**fields) == {"wei-1", "wei-2"}
+    await office.ask("AppointHolder", PostId="dba", PersonId="lin")
+    # In turns that nobody has yet.
+    assert "lin" in await planned(From="2025-12-15T09:00:00Z", To="2026-02-16T09:00:00Z")

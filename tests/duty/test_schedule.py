@@ -28,6 +28,7 @@ async def test_who_holds_a_post_now_and_who_is_next(office: Office) -> None:
         "TenureId": "",
         "NextPersonId": "wei-2",
         "NextAt": "2025-10-13T09:00:00Z",
+        "Needed": True,
     }
     assert await office.refused("GetHolder", PostId="dbb") == (
         "PostNotFound",
@@ -67,6 +68,21 @@ async def test_the_final_schedule_shows_everything_and_gaps(office: Office) -> N
     assert [(each["PostId"], each["Capacity"]) for each in one["Segments"]] == [("dba", "substantive")]
     assert {each["PostId"] for each in (await office.ask("GetSchedule"))["Segments"]} == {"lead", "dba"}
     assert (await office.refused("GetSchedule", PostId="x"))[0] == "PostNotFound"
+
+
+async def test_before_there_was_an_organisation_nothing_was_missing(office: Office) -> None:
+    """A post that is held by appointment has had no gap in the years before."""
+    await office.skip(days=1)
+    shown = await office.ask("GetSchedule", PostId="lead", From="2025-01-01T00:00:00Z", To="2025-10-12T00:00:00Z")
+    assert shown["Segments"][0]["From"][:10] == "2025-10-09"
+    assert (await office.ask("GetHolder", PostId="lead", At="2025-06-01T00:00:00Z"))["Needed"] is False
+    # Of a post with layers nobody is needed before its first turn, but in the middle of them.
+    needed = {}
+    for when in ("2025-10-01T00:00:00Z", "2025-10-21T00:00:00Z"):
+        holders = (await office.ask("ListHolders", At=when))["Holders"]
+        needed |= {(when[8:10], each["PostId"]): each["Needed"] for each in holders}
+    assert needed[("01", "dba")] is False
+    assert needed[("21", "dba")] is True
 
 
 async def test_times_of_a_schedule_are_in_order_and_bounded(office: Office) -> None:
@@ -181,3 +197,54 @@ async def test_pages_that_are_resolved_make_room(office: Office, monkeypatch: py
     fresh = (await office.ask("CreatePage", PostId="dba", Title="one more"))["PageId"]
     kept = (await office.ask("ListPages", PostId="dba"))["Pages"]
     assert [page["PageId"] for page in kept] == [fresh, pages[2], pages[0]]
+
+
+async def test_what_goes_on_or_is_to_come_makes_no_room(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    day = "2025-10-{}T00:00:00Z"
+    for place in (20, 22, 24):
+        await office.ask("CreateAbsence", PersonId="lin", From=day.format(place), To=day.format(place + 1))
+    monkeypatch.setattr(limits, "DUTY_RECORDS_KEPT", 3)
+    one_more = {"PersonId": "lin", "From": day.format(26), "To": day.format(27)}
+    assert await office.refused("CreateAbsence", **one_more) == (
+        "QuotaExceeded",
+        "An account keeps at most 3 of duty-absence that are not over.",
+    )
+    await office.skip(days=12)
+    await office.ask("CreateAbsence", **one_more)
+    assert [each["From"] for each in (await office.ask("ListAbsences"))["Absences"]] == [
+        day.format(each) for each in (22, 24, 26)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "action", "fields"),
+    [
+        (
+            "tenure",
+            "CreateOverride",
+            {"PostId": "dba", "PersonId": "lin", "From": "2025-10-{}T00:00:00Z", "To": "2025-10-{}T12:00:00Z"},
+        ),
+        ("asking", "RequestCover", {"ShiftId": WEEKS[1], "PersonId": "wei-2", "Note": "{}"}),
+    ],
+)
+async def test_every_kind_of_record_has_room_by_account(
+    office: Office, monkeypatch: pytest.MonkeyPatch, kind: str, action: str, fields: dict[str, str]
+) -> None:
+    def of(place: int) -> dict[str, str]:
+        return {name: value.format(place, place) for name, value in fields.items()}
+
+    for place in (14, 15):
+        await office.ask(action, **of(place))
+    monkeypatch.setattr(limits, "DUTY_RECORDS_KEPT", 2)
+    assert await office.refused(action, **of(16)) == (
+        "QuotaExceeded",
+        f"An account keeps at most 2 of duty-{kind} that are not over.",
+    )
+
+
+async def test_the_oldest_notes_make_room(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "DUTY_RECORDS_KEPT", 2)
+    for text in "abc":
+        await office.ask("CreateHandOverNote", PostId="dba", PersonId="wei-1", Text=text)
+    assert (await office.ask("ListHandOverNotes", PostId="dba"))["Notes"][0]["Text"] == "c"
+    assert (await office.ask("ListHandOverNotes", PostId="dba"))["TotalCount"] <= 2

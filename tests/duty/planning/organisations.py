@@ -9,7 +9,7 @@ from datetime import datetime
 
 from kowloon.duty.planning.calendar import merged, moment, shifts
 from kowloon.duty.planning.checker import check
-from kowloon.duty.planning.fairness import Fairness, balance
+from kowloon.duty.planning.fairness import Fairness
 from kowloon.duty.planning.ground import Ground
 from kowloon.duty.planning.problem import (
     Coverage,
@@ -27,6 +27,8 @@ from kowloon.duty.planning.problem import (
     Weights,
     Window,
 )
+
+from .standings import balance
 
 HOUR_S = 3600.0
 DAY_S = 24 * HOUR_S

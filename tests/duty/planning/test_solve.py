@@ -13,13 +13,13 @@ import msgspec
 import pytest
 
 from kowloon.duty.planning.checker import check
-from kowloon.duty.planning.fairness import balance
-from kowloon.duty.planning.problem import Conflict, Eligibility, Outcome, Person, Plan, Problem, Unknown, Weights
+from kowloon.duty.planning.problem import Conflict, Eligibility, Outcome, Person, Plan, Problem, Span, Unknown, Weights
 from kowloon.duty.planning.solve import Request, run, solve
 from kowloon.engines.jobs import Jobs
 
 from .organisations import assignments, best, cost
-from .small import away, layer, people, planned, post, problem, span
+from .small import DAY_S, away, layer, people, planned, post, problem, span
+from .standings import balance
 
 HOURS_ONLY = Weights(nights=0, weekends=0, holidays=0)
 
@@ -163,6 +163,56 @@ def test_who_has_left_is_replaced_and_new_shifts_are_given_out() -> None:
     assert sorted(again.moved) == sorted(had)
     assert again.moved_bound == len(had)
     assert set(again.served) == {shift.id for shift in of.shifts}
+
+
+def test_the_least_moves_are_proven_where_one_would_do_but_for_the_others() -> None:
+    """Whoever takes the turn of the one who is away has the turns beside it, so another has to move, too."""
+    of = problem(people("abc"), [post(limits={"turns_between": 1})], "2026-03-02T00:00", "2026-03-08T00:00")
+    days = [shift.id for shift in of.shifts]
+    before = dict(zip(days, "abcacb", strict=True))
+    gone = msgspec.structs.replace(
+        of, people=away(of.people, b=span("2026-03-03T00:00", "2026-03-04T00:00")), before=before
+    )
+    plan = planned(gone)
+    # On the second day neither a nor c may stand in while both have a day beside it.
+    assert (len(plan.moved), plan.moved_bound) == (2, 2)
+    assert plan.gap == 0.0
+
+
+def test_what_stays_counts_against_the_hours_of_who_comes_to_a_post() -> None:
+    """In a re-plan that touches one turn only: who has a week of another post has too many hours for this one."""
+    weeks = post("w", layer("FREQ=WEEKLY;BYDAY=MO"))
+    days = post("d", layer("FREQ=WEEKLY;BYDAY=SU"), limits={"most_h_per_week": 100})
+    of = problem(people("ab"), [weeks, days], "2026-03-02T00:00", "2026-03-22T00:00")
+    of = msgspec.structs.replace(
+        of,
+        posts=tuple(msgspec.structs.replace(each, exclusive=False) for each in of.posts),
+        before={shift.id: "a" for shift in of.shifts if shift.post == "w"},
+        shifts=tuple(
+            msgspec.structs.replace(shift, spans=(Span(shift.start, shift.start + DAY_S),))
+            if shift.post == "d"
+            else shift
+            for shift in of.shifts
+        ),
+    )
+    plan = planned(of)
+    assert check(of, plan.served) == []
+    assert {who for shift, who in plan.served.items() if shift.startswith("d/")} == {"b"}
+
+
+def test_where_everybody_is_in_two_teams_the_bound_is_near() -> None:
+    """Large enough to be counted with fractions."""
+    who = tuple(
+        msgspec.structs.replace(one, pools=(f"t{place % 4}", f"t{place * place % 3}"))
+        for place, one in enumerate(people("abcdefghijkl"))
+    )
+    posts = [
+        post(f"q{team}", layer("FREQ=WEEKLY;BYDAY=MO"), eligible=Eligibility(pools=(f"t{team}",))) for team in range(4)
+    ]
+    of = problem(who, posts, "2026-01-05T00:00", "2026-12-28T00:00")
+    plan = planned(of)
+    assert check(of, plan.served) == []
+    assert plan.gap <= 0.02
 
 
 def test_with_no_weight_on_stability_a_re_plan_is_as_fair_as_a_first_one() -> None:

@@ -46,8 +46,17 @@ class Counted(NamedTuple):
     numbers: tuple[Number, ...] = ()
 
 
-def count(ground: Ground, fairness: Fairness, rules: Rules, bound: int, seconds: float, workers: int) -> Counted:
-    """Of the turns that `rules` leave open, each with somebody. `bound`: what is proven already."""
+def count(
+    ground: Ground,
+    fairness: Fairness,
+    rules: Rules,
+    served: Mapping[int, int],
+    bound: int,
+    seconds: float,
+    workers: int,
+) -> Counted:
+    """Of the turns that `rules` leave open, each with somebody. `served`: by a plan, to begin with; `bound`: what is
+    proven already."""
     choices = rules.choices
     size = sum(len(people) for people in choices.values())
     model = LinearModel() if size > _LARGE else Model()
@@ -75,8 +84,8 @@ def count(ground: Ground, fairness: Fairness, rules: Rules, bound: int, seconds:
         prices += their
     model.limit(priced, prices, least=bound)
     model.minimise(priced, prices)
-    dealt = _dealt(fairness, kinds)
-    model.hint(list(dealt), list(dealt.values()))
+    begin = _of_plan(served, kinds) if isinstance(model, LinearModel) else _dealt(fairness, kinds)
+    model.hint(list(begin), list(begin.values()))
     if isinstance(model, LinearModel):
         answer = model.solve(seconds, _ENOUGH if size > _HUGE else 0.0)
     else:
@@ -158,6 +167,13 @@ def _bound_by_lines(
     variables = [*priced, *[item.variable for item in items]]
     prices = [weight for weight in weights if weight]
     model.limit(variables, [*prices, *[-slope] * len(items)], least=cost(number) - slope * number)
+
+
+def _of_plan(served: Mapping[int, int], kinds: Sequence[_Kind]) -> dict[int, int]:
+    """Numbers to begin with that keep all rules."""
+    return {
+        item.variable: sum(served[turn] == person for turn in turns) for turns, own in kinds for person, item in own
+    }
 
 
 def _dealt(fairness: Fairness, kinds: Sequence[tuple[Sequence[int], Sequence[tuple[int, Item]]]]) -> dict[int, int]:

@@ -40,7 +40,7 @@ _LEAST_S, _FIRST_S = 0.05, 3.0
 _LEAST_LOOK_S = 1.0
 _FIRST_S_PER_CHOICE, _S_PER_CHOICE = 0.001, 0.0016
 # Of all time, for a first plan of each part; of a look at one, for its bound.
-_FIRST_SHARE, _COUNTING_SHARE = 0.15, 0.6
+_FIRST_SHARE, _COUNTING_SHARE = 0.1, 0.6
 # A model of so many choices is built in a second where the machine is busy.
 _CHOICES_PER_S = 3_000
 # How far around what has to move a re-plan looks, if need be.
@@ -253,7 +253,7 @@ class _Solving:
             self._improve(part, part.served, until)
 
     def _count(self, part: _Part, seconds: float) -> None:
-        counted = count(self.ground, self.fairness, part.rules, part.fair_bound, seconds, self.workers)
+        counted = count(self.ground, self.fairness, part.rules, part.served, part.fair_bound, seconds, self.workers)
         part.prove(fair_bound=counted.bound)
         if counted.loads is not None:
             cost = sum([self.fairness.cost_of(person, load) for person, load in counted.loads.items()])
