@@ -31,6 +31,7 @@ from kowloon.dingtalk.pager import RobotPager
 from kowloon.dingtalk.parts import Parts
 from kowloon.dingtalk.plane import MessengerPlane
 from kowloon.dingtalk.platform.serving import OpenPlatform
+from kowloon.dingtalk.push.console import PushConsole
 from kowloon.dingtalk.push.deliveries import EventDeliveries
 from kowloon.dingtalk.push.http import HttpPush
 from kowloon.dingtalk.robot import RobotWebhook
@@ -111,6 +112,7 @@ class DingTalkService:
         self.consent.register(routes)
         self.page.register(routes)
         DingTalkAdmin(self.parts, self.webhook).register(routes)
+        PushConsole(self.parts).register(routes)
         MemberAdmin(self.parts).register(routes)
 
     def operate(self, client: PersonalClient, operations: Operations) -> None:

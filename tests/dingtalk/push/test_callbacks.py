@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import requests
 
 from kowloon.core.events import RequestEvent
 from kowloon.dingtalk.outbox import FailedEvent, PendingEvent
@@ -206,6 +207,32 @@ def test_what_failed_while_the_messenger_was_down_goes_out_after(cloud: LocalClo
             cloud.skip(seconds=30)
             assert len(subscriber.events) == 2
         eventually(lambda: subscriber.events[-1].get("DeptId") == [number] and len(subscriber.events) == 3)
+
+
+def subscribe(cloud: LocalCloud, **body: Any) -> requests.Response:
+    return requests.put(
+        f"http://{cloud.endpoint}/_kowloon/dingtalk/callbacks",
+        json=body,
+        headers={"Authorization": f"Bearer {cloud.admin_token}"},
+        timeout=30,
+    )
+
+
+def test_the_console_subscribes_in_the_name_of_the_application(cloud: LocalCloud, office: Office) -> None:
+    subscriber = Subscriber()
+    with Receiver(subscriber.answer) as receiver:
+        asked = callback(receiver, subscriber)
+        body = {"app_key": office.app_key, "events": asked.pop("call_back_tag"), **asked}
+        assert subscribe(cloud, **body).status_code == 200
+        number = department(office, "a")
+        eventually(lambda: subscriber.events[-1].get("DeptId") == [number])
+        assert subscriber.owners == {office.app_key}
+        missing = subscribe(cloud, **{**body, "app_key": "dingno"})
+        assert (missing.status_code, missing.json()["Code"]) == (404, "ApplicationNotFound")
+        wrong = subscribe(cloud, **{**body, "aes_key": "short"}).json()
+        assert (wrong["Code"], wrong["Message"][:6]) == ("CallbackRefused", "71010:")
+        odd = subscribe(cloud, **body, more=1).json()
+        assert odd["Code"] == "InvalidBody"
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import msgspec
 
 from kowloon.dingtalk.contacts.resources import Application, corp_id
 from kowloon.dingtalk.outbox import FailedEvent
+from kowloon.dingtalk.parts import Parts
 from kowloon.dingtalk.platform.call import Call
 from kowloon.dingtalk.platform.decode import Commas
 from kowloon.dingtalk.platform.endpoints import Nothing, endpoints
@@ -109,48 +110,56 @@ def _failed(event: FailedEvent) -> dict[str, Any]:
     }
 
 
-async def _keep(call: Call, req: CallBack) -> None:
-    target = _checked(call, req)
+async def checked(parts: Parts, asked: CallBack, *, owner: str) -> Target:
+    """The address, once it has answered as it should. PlatformError."""
+    target = _target(asked, owner)
     try:
-        await call.parts.push.check(target)
+        await parts.push.check(target)
     except NotReached as problem:
         raise URL_FAILED.error(problem=problem) from None
     except NotTaken as problem:
         refusal = NOT_SUCCESS.error()
         refusal.message = f"{refusal.message}: {problem}"
         raise refusal from None
+    return target
 
-    def body(tx: Transaction) -> None:
-        application = tx.get(Application, call.app.id) or call.app
+
+def subscribed(tx: Transaction, application: str, target: Target, asked: CallBack) -> None:
+    """In the place of what was there before."""
+    found = tx.get(Application, application)
+    if found is not None:
         tx.put(
             msgspec.structs.replace(
-                application,
+                found,
                 callback_url=target.url,
                 callback_token=target.token,
                 callback_aes_key=target.aes_key,
                 callback_owner=target.owner,
-                callback_events=tuple(dict.fromkeys(req.call_back_tag)),
+                callback_events=tuple(dict.fromkeys(asked.call_back_tag)),
             )
         )
 
-    await call.write(body)
+
+async def _keep(call: Call, req: CallBack) -> None:
+    target = await checked(call.parts, req, owner=corp_id(call.account))
+    await call.write(lambda tx: subscribed(tx, call.app.id, target, req))
 
 
-def _checked(call: Call, req: CallBack) -> Target:
-    if not req.call_back_tag:
+def _target(asked: CallBack, owner: str) -> Target:
+    if not asked.call_back_tag:
         raise WRONG_FIELD.error(name="call_back_tag")
-    if not all(is_known(tag) for tag in req.call_back_tag):
+    if not all(is_known(tag) for tag in asked.call_back_tag):
         raise WRONG_TAG.error()
-    if len(req.token) not in _TOKEN_CHARACTERS or not req.token.isalnum() or not req.token.isascii():
+    if len(asked.token) not in _TOKEN_CHARACTERS or not asked.token.isalnum() or not asked.token.isascii():
         raise WRONG_FIELD.error(name="token")
     try:
-        key_of(req.aes_key)
+        key_of(asked.aes_key)
     except ValueError:
         raise WRONG_FIELD.error(name="aes_key") from None
     try:
-        check_url(req.url)
+        check_url(asked.url)
     except ValueError:
         raise WRONG_URL.error() from None
-    if len(req.url) > _MOST_URL_CHARACTERS:
+    if len(asked.url) > _MOST_URL_CHARACTERS:
         raise WRONG_URL.error()
-    return Target(url=req.url, token=req.token, aes_key=req.aes_key, owner=corp_id(call.account))
+    return Target(url=asked.url, token=asked.token, aes_key=asked.aes_key, owner=owner)

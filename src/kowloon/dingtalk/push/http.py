@@ -49,7 +49,7 @@ def target_of(application: Application) -> Target:
         url=application.callback_url,
         token=application.callback_token,
         aes_key=application.callback_aes_key,
-        owner=application.callback_owner or application.id,
+        owner=application.callback_owner,
     )
 
 
