@@ -305,6 +305,7 @@ class Cloud:
         )
         self.operator = Operator(self.faults, self.drills)
         self.dingtalk.operate(personal, self.operator)
+        self.runtime.add(self.dingtalk.rooms)
         JsonCalls(self.chain, self.registry, self.credentials, self.clock, self.ids, self._administrator).register(
             self.routes
         )

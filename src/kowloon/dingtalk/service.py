@@ -25,6 +25,7 @@ from kowloon.dingtalk.contacts.sign_in import MemberSignIn
 from kowloon.dingtalk.open_platform import endpoints
 from kowloon.dingtalk.ops.commands import Commands
 from kowloon.dingtalk.ops.robot import OperationsRobot
+from kowloon.dingtalk.ops.rooms import IncidentRooms
 from kowloon.dingtalk.outbox import Outbox
 from kowloon.dingtalk.page.service import ChatPage
 from kowloon.dingtalk.pager import RobotPager
@@ -75,6 +76,7 @@ class DingTalkService:
         self._log = log
         self._board = board
         self._duty = people
+        self._poke = poke
         self.messenger = Messenger(store, clock, ids, log)
         plane = MessengerPlane(board, clock)
         self.stream = Connections(clock, ids, plane)
@@ -119,6 +121,9 @@ class DingTalkService:
         """The cloud can be operated from here: by calls in the name of who asks, once there is a chain for them."""
         commands = Commands(self.parts.store, self.parts.clock, self._board, self._duty, client, operations)
         self.robot = OperationsRobot(self.parts, self.parts.cards, commands, self._duty)
+        self.rooms = IncidentRooms(
+            self.parts, self.robot, self.parts.cards, self._duty, client, self._board.topology, self._poke
+        )
 
     async def start(self) -> None:
         await earlier.bring_in(self.parts)
@@ -135,6 +140,7 @@ class DingTalkService:
         self.events.forget()
         self.inbox.forget()
         self.page.live.forget()
+        self.rooms.forget()
 
     def clear(self) -> None:
         """Nothing was ever said."""
