@@ -64,6 +64,7 @@ async def serve(home: Path, people: int, robots: int) -> None:
             secret="s" * 44,
             user=f"{account}:{name}",
             token=f"token{number}",
+            service="bench",
             expires_at=wall + 86400.0,
         )
         tx.put(session)
