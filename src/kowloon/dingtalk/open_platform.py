@@ -6,7 +6,7 @@ from kowloon.dingtalk import outbox, resources
 from kowloon.dingtalk.cards import instances, interactive
 from kowloon.dingtalk.cards import resources as cards_resources
 from kowloon.dingtalk.chat import resources as chat_resources
-from kowloon.dingtalk.contacts import banners, departments, login, roles, tickets, tokens, users
+from kowloon.dingtalk.contacts import banners, departments, login, oldest, roles, tickets, tokens, users
 from kowloon.dingtalk.contacts import resources as contacts_resources
 from kowloon.dingtalk.groups import chats, logic, scenes
 from kowloon.dingtalk.ops import incident
@@ -31,6 +31,7 @@ __all__ = [
     "interactive",
     "login",
     "notices",
+    "oldest",
     "opening",
     "robots",
     "roles",
