@@ -13,6 +13,8 @@ app = typer.Typer(help="The messenger: robots and what they post.", no_args_is_h
 
 member_app = typer.Typer(help="People: which RAM user somebody is, which role a department has.", no_args_is_help=True)
 app.add_typer(member_app, name="member")
+rule_app = typer.Typer(help="Which events of the cloud come into which conversation.", no_args_is_help=True)
+app.add_typer(rule_app, name="rule")
 
 _POLL_S = 1.0
 _ACCOUNT = typer.Option("", help="Of which account's organisation; the home account's if not said.")
@@ -85,6 +87,56 @@ def applications(as_json: bool = _AS_JSON) -> None:
         return
     for row in rows:
         typer.echo(f"{row['name']} of account {row['account']}: {row['app_key']}")
+
+
+@rule_app.command("add")
+def add_rule(
+    name: str = typer.Argument(help="How it is called; it heads the messages."),
+    conversation: str = typer.Argument(help="The title of a group, or a conversation's id."),
+    events: str = typer.Option(
+        "", help="fault, health, resource, provider, drill, duty, with commas; all if not said."
+    ),
+    about: str = typer.Option("", help="Patterns with * of nodes, regions, kinds and ids, with commas."),
+    level: str = typer.Option("WARN", help="INFO, WARN or CRITICAL: that, and what is worse."),
+    at_all: bool = typer.Option(False, "--at-all", help="Notify everybody in the conversation."),
+    account: str = _ACCOUNT,
+    as_json: bool = _AS_JSON,
+) -> None:
+    """Let events of the cloud come into a conversation."""
+    body = {
+        "name": name,
+        "conversation": conversation,
+        "events": [each.strip() for each in events.split(",") if each.strip()],
+        "about": [each.strip() for each in about.split(",") if each.strip()],
+        "level": level,
+        "at_all": at_all,
+        "account": account,
+    }
+    made = RunningCloud().call("POST", "dingtalk/rules", body)
+    if as_json:
+        show_json(made)
+        return
+    typer.echo(f"{made['id']}: {made['name']} into {made['title']}")
+
+
+@rule_app.command("list")
+def rules(account: str = _ACCOUNT, as_json: bool = _AS_JSON) -> None:
+    """The rules there are."""
+    rows = RunningCloud().call("GET", f"dingtalk/rules?account={quote(account)}")["rules"]
+    if as_json:
+        show_json(rows)
+        return
+    for row in rows:
+        what = ", ".join(row["events"]) or "all events"
+        about = f" about {', '.join(row['about'])}" if row["about"] else ""
+        typer.echo(f"{row['id']}: {row['name']} into {row['title']}: {what}{about}, {row['level']} and worse")
+
+
+@rule_app.command("remove")
+def remove_rule(id: str = typer.Argument(help="The rule's id."), account: str = _ACCOUNT) -> None:
+    """Remove a rule."""
+    RunningCloud().call("DELETE", f"dingtalk/rules/{quote(id)}?account={quote(account)}")
+    typer.echo(f"{id} is gone")
 
 
 @member_app.command("list")

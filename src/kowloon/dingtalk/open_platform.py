@@ -9,7 +9,7 @@ from kowloon.dingtalk.chat import resources as chat_resources
 from kowloon.dingtalk.contacts import banners, departments, login, oldest, roles, tickets, tokens, users
 from kowloon.dingtalk.contacts import resources as contacts_resources
 from kowloon.dingtalk.groups import chats, logic, scenes
-from kowloon.dingtalk.ops import incident
+from kowloon.dingtalk.ops import incident, rules
 from kowloon.dingtalk.ops import resources as ops_resources
 from kowloon.dingtalk.page import resources as page_resources
 from kowloon.dingtalk.platform.endpoints import endpoints
@@ -52,6 +52,7 @@ RESOURCES: tuple[type[Resource], ...] = (
     *media.RESOURCES,
     *ops_resources.RESOURCES,
     *incident.RESOURCES,
+    *rules.RESOURCES,
     *logic.RESOURCES,
     *page_resources.RESOURCES,
 )

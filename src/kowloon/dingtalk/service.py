@@ -23,9 +23,11 @@ from kowloon.dingtalk.contacts.operators import MemberAdmin
 from kowloon.dingtalk.contacts.people import SignedInPeople
 from kowloon.dingtalk.contacts.sign_in import MemberSignIn
 from kowloon.dingtalk.open_platform import endpoints
+from kowloon.dingtalk.ops.admin import RuleRoutes
 from kowloon.dingtalk.ops.commands import Commands
 from kowloon.dingtalk.ops.robot import OperationsRobot
 from kowloon.dingtalk.ops.rooms import IncidentRooms
+from kowloon.dingtalk.ops.rules import Rules
 from kowloon.dingtalk.outbox import Outbox
 from kowloon.dingtalk.page.service import ChatPage
 from kowloon.dingtalk.pager import RobotPager
@@ -104,7 +106,9 @@ class DingTalkService:
         self.events = EventDeliveries(store, clock, plane, self.stream, self.parts.push, poke)
         self.page = ChatPage(self.parts, self.people)
         self.inbox = RobotInbox(self.parts, self.session_webhooks, dialler, endpoint)
-        self.loops = (self.stream, self.events, DutyFollower(self.parts, people))
+        self.rules = Rules(self.parts, poke)
+        RuleRoutes(self.parts, self.rules).register(routes)
+        self.loops = (self.rules, self.stream, self.events, DutyFollower(self.parts, people))
         self.platform.register(routes)
         routes.add("GET", opening.PATH, self.stream.connect, "own")
         self.webhook.register(routes)
@@ -141,6 +145,7 @@ class DingTalkService:
         self.inbox.forget()
         self.page.live.forget()
         self.rooms.forget()
+        self.rules.forget()
 
     def clear(self) -> None:
         """Nothing was ever said."""
@@ -152,6 +157,7 @@ class DingTalkService:
 
     def close(self) -> None:
         self.robot.close()
+        self.rules.forget()
         self.page.live.close()
         self.events.close()
         self.inbox.close()
