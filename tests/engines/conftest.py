@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import subprocess
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -32,6 +33,25 @@ def open_folder() -> Iterator[Path]:
     shutil.rmtree(folder, ignore_errors=True)
     # A supervisor that was killed leaves its run folder for the next one.
     shutil.rmtree(f"/tmp/kowloon-{os.geteuid()}-{cloud_mark(folder / 'home')}", ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def kept_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """PostgreSQL's template of this session; the first that makes one leaves it there."""
+    return tmp_path_factory.mktemp("database") / "template"
+
+
+@pytest.fixture
+def database_folder(open_folder: Path, kept_template: Path) -> Iterator[Path]:
+    """For the data of a database engine, which finds a template there: making one takes longer than most tests."""
+    folder = open_folder / "db"
+    template = folder / "template"
+    if kept_template.exists():
+        folder.mkdir(mode=0o711)
+        subprocess.run(["cp", "-a", kept_template, template], check=True)
+    yield folder
+    if template.exists() and not kept_template.exists():
+        subprocess.run(["cp", "-a", template, kept_template], check=True)
 
 
 @pytest.fixture

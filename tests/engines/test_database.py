@@ -32,8 +32,8 @@ def addresses() -> Addresses:
 
 
 @pytest.fixture
-async def pair(host: SupervisorClient, open_folder: Path, addresses: Addresses) -> AsyncIterator[Pair]:
-    engine = ProcessDatabase(host, InProcessFabric(), data_dir=open_folder / "db")
+async def pair(host: SupervisorClient, database_folder: Path, addresses: Addresses) -> AsyncIterator[Pair]:
+    engine = ProcessDatabase(host, InProcessFabric(), data_dir=database_folder)
     yield Pair(engine, {"a": addresses(), "b": addresses()})
     engine.close()
 

@@ -24,8 +24,8 @@ BOSS = AccountSpec(name="boss", password="Boss-pass-1", superuser=True)
 
 
 @pytest.fixture
-async def pair(host: SupervisorClient, open_folder: Path) -> AsyncIterator[Pair]:
-    engine = ProcessDatabase(host, InProcessFabric(), data_dir=open_folder / "db")
+async def pair(host: SupervisorClient, database_folder: Path) -> AsyncIterator[Pair]:
+    engine = ProcessDatabase(host, InProcessFabric(), data_dir=database_folder)
     pair = Pair(engine, {"a": Addresses()(), "b": ""})
     await engine.start(pair.spec("a", "primary"))
     await pair.ready("a")
