@@ -30,7 +30,7 @@ class Found(NamedTuple):
 
 class Assignment:
     """Of the turns that `rules` leave open. `aim`: minutes by person; then nothing is priced, and nobody may be further
-    from the fair share than they say."""
+    from the fair share than they say, and `slack_min`."""
 
     def __init__(
         self,
@@ -38,6 +38,7 @@ class Assignment:
         fairness: Fairness,
         rules: Rules,
         aim: Mapping[int, Sequence[int]] | None = None,
+        slack_min: int = 0,
     ) -> None:
         self.ground = ground
         self.model = Model()
@@ -54,7 +55,10 @@ class Assignment:
                 self._priced += variables
                 self._prices += prices
             elif person in aim:
-                self._limit_load(due, items, fairness.fair[person], aim[person])
+                off = [
+                    abs(has - fair) + slack_min for has, fair in zip(aim[person], fairness.fair[person], strict=True)
+                ]
+                self._limit_load(due, items, off)
         self._fair_priced = list(self._priced)
         if aim is None:
             offset = self._price_moves()
@@ -103,12 +107,11 @@ class Assignment:
         for limit in rules.limits:
             model.limit(limit.variables, limit.factors, most=limit.most)
 
-    def _limit_load(self, due: Sequence[int], items: Sequence[Item], fair: Sequence[int], aim: Sequence[int]) -> None:
+    def _limit_load(self, due: Sequence[int], items: Sequence[Item], off: Sequence[int]) -> None:
         for kind, own_due in enumerate(due):
-            off = abs(aim[kind] - fair[kind])
             own = [item for item in items if item.minutes[kind]]
             factors = [item.minutes[kind] for item in own]
-            self.model.limit([item.variable for item in own], factors, own_due - off, own_due + off)
+            self.model.limit([item.variable for item in own], factors, own_due - off[kind], own_due + off[kind])
 
     def _price_moves(self) -> int:
         """What it costs to move all of them."""

@@ -41,6 +41,8 @@ _LEAST_LOOK_S = 1.0
 _FIRST_S_PER_CHOICE, _S_PER_CHOICE = 0.001, 0.0016
 # Of all time, for a first plan of each part; of a look at one, for its bound.
 _FIRST_SHARE, _COUNTING_SHARE = 0.1, 0.6
+# Of what is left then, for a plan just as counted; else one that is so near to it serves.
+_EXACT_SHARE, _NEAR_MIN = 0.7, 720
 # A model of so many choices is built in a second where the machine is busy.
 _CHOICES_PER_S = 3_000
 # How far around what has to move a re-plan looks, if need be.
@@ -203,7 +205,8 @@ class _Solving:
             open_.remove(part)
             if part.size > self.left_s * _CHOICES_PER_S:
                 continue
-            slice_s = max(part.slice_s, self.left_s / 2 / (len(open_) + 1))
+            share = part.gap / (part.gap + sum(each.gap for each in open_))
+            slice_s = max(part.slice_s, self.left_s * share)
             self._work_on(part, self.stopwatch() + min(slice_s, self.left_s))
             part.slice_s *= 2
             if not part.done:
@@ -268,7 +271,10 @@ class _Solving:
         found = by_number.solve((until - self.stopwatch()) / 2, self.workers)
         if not found.served:
             by_minutes = Assignment(self.ground, self.fairness, part.rules, aim.loads)
-            found = by_minutes.solve(until - self.stopwatch(), self.workers)
+            found = by_minutes.solve((until - self.stopwatch()) * _EXACT_SHARE, self.workers)
+        if found.status == "unknown":
+            near = Assignment(self.ground, self.fairness, part.rules, aim.loads, _NEAR_MIN)
+            found = near.solve(until - self.stopwatch(), self.workers)
         if found.served or found.status == "infeasible":
             part.aim = None
         if found.served:
