@@ -168,6 +168,17 @@ async def test_membership_of_its_roles_is_not_by_hand(office: Followed) -> None:
     await office.until(lambda: office.managers()["Databases"] == ("wei-1",))
 
 
+async def test_what_was_deleted_by_hand_comes_again(office: Followed) -> None:
+    await office.settled()
+
+    def delete(tx: Transaction) -> None:
+        tx.delete(office.members()["ada"])
+        tx.delete(next(each for each in tx.list(Role) if each.post == "lead"))
+
+    await office.cloud.store.run(delete)
+    await office.until(lambda: "ada" in office.members() and "lead" in office.holders())
+
+
 async def test_who_and_what_goes(office: Followed) -> None:
     await office.settled()
     await office.change("ada", title="Partner")

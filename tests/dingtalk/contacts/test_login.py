@@ -16,6 +16,7 @@ from alibabacloud_dingtalk.oauth2_1_0.models import GetUserTokenRequest
 from alibabacloud_tea_openapi.models import Config
 from alibabacloud_tea_util.models import RuntimeOptions
 
+from kowloon.core.events import RequestEvent
 from kowloon.dingtalk.contacts.login import login_code
 from kowloon.dingtalk.contacts.resources import AccessToken, LoginCode
 from kowloon.dingtalk.plane import NODE
@@ -177,6 +178,16 @@ def test_a_state_comes_back_as_it_went(office: Office, ada: Browser) -> None:
 def test_refusing(office: Office, ada: Browser) -> None:
     told = given(answer(ada, ticket(ada, auth(office)), "refuse"))
     assert told == {"error": "access_denied", "state": "xyz"}
+
+
+def test_who_agreed_is_on_record(cloud: LocalCloud, office: Office, ada: Browser) -> None:
+    code = code_for(ada, office)
+    answer(ada, ticket(ada, auth(office)), "refuse")
+    events = [each for each in cloud.call(lambda: list(cloud.cloud.bus.recent)) if isinstance(each, RequestEvent)]
+    found = [(each.action, each.principal_id, each.parameters) for each in events if "Consent" in each.action]
+    about = {"ClientId": office.app_key}
+    assert found[-2:] == [("Consent", "ada", about), ("RefuseConsent", "ada", about)]
+    assert code not in str(events)
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,10 @@ class DutyFollower:
             return (key.id,)
         if key.kind == "duty-holding":
             return (key.id.partition(":")[0],)
-        if item is not None and (
+        if item is None:
+            kinds = (Department.kind, Member.kind, Role.kind)
+            return (key.id.partition("/")[0],) if key.kind in kinds else ()
+        if (
             key.kind == "duty-tenure"
             or (isinstance(item, Role) and item.post)
             or (isinstance(item, Department | Member) and item.followed)

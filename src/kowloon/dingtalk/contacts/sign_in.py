@@ -14,14 +14,13 @@ from kowloon.actions.routes import Routes, json_body
 from kowloon.actions.sessions import keep_session, open_session, trusts_service
 from kowloon.core.clock import iso_seconds
 from kowloon.core.errors import ApiError, ErrorSpec
-from kowloon.core.events import RequestEvent
 from kowloon.dingtalk.contacts import passwords
 from kowloon.dingtalk.contacts.directory import ROLE_SERVICE, Directory, session_name
 from kowloon.dingtalk.contacts.people import MEMBER_COOKIE, SignedInPeople, digest
+from kowloon.dingtalk.contacts.record import record
 from kowloon.dingtalk.contacts.resources import FailedSignIns, Member, MemberSession, corp_id
 from kowloon.dingtalk.parts import Parts
 from kowloon.dingtalk.platform.call import own_id
-from kowloon.dingtalk.platform.serving import PRODUCT, caller_of
 from kowloon.store.identity import Account, Role, StoredKey
 from kowloon.store.store import Transaction
 from kowloon.wire.cookies import set_cookie
@@ -100,7 +99,7 @@ class MemberSignIn:
             return self._begin(tx, account, body.login, member, known, digest(secret))
 
         error = await self._parts.store.run(write) if account else FAILED.error()
-        self._record("SignIn", request, account, member, error)
+        record(self._parts, request, "SignIn", account, member, error=error)
         if error is not None:
             raise error
         assert member is not None
@@ -149,7 +148,7 @@ class MemberSignIn:
                     tx.delete(kept)
 
             await self._parts.store.run(end)
-            self._record("SignOut", request, found.member.account, found.member, None)
+            record(self._parts, request, "SignOut", found.member.account, found.member)
         return _answer({"signed_in": False}, request, "", 0)
 
     async def signed_in(self, request: HttpRequest) -> HttpResponse:
@@ -171,7 +170,7 @@ class MemberSignIn:
             told = {"user": member.user, "account": member.account}
             return HttpResponse(200, msgspec.json.encode(told), headers=[*_headers(), header])
         key = await self._parts.store.run(lambda tx: self._role_session(tx, member, body.role))
-        self._record("AssumeDepartmentRole", request, member.account, member, None)
+        record(self._parts, request, "AssumeDepartmentRole", member.account, member)
         told = {
             "role": key.role.partition(":")[2],
             "access_key_id": key.id,
@@ -225,31 +224,6 @@ class MemberSignIn:
             "user": member.user,
             "admin": member.admin,
         }
-
-    def _record(
-        self, action: str, request: HttpRequest, account: str, member: Member | None, error: ApiError | None
-    ) -> None:
-        if not account:
-            return
-        self._parts.bus.emit(
-            RequestEvent(
-                at=self._parts.clock.now(),
-                wall=self._parts.clock.wall(),
-                request_id=self._parts.ids.request_id(),
-                account=account,
-                **caller_of(account, None, member),
-                source=request.peer,
-                host=request.host,
-                scheme=request.scheme,
-                user_agent=request.header("user-agent") or "",
-                product=PRODUCT,
-                version="1.0",
-                action=action,
-                status=error.status if error is not None else 200,
-                code=error.code if error is not None else "",
-                message=error.message if error is not None else "",
-            )
-        )
 
 
 def own_role(account: str, name: str) -> str:
