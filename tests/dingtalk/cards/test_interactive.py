@@ -77,6 +77,24 @@ def test_a_robots_card_for_one(cloud: LocalCloud, office: Office) -> None:
     assert [(each.type, each.at_all) for each in room.said()] == [("card", True)]
 
 
+def test_a_robots_card_of_another_template_has_parameters(cloud: LocalCloud, office: Office) -> None:
+    Room(cloud, office, "ada", form="robot")
+    body = {
+        "cardTemplateId": "mine.schema",
+        "cardBizId": "biz-1",
+        "robotCode": office.app_key,
+        "cardData": '{"title": "t", "cpu": 95}',
+        "singleChatReceiver": '{"userId": "ada"}',
+        "userIdPrivateDataMap": '{"ada": "{\\"title\\": \\"yours\\"}"}',
+    }
+    office.post(ROBOT_SEND, body)
+    kept = card(cloud, office, "biz-1")
+    assert (kept.data, kept.private) == ({"title": "t", "cpu": "95"}, {"ada": {"title": "yours"}})
+    changes = {"cardBizId": "biz-1", "cardData": '{"cpu": "20%"}', "updateOptions": {"updateCardDataByKey": True}}
+    office.send("PUT", "/v1.0/im/robots/interactiveCards", changes)
+    assert card(cloud, office, "biz-1").data == {"title": "t", "cpu": "20%"}
+
+
 @pytest.mark.parametrize(
     ("changes", "code", "message"),
     [

@@ -32,7 +32,9 @@ def opened(office: Office, *subscriptions: dict[str, str]) -> dict[str, str]:
 class StreamClient:
     def __init__(self, office: Office, *subscriptions: dict[str, str]) -> None:
         told = opened(office, *subscriptions)
-        self.socket: ClientConnection = connect(f"{told['endpoint']}?ticket={told['ticket']}", proxy=None)
+        self.socket: ClientConnection = connect(
+            f"{told['endpoint']}?ticket={told['ticket']}", proxy=None, max_queue=None
+        )
 
     def __enter__(self) -> StreamClient:
         return self
@@ -45,11 +47,7 @@ class StreamClient:
     def frame(self) -> dict[str, Any]:
         """The next one but pings; its data read."""
         while True:
-            frame: dict[str, Any] = json.loads(self.socket.recv(PATIENCE_S))
-            assert frame["specVersion"] == "1.0"
-            assert all(isinstance(value, str) for value in frame["headers"].values())
-            assert isinstance(frame["data"], str)
-            frame["data"] = json.loads(frame["data"])
+            frame = _read(self.socket.recv(PATIENCE_S))
             if frame["headers"]["topic"] != "ping":
                 return frame
 
@@ -59,7 +57,7 @@ class StreamClient:
         frames = []
         while True:
             try:
-                frames.append(json.loads(self.socket.recv(0)))
+                frames.append(_read(self.socket.recv(0)))
             except TimeoutError:
                 return [frame for frame in frames if frame["headers"]["topic"] != "ping"]
 
@@ -70,3 +68,12 @@ class StreamClient:
         headers = {"contentType": "application/json", "messageId": frame["headers"]["messageId"]}
         ack = {"code": code, "headers": headers, "message": "OK", "data": json.dumps(data or {"status": "SUCCESS"})}
         self.socket.send(json.dumps(ack))
+
+
+def _read(text: str | bytes) -> dict[str, Any]:
+    frame: dict[str, Any] = json.loads(text)
+    assert frame["specVersion"] == "1.0"
+    assert all(isinstance(value, str) for value in frame["headers"].values())
+    assert isinstance(frame["data"], str)
+    frame["data"] = json.loads(frame["data"])
+    return frame

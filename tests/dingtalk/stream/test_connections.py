@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import ssl
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,11 +13,13 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from kowloon.core import limits
+from kowloon.core.config import Settings
 from kowloon.dingtalk.plane import NODE
 from kowloon.dingtalk.stream import connections
 from kowloon.testing.cloud import LocalCloud
-from tests.dingtalk.platform import Office
+from tests.dingtalk.platform import Office, office_of
 from tests.dingtalk.stream.client import CARDS, EVENTS, PATIENCE_S, ROBOT, StreamClient, opened
+from tests.dingtalk.stream.rooms import Room
 from tests.helpers import eventually
 
 
@@ -59,6 +63,23 @@ def test_the_endpoint_is_where_the_caller_is(cloud: LocalCloud, office: Office) 
         timeout=10,
     )
     assert answer.json()["endpoint"] == "ws://api.dingtalk.com/connect"
+
+
+def test_in_tls_the_endpoint_is_in_tls(tmp_path: Path) -> None:
+    with LocalCloud(Settings(engine="paper", port=0, home=tmp_path)) as cloud:
+        files, office = cloud.cloud.files, office_of(cloud)
+        assert files is not None
+        asked = {"clientId": office.app_key, "clientSecret": office.app_secret, "subscriptions": [ROBOT]}
+        answer = requests.post(
+            f"https://{cloud.endpoint}/v1.0/gateway/connections/open", json=asked, verify=str(files.bundle), timeout=10
+        )
+        told = answer.json()
+        assert told["endpoint"] == f"wss://{cloud.endpoint}/connect"
+        trust = ssl.create_default_context(cafile=str(files.bundle))
+        with connect(f"{told['endpoint']}?ticket={told['ticket']}", ssl=trust, proxy=None) as socket:
+            Room(cloud, office, "ada", form="robot").say("ada", "hello")
+            told = json.loads(json.loads(socket.recv(PATIENCE_S))["data"])
+            assert told["sessionWebhook"].startswith(f"https://{cloud.endpoint}/robot/sendBySession?")
 
 
 @pytest.mark.parametrize(
@@ -174,8 +195,6 @@ def test_a_reset_ends_them(cloud: LocalCloud, office: Office) -> None:
 
 
 def test_the_server_says_goodbye() -> None:
-    from tests.dingtalk.platform import office_of
-
     with LocalCloud() as cloud:
         client = StreamClient(office_of(cloud), ROBOT, CARDS)
     assert client.frame()["headers"]["topic"] == "disconnect"

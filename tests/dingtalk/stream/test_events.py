@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 from typing import Any
 
@@ -153,3 +154,39 @@ def test_a_restart_forgets_no_event(tmp_path: Path) -> None:
         with StreamClient(office, EVENTS) as client:
             frames = [client.frame() for _ in numbers[1:]]
             assert [frame["data"]["deptId"] for frame in frames] == [[number] for number in numbers[1:]]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_whatever_a_client_answers_each_event_is_told_until_it_is_taken(
+    cloud: LocalCloud, office: Office, seed: int
+) -> None:
+    chance = random.Random(seed)
+    client = StreamClient(office, EVENTS)
+    left = [department(office, f"d{place}") for place in range(25)]
+    first = [client.frame() for _ in left]
+    assert [frame["data"]["deptId"][0] for frame in first] == left, "in order"
+    frames = first
+    while True:
+        silent = 0
+        for frame in frames:
+            answer = chance.choice(["taken", "later", "failed", "silence"])
+            if answer == "taken":
+                client.acknowledge(frame)
+                left.remove(frame["data"]["deptId"][0])
+            elif answer == "silence":
+                silent += 1
+            else:
+                client.acknowledge(frame, {"status": "LATER"}, 200 if answer == "later" else 500)
+        eventually(lambda: len(pending(cloud)) == len(left))
+        assert client.silent(), "nothing comes at once"
+        if not left:
+            break
+        if chance.random() < 0.3:
+            client.socket.close()
+            client = StreamClient(office, EVENTS)
+            for _ in range(silent):
+                client.frame()
+        cloud.skip(seconds=61)
+        frames = [client.frame() for _ in left]
+        assert sorted(frame["data"]["deptId"][0] for frame in frames) == left
+    client.socket.close()

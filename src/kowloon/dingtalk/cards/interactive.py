@@ -19,7 +19,7 @@ from kowloon.dingtalk.cards.instances import (
     userids,
 )
 from kowloon.dingtalk.cards.resources import Card
-from kowloon.dingtalk.cards.view import STANDARD_DATA
+from kowloon.dingtalk.cards.view import STANDARD, STANDARD_DATA
 from kowloon.dingtalk.chat.resources import Conversation
 from kowloon.dingtalk.messages import At
 from kowloon.dingtalk.platform.call import Call
@@ -86,11 +86,11 @@ class ChangeCard(msgspec.Struct, kw_only=True, rename="camel"):
 @endpoints.newer("POST", "/v1.0/im/v1.0/robot/interactiveCards/send", scope=SEND)
 async def send_robot_card(call: Call, req: SendRobotCard) -> dict[str, Any]:
     check_robot(call, req.robot_code)
-    data = _standard(req.card_data)
+    data = _data(req.card_template_id, req.card_data, "cardData")
     if req.callback_url:
         _check_callback(req.callback_url)
     receiver = _object(req.single_chat_receiver, "singleChatReceiver").get("userId")
-    private = _private(call, req.user_id_private_data_map)
+    private = _private(call, req.card_template_id, req.user_id_private_data_map)
 
     def body(tx: Transaction) -> tuple[Card, Conversation]:
         conversation = _place(call, req.open_conversation_id, receiver)
@@ -121,8 +121,8 @@ async def send_robot_card(call: Call, req: SendRobotCard) -> dict[str, Any]:
 async def update_robot_card(call: Call, req: UpdateRobotCard) -> dict[str, Any]:
     card = own_card(call, req.card_biz_id)
     change = Change(
-        data=_standard(req.card_data) if req.card_data else None,
-        private=_private(call, req.user_id_private_data_map),
+        data=_data(card.template, req.card_data, "cardData") if req.card_data else None,
+        private=_private(call, card.template, req.user_id_private_data_map),
         data_by_key=req.update_options.update_card_data_by_key,
         private_by_key=req.update_options.update_private_data_by_key,
     )
@@ -190,19 +190,20 @@ def _place(call: Call, group: str, userid: object) -> Conversation:
     return call.parts.messenger.between(call.tx, call.account, "robot", userid, call.app.id)
 
 
-def _standard(text: str) -> dict[str, str]:
-    _object(text, "cardData")
-    return {STANDARD_DATA: text}
+def _data(template: str, text: str, name: str) -> dict[str, str]:
+    """Parameters; of a StandardCard it is the whole of it."""
+    given = _object(text, name)
+    return {STANDARD_DATA: text} if template == STANDARD else texts(given)
 
 
-def _private(call: Call, text: str) -> dict[str, dict[str, str]]:
-    """By userid: parameters, or the whole of a StandardCard as an object or as a text."""
+def _private(call: Call, template: str, text: str) -> dict[str, dict[str, str]]:
+    """By userid: what `_data` takes, as an object or as a text."""
+    name = "userIdPrivateDataMap"
+    given = _object(text, name)
     found: dict[str, dict[str, str]] = {}
-    given = _object(text, "userIdPrivateDataMap")
     for userid in userids(call, list(given), 1):
         own = given[userid]
-        whole = own if isinstance(own, str) else msgspec.json.encode(own).decode()
-        found[userid] = {STANDARD_DATA: whole}
+        found[userid] = _data(template, own if isinstance(own, str) else msgspec.json.encode(own).decode(), name)
     return found
 
 

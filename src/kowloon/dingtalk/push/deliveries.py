@@ -134,8 +134,10 @@ class EventDeliveries:
             silence.cancel()
         # After silence the minute is over; of a connection that is gone another one need not wait.
         again_at = sent_at + STREAM_AGAIN_S if answer is not None else 0.0
-        await self._note(event, answer is not None and answer.takes_event, again_at)
-        self._under_way.get(event.application, set()).discard(event.id)
+        try:
+            await self._note(event, answer is not None and answer.takes_event, again_at)
+        finally:
+            self._under_way.get(event.application, set()).discard(event.id)
         self._poke(self.name, event.application)
 
     async def _send_by_http(self, application: Application, event: PendingEvent) -> None:
