@@ -5,9 +5,12 @@ import { nameOf } from "./people.js";
 import { parse, showTime } from "./time.js";
 import { number, t } from "./words.js";
 
-/** The badges of an item of ListHolders: off, where nobody is meant to hold it; a gap; or acting with its age. */
-export function badges(holder, off = false) {
-  if (off) return [h("span", { class: "badge plain" }, t("off"))];
+/** Nobody holds it, and nobody is meant to. */
+export const off = (holder) => !holder.PersonId && !holder.Needed;
+
+/** The badges of an item of ListHolders: off; a gap; or acting with its age. */
+export function badges(holder) {
+  if (off(holder)) return [h("span", { class: "badge plain" }, t("off"))];
   if (!holder.PersonId) return [h("span", { class: "badge bad" }, t("gap"))];
   if (holder.Capacity !== "acting") return [h("span", { class: "badge good" }, t("on-duty"))];
   return [h("span", { class: "badge warn" }, age(holder.AgeDays))];
@@ -20,9 +23,9 @@ export function age(days) {
 }
 
 /** What else there is to know, each a sentence. */
-export function facts(holder, off = false) {
+export function facts(holder) {
   const told = [];
-  if (!holder.PersonId && !off) told.push(t("gap.text"));
+  if (!holder.PersonId && holder.Needed) told.push(t("gap.text"));
   if (holder.Capacity === "acting") {
     told.push(holder.InsteadOf ? t("acting.for", { person: nameOf(holder.InsteadOf) }) : t("acting.vacant"));
     told.push(holder.Until ? t("acting.latest", { at: showTime(parse(holder.Until)) }) : t("acting.open"));

@@ -43,7 +43,7 @@ export function draw(root, { holders, events, token }, params) {
 const holderColumns = () => [
   [t("post"), (row) => postTitle(row.PostId)],
   [t("person"), (row) => nameOf(row.PersonId)],
-  [t("capacity"), (row) => (!row.PersonId ? t("gap") : row.Capacity === "acting" ? age(row.AgeDays) : t("capacity.substantive"))],
+  [t("capacity"), (row) => (!row.PersonId ? t(row.Needed ? "gap" : "off") : row.Capacity === "acting" ? age(row.AgeDays) : t("capacity.substantive"))],
   [t("history.since"), (row) => (row.Since ? showFull(parse(row.Since)) : "")],
 ];
 

@@ -3,10 +3,10 @@
 import { duty, lastHappening, Refusal } from "../api.js";
 import * as changes from "../changes.js";
 import { h } from "../dom.js";
-import { badges, facts } from "../holders.js";
+import { badges, facts, off } from "../holders.js";
 import { loadOrganisation, me, nameOf, organisation, post, postTitle, titleOf, unitTitle } from "../people.js";
 import { address } from "../router.js";
-import { iso, parse, setNow, showTime } from "../time.js";
+import { parse, setNow, showTime } from "../time.js";
 import { t } from "../words.js";
 
 export const title = () => (organisation() ? organisation().title : t("tab.now"));
@@ -28,16 +28,15 @@ export async function load() {
   setNow(holders.At);
   // Somebody has applied another file since.
   if (holders.Holders.some((holder) => !post(holder.PostId))) await loadOrganisation();
-  const [schedule, pages, requests, turns] = await Promise.all([
-    duty("GetSchedule", { From: holders.At, To: iso(parse(holders.At) + 1000) }),
+  const [pages, requests, turns] = await Promise.all([
     ifAllowed(duty("ListPages", { MaxResults: 50 })),
     me() ? ifAllowed(duty("ListRequests", { PersonId: me(), State: "open" })) : null,
     me() ? ifAllowed(duty("ListTurns", { PersonId: me(), MaxResults: 3 })) : null,
   ]);
-  return { holders: holders.Holders, needed: schedule.Segments.map((segment) => segment.PostId), pages: pages?.Pages ?? null, requests: requests?.Requests ?? [], turns: turns?.Turns ?? [] };
+  return { holders: holders.Holders, pages: pages?.Pages ?? null, requests: requests?.Requests ?? [], turns: turns?.Turns ?? [] };
 }
 
-export function draw(root, { holders, needed, pages, requests, turns }) {
+export function draw(root, { holders, pages, requests, turns }) {
   const open = (pages ?? []).filter((page) => !["resolved"].includes(page.State));
   root.append(
     waiting(open, requests, turns) ?? "",
@@ -45,7 +44,7 @@ export function draw(root, { holders, needed, pages, requests, turns }) {
       h("button", { class: "main", "data-key": "page", onclick: () => changes.callPage() }, t("page.new")),
       h("button", { "data-key": "away", onclick: changes.beAway }, t("away.title"))),
     h("h2", {}, t("now.holders")),
-    h("div", { class: "cards" }, holders.map((holder) => card(holder, !needed.includes(holder.PostId), open))));
+    h("div", { class: "cards" }, holders.map((holder) => card(holder, open))));
 }
 
 function waiting(open, requests, turns) {
@@ -66,16 +65,16 @@ function waiting(open, requests, turns) {
   return h("section", { "aria-label": t("now.waiting") }, h("ul", { class: "plain" }, lines.map((line) => h("li", {}, line))), h("p", {}));
 }
 
-function card(holder, off, open) {
+function card(holder, open) {
   const found = post(holder.PostId);
   const calls = open.filter((page) => page.PostId === holder.PostId).length;
   const oversees = found.oversees.map(unitTitle).join(", ");
   return h("article", { class: "card", "aria-labelledby": `post-${holder.PostId}` },
     h("h3", { id: `post-${holder.PostId}` }, h("a", { href: address("post", { id: holder.PostId }) }, titleOf(found))),
     oversees ? h("p", { class: "small quiet" }, t("oversees", { units: oversees })) : null,
-    h("p", { class: "holder" }, off ? "–" : nameOf(holder.PersonId)),
-    h("p", {}, badges(holder, off), calls ? [" ", h("span", { class: "badge bad" }, t("calls", { n: calls }))] : null),
-    facts(holder, off),
+    h("p", { class: "holder" }, off(holder) ? "–" : nameOf(holder.PersonId)),
+    h("p", {}, badges(holder), calls ? [" ", h("span", { class: "badge bad" }, t("calls", { n: calls }))] : null),
+    facts(holder),
     h("div", { class: "buttons" },
       h("button", { "data-key": `take-${holder.PostId}`, onclick: () => changes.takeOver(holder.PostId) }, t("take-over")),
       h("button", { "data-key": `call-${holder.PostId}`, onclick: () => changes.callPage(holder.PostId) }, t("call"))));
