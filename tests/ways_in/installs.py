@@ -49,13 +49,13 @@ def ossfs() -> list[str]:
 
 def go() -> list[str]:
     _tools("Go", "go")
-    return [str(_installed("go", _build_go) / "client")]
+    return [str(_installed("go", _build_go) / "ways_in")]
 
 
 def go_oss() -> list[str]:
     """The Go client of the object store; its signature version follows."""
     _tools("Go", "go")
-    return [str(_installed("go_oss", _build_go) / "client")]
+    return [str(_installed("go", _build_go) / "oss")]
 
 
 def java() -> list[str]:
@@ -114,11 +114,12 @@ def _install_ossfs(source: Path, target: Path) -> None:
 
 
 def _build_go(source: Path, target: Path) -> None:
-    _go(source, target, [], ["build"])
+    # Both programs at once: most of the time goes into the standard library.
+    _go(source, target, ["./..."], ["build", "-o", f"{target}/"])
 
 
 def _build_go_test(source: Path, target: Path) -> None:
-    _go(source, target, ["-test"], ["test", "-c"])
+    _go(source, target, ["-test", "."], ["test", "-c", "-o", str(target / "client")])
 
 
 def _go(source: Path, target: Path, listed: list[str], build: list[str]) -> None:
@@ -130,12 +131,12 @@ def _go(source: Path, target: Path, listed: list[str], build: list[str]) -> None
         "CGO_ENABLED": "0",
     }
     # Reading what the program imports fetches those modules and no others.
-    listing = ["go", "list", "-mod=readonly", "-modcacherw", "-deps", *listed, "-f", "", "."]
+    listing = ["go", "list", "-mod=readonly", "-modcacherw", "-deps", "-f", "", *listed]
     _fetch("Go", listing, source, 120, caches)
     _compile(
-        ["go", *build, "-mod=readonly", "-modcacherw", "-ldflags=-s -w", "-o", str(target / "client"), "."],
+        ["go", *build, "-mod=readonly", "-modcacherw", "-ldflags=-s -w", listed[-1]],
         source,
-        240,
+        360,
         caches,
     )
     shutil.rmtree(target / "modules")
@@ -185,7 +186,7 @@ def _installed(family: str, install: Callable[[Path, Path], None], source: Path 
 
 def _install(family: str, install: Callable[[Path, Path], None], source: Path) -> Path:
     digest = hashlib.sha256()
-    for path in [Path(__file__), *sorted(each for each in source.iterdir() if each.is_file())]:
+    for path in [Path(__file__), *sorted(each for each in source.rglob("*") if each.is_file())]:
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     final = CACHE / f"{family}-{digest.hexdigest()[:16]}"
     CACHE.mkdir(parents=True, exist_ok=True)

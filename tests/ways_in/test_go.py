@@ -7,7 +7,7 @@ import pytest
 from tests.ways_in import installs
 from tests.ways_in.way import Way
 
-pytestmark = pytest.mark.timeout(420)
+pytestmark = pytest.mark.timeout(600)
 SIGNATURES = {"core": "V1", "tea": "ACS3"}
 WAYS = {"http": (), "https": ("--https",), "proxy": ("--proxy",), "proxy-https": ("--proxy", "--https")}
 

@@ -10,7 +10,7 @@ import pytest
 from tests.ways_in import installs
 from tests.ways_in.way import Way
 
-pytestmark = pytest.mark.timeout(420)
+pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.mark.parametrize("version", ["v1", "v4"])

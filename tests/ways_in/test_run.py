@@ -17,7 +17,7 @@ from tests.ways_in.way import OFFICIAL, Way
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="network namespaces are Linux's"),
-    pytest.mark.timeout(420),
+    pytest.mark.timeout(600),
 ]
 SCHEMES = ["http", "https"]
 OSS_HOST = f"oss-{REGION}.aliyuncs.com"
