@@ -23,9 +23,10 @@ export function content(message, post) {
 /** In one line, for the list and for whoever listens. */
 export function summary(message) {
   if (message.recalled) return t("recalled");
-  const label = { image: t("image"), audio: t("audio"), video: t("video"), card: t("card"), ding: "DING" }[message.msgtype];
-  const words = named(message.title || (label && message.msgtype !== "ding" && message.msgtype !== "card" ? "" : message.text), message)
-    .map((node) => (typeof node === "string" ? node : node.textContent)).join("");
+  const label = { image: t("image"), file: t("file"), audio: t("audio"), voice: t("audio"), video: t("video"), card: t("card"), ding: "DING" }[message.msgtype];
+  const isFile = ["image", "file", "audio", "voice", "video"].includes(message.msgtype);
+  const words = isFile ? text(part(message.body).fileName)
+    : named(message.title || message.text || "", message).map((node) => (typeof node === "string" ? node : node.textContent)).join("");
   const said = words.replace(/[#>*`]+/g, "").replace(/\s+/g, " ").trim().slice(0, 120);
   return label ? `[${label}] ${said}`.trim() : said || `[${message.msgtype}]`;
 }

@@ -15,6 +15,7 @@ import { language, setLanguage, t } from "./words.js";
 
 const HEARD = 20;
 const DRAWN_MS = 50;
+const AGAIN_MS = 3000;
 
 const main = document.getElementById("main");
 const parts = {};
@@ -26,6 +27,7 @@ let chat = null;
 let shown = { id: "", side: "" };
 let turn = 0;
 let drawing = false;
+let again = null;
 
 function header() {
   const languages = h("select", { "aria-label": t("language"), onchange: (event) => changeLanguage(event.target.value) },
@@ -151,7 +153,8 @@ function changed(what, id, more) {
   if (!isIn) return;
   if (what === "list") drawSoon();
   else if (what === "heard") heard(id, more);
-  else if (id === shown.id) {
+  if (what === "one") unhear(id, more);
+  if (id === shown.id) {
     if (what === "gone") show(true);
     chat?.changed(what, more);
     if (what === "detail" && shown.side === "people") {
@@ -180,8 +183,13 @@ function heard(id, message) {
   if (!found || chats.isMine(message) || (found.muted && id !== shown.id)) return;
   const words = { name: message.sender.name, text: summary(message), where: nameOf(found) };
   const region = document.getElementById("heard");
-  region.append(h("p", {}, id === shown.id ? t("heard.here", words) : t("heard.there", words)));
+  region.append(h("p", { "data-heard": `${id} ${message.sequence}` }, id === shown.id ? t("heard.here", words) : t("heard.there", words)));
   while (region.children.length > HEARD) region.firstChild.remove();
+}
+
+/** It was taken back, or is another. */
+function unhear(id, sequence) {
+  document.querySelector(`[data-heard="${CSS.escape(`${id} ${sequence}`)}"]`)?.remove();
 }
 
 addEventListener("signed-out", () => isIn && showSigning());
@@ -189,6 +197,7 @@ addEventListener("hashchange", () => show());
 chats.onChange(changed);
 
 async function begin() {
+  clearTimeout(again);
   document.documentElement.lang = language() === "zh" ? "zh-CN" : "en";
   header();
   try {
@@ -197,6 +206,7 @@ async function begin() {
     else showSigning();
   } catch (refusal) {
     replace(main, h("h1", { tabindex: "-1" }, t("brand")), advice(refusal), h("div", { class: "buttons" }, h("button", { type: "button", onclick: begin }, t("try-again"))));
+    again = setTimeout(begin, AGAIN_MS);
   }
 }
 
