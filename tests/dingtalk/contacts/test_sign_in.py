@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from alibabacloud_ram20150501 import models as ram
 
+from kowloon.core import limits
 from kowloon.core.events import RequestEvent
 from kowloon.dingtalk.contacts.resources import FailedSignIns, Member, MemberSession
 from kowloon.dingtalk.plane import NODE
@@ -207,6 +208,16 @@ def test_a_userid_that_somebody_has_is_not_taken_over(cloud: LocalCloud, office:
     told = browser.who()
     assert told["userid"].isdigit()
     assert told["name"] == "alice"
+
+
+def test_an_organisation_that_is_full(
+    cloud: LocalCloud, office: Office, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ram_user(cloud, "alice")
+    browser.to_console(cloud, "alice")
+    monkeypatch.setattr(limits, "DINGTALK_PEOPLE", 0)
+    refused = browser.refused("GET", "/dingtalk/signed-in")
+    assert refused == (403, "OrganisationFull", "The organisation has 0 members already.")
 
 
 def test_an_administrator_of_the_cloud_is_one_of_the_messenger(cloud: LocalCloud, browser: Browser) -> None:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from kowloon.actions.browser import session_of
 from kowloon.actions.ports import AccessKey, CredentialSource
-from kowloon.dingtalk.contacts.directory import Directory, check_room, union_id_of
+from kowloon.core import limits
+from kowloon.core.errors import ErrorSpec
+from kowloon.dingtalk.contacts.directory import Directory, union_id_of
 from kowloon.dingtalk.contacts.resources import Member, MemberSession
 from kowloon.dingtalk.platform.call import by_itself, own_id
 from kowloon.store.identity import PolicyAttachment, User, attachment_id
@@ -23,6 +25,8 @@ MEMBER_COOKIE: Final = "dingtalk_session"
 USERID: Final = re.compile(r"[^\s/]{1,64}")
 MOBILE: Final = re.compile(r"\+?[0-9]{1,4}-[0-9]{5,15}|[0-9]{5,15}")
 MOST_NAME_CHARACTERS: Final = 80
+
+FULL: Final = ErrorSpec("OrganisationFull", 403, "The organisation has {most} members already.")
 
 
 class SignedIn(NamedTuple):
@@ -85,7 +89,8 @@ class SignedInPeople:
             known = next((each for each in directory.all(Member) if each.user == name), None)
             if known is not None:
                 return known
-            check_room(tx, account, Member, "user")
+            if len(directory.all(Member)) >= limits.DINGTALK_PEOPLE:
+                raise FULL.error(most=limits.DINGTALK_PEOPLE)
             member = _member_of(tx, directory, name, self._parts.ids.digits(16), call.now)
             tx.put(member)
             call.emit("user_add_org", userId=[member.userid])

@@ -182,7 +182,9 @@ class MemberSignIn:
 
     def _role_session(self, tx: Transaction, member: Member, wanted: str) -> StoredKey:
         directory = Directory(tx, member.account)
-        departments = [directory.department(number) for number in directory.member(member.userid).departments]
+        if tx.get(Member, member.id) != member:
+            raise SIGN_IN_NEEDED.error()
+        departments = [directory.department(number) for number in member.departments]
         own = [each.ram_role for each in departments if each.ram_role]
         ids = [each for each in own if not wanted or each == own_role(member.account, wanted)]
         if not ids:
