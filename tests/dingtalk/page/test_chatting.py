@@ -34,7 +34,7 @@ def test_two_people_talk(chats: Chats, screen: Screens) -> None:
     page.get_by_label("Omar Haddad").check()
     page.get_by_label("Title of the group").fill("Database")
     page.get_by_role("button", name="Begin").click()
-    expect(page.get_by_role("heading", name="Database", level=1)).to_be_visible()
+    expect(page.get_by_role("heading", name="Database", level=2)).to_be_visible()
     expect(page.locator("#composer")).to_be_focused()
     # It is there for the other one without loading anything anew.
     row = other.get_by_role("navigation", name="Conversations").get_by_role("link", name=re.compile("Database"))
@@ -69,7 +69,7 @@ def test_one_to_one_and_who_somebody_is(chats: Chats, screen: Screens) -> None:
     page.get_by_role("complementary").get_by_role("link", name="Omar Haddad").click()
     expect(page.get_by_role("complementary")).to_contain_text("Shift lead")
     page.get_by_role("button", name="Send a message").click()
-    expect(page.get_by_role("heading", name="Omar Haddad", level=1)).to_be_visible()
+    expect(page.get_by_role("heading", name="Omar Haddad", level=2)).to_be_visible()
     at_mei.write("Lunch?")
     expect(page.locator(".message .state")).to_have_text("Unread")
 
@@ -149,7 +149,7 @@ def test_a_robot_is_asked_and_answers(chats: Chats, screen: Screens) -> None:
     page.get_by_role("button", name="New").click()
     page.get_by_role("dialog").get_by_label("helper").check()
     page.get_by_role("button", name="Begin").click()
-    expect(page.get_by_role("heading", name="helper", level=1)).to_be_visible()
+    expect(page.get_by_role("heading", name="helper", level=2)).to_be_visible()
     at_mei.write("status")
     expect(at_mei.bubbles).to_have_text(["status", "All well"])
 

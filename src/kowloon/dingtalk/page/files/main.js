@@ -41,8 +41,9 @@ function header() {
 
 function title() {
   const unread = isIn ? chats.unread() : 0;
-  const where = shown.id && chats.conversation(shown.id) ? `${nameOf(chats.conversation(shown.id))} · ` : "";
-  document.title = `${unread ? `(${unread > 99 ? "99+" : unread}) ` : ""}${where}${t("brand")}`;
+  const open = shown.id ? chats.conversation(shown.id) : null;
+  document.title = `${unread ? `(${unread > 99 ? "99+" : unread}) ` : ""}${open ? `${nameOf(open)} · ` : ""}${t("brand")}`;
+  replace(parts.heading, open ? nameOf(open) : t("conversations"));
 }
 
 async function changeLanguage(name) {
@@ -105,8 +106,10 @@ function frame() {
   parts.list = h("nav", { id: "list", "aria-label": t("conversations") });
   parts.chat = h("section", { id: "chat", "aria-label": t("conversation") });
   parts.side = h("aside", { id: "side", "aria-label": t("side") });
+  // Of the whole page: what is seen of it depends on the width.
+  parts.heading = h("h1", { class: "unseen" });
   main.className = "chats";
-  replace(main, parts.list, parts.chat, parts.side);
+  replace(main, parts.heading, parts.list, parts.chat, parts.side);
   list = listView(parts.list);
 }
 
@@ -131,7 +134,7 @@ async function show(isFirst = false) {
       }
       chat = made;
     } else {
-      replace(parts.chat, h("h1", { tabindex: "-1", class: "unseen" }, t("conversations")), h("p", { class: "quiet choose" }, t("choose")));
+      replace(parts.chat, h("p", { class: "quiet choose" }, t("choose")));
     }
   }
   chat?.head();

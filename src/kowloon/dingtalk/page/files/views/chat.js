@@ -21,7 +21,7 @@ const READ_MS = 400;
 
 /** The conversation in `root`; `changed(what, more)` when it is different, `leave()` at the end. */
 export async function chatView(root, id, side) {
-  const heading = h("h1", { tabindex: "-1" });
+  const heading = h("h2", { tabindex: "-1" });
   const head = h("div", { class: "head" });
   const list = h("ol", { class: "plain messages" });
   const up = h("button", { type: "button", class: "earlier", hidden: true, onclick: () => telling(goUp()) }, t("earlier"));
