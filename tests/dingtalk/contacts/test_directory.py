@@ -244,6 +244,9 @@ def test_roles(office: Office) -> None:
             {"userid": "bob", "name": "Bob"},
         ],
     }
+    office.post("/topapi/role/scope/update", {"userid": "ada", "role_id": role})
+    everywhere = office.post("/topapi/role/simplelist", {"role_id": role})["result"]["list"][0]
+    assert everywhere == {"userid": "ada", "name": "Ada"}
     held = office.post("/topapi/v2/user/get", {"userid": "ada"})["result"]["role_list"]
     assert held == [{"id": role, "name": "dba on duty", "group_name": "值班"}]
     page = office.post("/topapi/role/simplelist", {"role_id": role, "size": 1})["result"]
