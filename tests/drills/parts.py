@@ -210,7 +210,9 @@ def rehearse(
             result = assemble(run, scenario, [workload("single-zone"), workload("multi-zone")])
             if desk is None:
                 return result
-            found = await desk.result(result.record.duty, result.first_outage_min, result.length_min)
+            found = await desk.result(
+                result.record.duty, result.record.rooms, result.first_outage_min, result.length_min
+            )
             return msgspec.structs.replace(result, duty=found)
         finally:
             await cloud.stop(end_units=True)

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from kowloon.core.errors import ConfigurationError
-from kowloon.drill.duty import DutyFile, load_duty
+from kowloon.drill.duty import DutyFile, Says, load_duty
 from kowloon.drill.report import write_reports
 from kowloon.drill.result import DrillResult
 
@@ -18,9 +18,9 @@ EXAMPLES = Path(__file__).parents[2] / "examples" / "duty"
 ORGANISATION = """
 title: Exchange on paper
 people:
-  - {id: lan, name: Lan, reach: [{by: dingtalk, at: on-call}]}
+  - {id: lan, name: Lan, user: lan, reach: [{by: dingtalk, at: on-call}]}
   - {id: bo, name: Bo, reach: [{by: dingtalk, at: on-call}]}
-  - {id: mei, name: Mei, reach: [{by: dingtalk, at: on-call}]}
+  - {id: mei, name: Mei, user: mei, reach: [{by: dingtalk, at: on-call}]}
 posts:
   - {id: head, title: Head, acting: {succession: [mei]}}
   - {id: lead, title: Incident lead, manager: head, ladder: calls, acting: {succession: [lan, bo, mei]}}
@@ -39,6 +39,12 @@ def duty(**answers: float | None) -> DutyFile:
         plan_days=0,
         answers=dict(answers),
         resolves_after_min=5,
+        says=(
+            Says(after_min=0.5, person="mei", text="who sees it?"),
+            Says(after_min=1, person="mei", text="status cn-hongkong-c", to_robot=True),
+            Says(after_min=2.5, person="mei", text="restart {instance}", to_robot=True),
+        ),
+        approves_after_min=1.0,
     )
 
 
@@ -96,7 +102,29 @@ def test_the_report_shows_it(result: DrillResult, tmp_path: Path) -> None:
     assert page.count("<svg") == 4
     assert ">Incident lead<" in page
     assert "3 min 30 s, Bo" in page
+    assert "The incident&#39;s room in the messenger" in page or "The incident's room in the messenger" in page
+    assert ">Incident room<" in page
     assert msgspec.json.decode(paths.json.read_bytes())["drills"][0]["duty"]["called"][0]["answered_by"] == "bo"
+
+
+def test_the_incident_has_a_room_and_people_act_from_it(result: DrillResult) -> None:
+    assert result.duty is not None
+    (room,) = result.duty.rooms
+    page = result.duty.called[0]
+    assert (room.opened_min, page.opened_min) == (pytest.approx(5, abs=0.1), pytest.approx(6, abs=0.1))
+    assert room.late_s is not None
+    assert (room.answered_by, room.answered_s) == ("bo", pytest.approx(270, abs=15))
+    assert {"lan", "mei", "bo"} <= set(room.members)
+    assert [(person, capacity) for person, capacity, _, _ in room.led] == [
+        ("mei", "on duty"),
+        ("lan", "on duty"),
+        ("bo", "acting"),
+    ]
+    done = [(event.what, event.person, event.text) for event in room.story if event.what in ("said", "command")]
+    assert ("said", "mei", "who sees it?") in done
+    assert any(what == "command" and text.startswith("status cn-hongkong-c:") for what, _, text in done)
+    # Whoever is on duty confirms what they asked for themselves, or somebody else agrees.
+    assert any(what == "command" and text.startswith("restart i-") for what, _, text in done)
 
 
 def test_without_people_there_is_no_such_section(tmp_path: Path) -> None:
@@ -108,6 +136,7 @@ def test_without_people_there_is_no_such_section(tmp_path: Path) -> None:
 def test_the_examples_file_is_read() -> None:
     found = load_duty(EXAMPLES / "hongkong.yaml")
     assert found.answers == {"holder:incident-lead": None, "*": 3.0}
+    assert [each.person for each in found.says] == ["mei"] * 4
     assert found.organisation == (EXAMPLES / "exchange.yaml").read_text(encoding="utf-8")
 
 

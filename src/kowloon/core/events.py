@@ -118,6 +118,17 @@ class DutyEvent(Event, frozen=True, kw_only=True):
     text: str = ""
 
 
+class RoomEvent(Event, frozen=True, kw_only=True):
+    """Something in an incident's room of the messenger. `what`: opened, joined, lead, acknowledged, said, command,
+    closed; `person` is a member's id."""
+
+    account: str
+    room: str
+    what: str
+    person: str = ""
+    text: str = ""
+
+
 Listener = Callable[[Event], None]
 
 

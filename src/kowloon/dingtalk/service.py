@@ -24,6 +24,7 @@ from kowloon.dingtalk.contacts.people import SignedInPeople
 from kowloon.dingtalk.contacts.sign_in import MemberSignIn
 from kowloon.dingtalk.open_platform import endpoints
 from kowloon.dingtalk.ops.admin import RuleRoutes
+from kowloon.dingtalk.ops.cast import ChatCast
 from kowloon.dingtalk.ops.commands import Commands
 from kowloon.dingtalk.ops.robot import OperationsRobot
 from kowloon.dingtalk.ops.rooms import IncidentRooms
@@ -107,6 +108,8 @@ class DingTalkService:
         self.page = ChatPage(self.parts, self.people)
         self.inbox = RobotInbox(self.parts, self.session_webhooks, dialler, endpoint)
         self.rules = Rules(self.parts, poke)
+        self.cast = ChatCast(self.parts)
+        self.cast.register(routes)
         RuleRoutes(self.parts, self.rules).register(routes)
         self.loops = (self.rules, self.stream, self.events, DutyFollower(self.parts, people))
         self.platform.register(routes)
@@ -146,6 +149,7 @@ class DingTalkService:
         self.page.live.forget()
         self.rooms.forget()
         self.rules.forget()
+        self.cast.clear()
 
     def clear(self) -> None:
         """Nothing was ever said."""
@@ -158,6 +162,7 @@ class DingTalkService:
     def close(self) -> None:
         self.robot.close()
         self.rules.forget()
+        self.cast.clear()
         self.page.live.close()
         self.events.close()
         self.inbox.close()

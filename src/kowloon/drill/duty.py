@@ -14,7 +14,7 @@ import msgspec
 from kowloon.core.errors import ConfigurationError
 from kowloon.core.located import Located, Problem, Reading
 from kowloon.drill.control import ControlError
-from kowloon.drill.resources import OnDuty
+from kowloon.drill.resources import InRoom, OnDuty
 
 Ask = Callable[[str, str, object], Awaitable[dict[str, Any]]]
 """Method, path under /_kowloon, body; raises ControlError."""
@@ -24,15 +24,28 @@ _POLL_S = 0.2
 _HOLDER = "holder:"
 
 
+class Says(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What somebody (a person, or `holder:POST` when the drill begins) types so many minutes after the room opened.
+    `to_robot`: it is addressed to the operations robot."""
+
+    after_min: float
+    person: str
+    text: str
+    to_robot: bool = False
+
+
 class _Written(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`answers`: a person, `holder:POST` or `*` -> minutes after a page, or `never`. `plan_days` 0: nothing is planned,
-    posts are held by appointment."""
+    posts are held by appointment. `says`: lines of the cast in the incident's room; `{instance}` in them is one of the
+    account's. `approves_after_min`: when who is on duty agrees to what others ask the operations robot for."""
 
     organisation: str
     appoint: dict[str, str] = {}
     plan_days: float = 28.0
     answers: dict[str, float | Literal["never"]] = {}
     resolves_after_min: float | None = None
+    says: tuple[Says, ...] = ()
+    approves_after_min: float | None = None
 
 
 class DutyFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +56,8 @@ class DutyFile(msgspec.Struct, frozen=True, kw_only=True):
     plan_days: float
     answers: dict[str, float | None]
     resolves_after_min: float | None
+    says: tuple[Says, ...] = ()
+    approves_after_min: float | None = None
 
 
 class Led(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,12 +93,27 @@ class Replanned(msgspec.Struct, frozen=True, kw_only=True):
     moved: tuple[tuple[str, str, str], ...]
 
 
+class Room(msgspec.Struct, frozen=True, kw_only=True):
+    """An incident's room. `late_s`: from the first outage that customers saw to its first message; `answered_s`: from
+    that to the acknowledgement. `led`: person, capacity, from minute, to minute."""
+
+    opened_min: float
+    closed_min: float | None
+    late_s: float | None
+    answered_s: float | None
+    answered_by: str
+    members: tuple[str, ...]
+    led: tuple[tuple[str, str, float, float], ...]
+    story: tuple[InRoom, ...]
+
+
 class DutyResult(msgspec.Struct, frozen=True, kw_only=True):
     posts: dict[str, str]
     names: dict[str, str]
     led: tuple[Led, ...]
     called: tuple[Called, ...]
     replanned: Replanned | None
+    rooms: tuple[Room, ...] = ()
 
 
 def load_duty(path: Path) -> DutyFile:
@@ -103,6 +133,8 @@ def load_duty(path: Path) -> DutyFile:
         plan_days=written.plan_days,
         answers={who: None if minutes == "never" else float(minutes) for who, minutes in written.answers.items()},
         resolves_after_min=written.resolves_after_min,
+        says=written.says,
+        approves_after_min=written.approves_after_min,
     )
 
 
@@ -148,6 +180,41 @@ class DutyDesk:
             "resolves_after_min": self._file.resolves_after_min,
         }
         await self._ask("PUT", "duty/cast", cast)
+        if self._file.says:
+            await self._prepare_chat(account, whole["people"])
+
+    async def _prepare_chat(self, account: str, people: Sequence[Mapping[str, Any]]) -> None:
+        """Who speaks may do what they ask for: they are administrators of the account."""
+        speaking = [(each, self._whoever(each.person)) for each in self._file.says]
+        for person in people:
+            user = person.get("user", "")
+            if user and person["id"] in {speaker for _, speaker in speaking}:
+                await self._make_user(user)
+        lines = [
+            {"after_min": each.after_min, "person": speaker, "text": each.text, "to_robot": each.to_robot}
+            for each, speaker in speaking
+        ]
+        await self._ask(
+            "PUT",
+            "dingtalk/cast",
+            {"account": account, "says": lines, "approves_after_min": self._file.approves_after_min},
+        )
+
+    async def _make_user(self, user: str) -> None:
+        try:
+            await self._ask("POST", "call/Ram/CreateUser", {"UserName": user})
+        except ControlError as problem:
+            if "EntityAlreadyExists" not in str(problem):
+                raise
+            return
+        policy = {"UserName": user, "PolicyName": "AdministratorAccess", "PolicyType": "System"}
+        await self._ask("POST", "call/Ram/AttachPolicyToUser", policy)
+
+    def _whoever(self, person: str) -> str:
+        """A person, by id or by the post that they hold at the beginning."""
+        if person.startswith(_HOLDER):
+            return self._first.get(person.removeprefix(_HOLDER), ("", ""))[0]
+        return person
 
     def _answers(self, person: str) -> float | None:
         answers = self._file.answers
@@ -161,8 +228,11 @@ class DutyDesk:
     async def close(self) -> None:
         """Nobody plays any more."""
         await self._ask("DELETE", "duty/cast", None)
+        await self._ask("DELETE", "dingtalk/cast", None)
 
-    async def result(self, events: Sequence[OnDuty], outage_min: float | None, end_min: float) -> DutyResult:
+    async def result(
+        self, events: Sequence[OnDuty], rooms: Sequence[InRoom], outage_min: float | None, end_min: float
+    ) -> DutyResult:
         """`outage_min`: when customers first saw an outage. Those who were paged and never answer are away from now
         on, and the plan is made anew without them."""
         called = told_pages(events, outage_min)
@@ -172,6 +242,7 @@ class DutyDesk:
             led=tuple(who_led(self._posts, self._names, self._first, events, end_min)),
             called=called,
             replanned=await self._replan(called),
+            rooms=told_rooms(rooms, outage_min, end_min),
         )
 
     async def _replan(self, called: Sequence[Called]) -> Replanned | None:
@@ -222,6 +293,31 @@ def told_pages(events: Sequence[OnDuty], outage_min: float | None) -> tuple[Call
                 late_s=None if outage_min is None else (paged.minute - outage_min) * 60,
                 answered_s=None if answer is None else (answer.minute - paged.minute) * 60,
                 answered_by=answer.person if answer is not None else "",
+                story=story,
+            )
+        )
+    return tuple(found)
+
+
+def told_rooms(events: Sequence[InRoom], outage_min: float | None, end_min: float) -> tuple[Room, ...]:
+    """In order of their opening."""
+    found: list[Room] = []
+    for opened in [event for event in events if event.what == "opened"]:
+        story = tuple([event for event in events if event.room == opened.room])
+        answer = next((event for event in story if event.what == "acknowledged"), None)
+        closed = next((event for event in story if event.what == "closed"), None)
+        until = closed.minute if closed is not None else end_min
+        leads = [event for event in story if event.what == "lead"]
+        ends = [*[event.minute for event in leads[1:]], until]
+        found.append(
+            Room(
+                opened_min=opened.minute,
+                closed_min=closed.minute if closed is not None else None,
+                late_s=None if outage_min is None else (opened.minute - outage_min) * 60,
+                answered_s=None if answer is None else (answer.minute - opened.minute) * 60,
+                answered_by=answer.person if answer is not None else "",
+                members=tuple(dict.fromkeys([event.person for event in story if event.what == "joined"])),
+                led=tuple([(each.person, each.text, each.minute, end) for each, end in zip(leads, ends, strict=True)]),
                 story=story,
             )
         )

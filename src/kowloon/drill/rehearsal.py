@@ -49,7 +49,9 @@ async def rehearse(
         await desk.prepare()
         try:
             result = assemble(await runner.run(scenario, provider, text=text), scenario, workloads)
-            found = await desk.result(result.record.duty, result.first_outage_min, result.length_min)
+            found = await desk.result(
+                result.record.duty, result.record.rooms, result.first_outage_min, result.length_min
+            )
             return msgspec.structs.replace(result, duty=found)
         finally:
             await desk.close()

@@ -78,6 +78,16 @@ class OnDuty(msgspec.Struct, frozen=True, kw_only=True):
     text: str
 
 
+class InRoom(msgspec.Struct, frozen=True, kw_only=True):
+    """Something in an incident's room: it opened, somebody joined, led, answered, said or did something, it closed."""
+
+    minute: float
+    what: str
+    room: str
+    person: str
+    text: str
+
+
 class DrillRecord(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that the cloud itself knows of a drill; probes know the rest."""
 
@@ -85,6 +95,7 @@ class DrillRecord(msgspec.Struct, frozen=True, kw_only=True):
     told: tuple[Told, ...] = ()
     happened: tuple[Happened, ...] = ()
     duty: tuple[OnDuty, ...] = ()
+    rooms: tuple[InRoom, ...] = ()
 
 
 class DrillStatus(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,7 +14,7 @@ import msgspec
 
 from kowloon.core.clock import Clock
 from kowloon.core.errors import ApiError, ConfigurationError
-from kowloon.core.events import DrillEvent, DutyEvent, Event, EventBus, ProviderMessage, ResourceEvent
+from kowloon.core.events import DrillEvent, DutyEvent, Event, EventBus, ProviderMessage, ResourceEvent, RoomEvent
 from kowloon.core.ids import Ids
 from kowloon.drill.outlook import Outlook, services_of
 from kowloon.drill.resources import (
@@ -25,6 +25,7 @@ from kowloon.drill.resources import (
     DrillStatus,
     FacilitySample,
     Happened,
+    InRoom,
     OnDuty,
     Told,
     ZoneSample,
@@ -68,6 +69,7 @@ class _Notes:
         self.told: list[Told] = []
         self.happened: list[Happened] = []
         self.duty: list[OnDuty] = []
+        self.rooms: list[InRoom] = []
 
     def record(self) -> DrillRecord:
         return DrillRecord(
@@ -75,6 +77,7 @@ class _Notes:
             told=tuple(self.told),
             happened=tuple(self.happened),
             duty=tuple(self.duty),
+            rooms=tuple(self.rooms),
         )
 
 
@@ -92,7 +95,7 @@ class Drills:
         self._faults = faults
         self._live: dict[str, _Live] = {}
         self._notes: dict[str, _Notes] = {}
-        bus.subscribe(self._note, ProviderMessage, ResourceEvent, DutyEvent)
+        bus.subscribe(self._note, ProviderMessage, ResourceEvent, DutyEvent, RoomEvent)
 
     # --- reading ---
 
@@ -358,6 +361,11 @@ class Drills:
                         page=event.page,
                         text=event.text,
                     )
+                )
+
+            elif isinstance(event, RoomEvent) and len(notes.rooms) < _MOST_HAPPENED:
+                notes.rooms.append(
+                    InRoom(minute=minute, what=event.what, room=event.room, person=event.person, text=event.text)
                 )
 
     async def _sample(self, drill: Drill, live: _Live, to_minute: float) -> None:

@@ -124,12 +124,14 @@ def led(incident: Incident, lead: Lead | None) -> Incident:
 
 
 def involved(posts: Sequence[str], holders: Sequence[PostHolders], units: Sequence[Unit]) -> list[PostHolders]:
-    """The posts that were called and those above them, the highest first. Without a call: those at the top."""
+    """The posts that were called and those above them, the highest first. Without a call those at the top, and without
+    units all."""
     parents = {unit.id: unit.parent for unit in units}
     top = [unit.id for unit in units if not unit.parent]
     called = [each for each in holders if each.post in posts]
     wanted = {above for each in called for unit in each.oversees for above in _line(unit, parents)} or set(top)
-    found = [each for each in holders if each.post in posts or set(each.oversees) & wanted]
+    everybody = not called and not top
+    found = [each for each in holders if everybody or each.post in posts or set(each.oversees) & wanted]
     return sorted(found, key=lambda each: min([len(_line(unit, parents)) for unit in each.oversees], default=99))
 
 

@@ -13,7 +13,7 @@ import msgspec
 
 from kowloon.actions.people import People
 from kowloon.core import limits
-from kowloon.core.events import RequestEvent
+from kowloon.core.events import RequestEvent, RoomEvent
 from kowloon.dingtalk.cards.cards import Cards
 from kowloon.dingtalk.cards.changes import Change, Click
 from kowloon.dingtalk.cards.view import CONFIRMATION
@@ -22,6 +22,7 @@ from kowloon.dingtalk.contacts.resources import Application, Member
 from kowloon.dingtalk.messages import At, Content
 from kowloon.dingtalk.ops.commands import SERVICE, Commands, Refused
 from kowloon.dingtalk.ops.grammar import Command, NotUnderstood, is_dangerous, parse
+from kowloon.dingtalk.ops.incident import Incident
 from kowloon.dingtalk.ops.resources import PendingCommand
 from kowloon.dingtalk.parts import Parts
 from kowloon.dingtalk.platform.serving import PRODUCT, caller_of
@@ -133,6 +134,7 @@ class OperationsRobot:
             log.exception("the command %r failed", command.text)
             problem = text = "That failed in me; the server's log says why."
         self._record(caller, command, problem)
+        self._tell_room(conversation, caller, command, text)
         return not problem, text
 
     async def _say(self, conversation: Conversation, text: str, to: Member) -> None:
@@ -276,6 +278,22 @@ class OperationsRobot:
         await self._parts.store.run(lambda tx: tx.put(over))
         await self._cards.change(pending.account, pending.id, Change(data=self._shown(over, caller)))
         await self._say(conversation, text, caller)
+
+    def _tell_room(self, conversation: Conversation, caller: Member, command: Command, outcome: str) -> None:
+        """In an incident's room it belongs to the record of the incident."""
+        for incident in self._parts.store.list(Incident, account=conversation.account):
+            if incident.conversation == conversation.id:
+                text = f"{command.text}: {outcome.splitlines()[0][:200]}"
+                self._parts.bus.emit(
+                    RoomEvent(
+                        at=self._parts.clock.now(),
+                        account=incident.account,
+                        room=incident.id,
+                        what="command",
+                        person=caller.userid,
+                        text=text,
+                    )
+                )
 
     # --- who did what ---
 

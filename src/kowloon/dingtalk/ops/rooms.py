@@ -12,11 +12,11 @@ from kowloon.actions.people import People
 from kowloon.actions.ports import PersonalClient
 from kowloon.core import limits
 from kowloon.core.errors import ApiError
-from kowloon.core.events import DutyEvent, Event, HealthEvent, ResourceEvent
+from kowloon.core.events import DutyEvent, Event, HealthEvent, ResourceEvent, RoomEvent
 from kowloon.dingtalk.cards.cards import Cards
 from kowloon.dingtalk.cards.changes import Change, Click
 from kowloon.dingtalk.cards.view import INCIDENT
-from kowloon.dingtalk.chat.resources import Conversation, Sender
+from kowloon.dingtalk.chat.resources import Conversation, Said, Sender
 from kowloon.dingtalk.contacts.resources import Member
 from kowloon.dingtalk.messages import At, Content
 from kowloon.dingtalk.ops import incident as incidents
@@ -24,6 +24,7 @@ from kowloon.dingtalk.ops.commands import SERVICE
 from kowloon.dingtalk.ops.incident import QUIET_S, Incident, Lead, Trouble
 from kowloon.dingtalk.ops.robot import NAME, OperationsRobot, operations_key
 from kowloon.dingtalk.parts import Parts
+from kowloon.engines.messages.log import Kept
 from kowloon.store.resources import Key, Resource
 from kowloon.store.store import Transaction
 from kowloon.topology.map import Topology
@@ -58,12 +59,21 @@ class IncidentRooms:
         self._poke = poke
         self._heard: dict[str, list[Trouble]] = {}
         parts.bus.subscribe(self._hear, HealthEvent, ResourceEvent, DutyEvent)
+        parts.messenger.listen(self._said)
         cards.on_click(INCIDENT, self._clicked)
 
     def forget(self) -> None:
         self._heard.clear()
 
     # --- what it hears ---
+
+    def _said(self, conversation: Conversation, kept: Kept, said: Said) -> None:
+        """What people say in a room, for the record of the incident."""
+        if said.sender.type != "member":
+            return
+        for incident in self._open(conversation.account):
+            if incident.conversation == conversation.id:
+                self._tell(incident, "said", said.sender.id, said.text[:200], at=kept.at)
 
     def _hear(self, event: Event) -> None:
         accounts = [event.account] if isinstance(event, DutyEvent) else list(self._people.accounts())
@@ -143,6 +153,11 @@ class IncidentRooms:
         updated = incidents.gone_on(msgspec.structs.replace(current, where=current.where or region), troubles)
         called = incidents.involved(updated.posts, self._people.holders(account), self._people.units(account))
         updated = incidents.led(updated, incidents.lead_of(called, self._parts.clock.now()))
+        if updated.acknowledged_at != current.acknowledged_at:
+            self._tell(updated, "acknowledged", updated.acknowledged_by, at=updated.acknowledged_at)
+        if updated.leads != current.leads:
+            lead = updated.leads[-1]
+            self._tell(updated, "lead", lead.person, lead.capacity)
         await self._invite(updated, [*updated.paged, *[person for each in called for person in each.people]])
         await self._keep(updated)
 
@@ -177,25 +192,24 @@ class IncidentRooms:
             tx.put(made)
             return made
 
-        return await self._parts.store.run(body)
+        made = await self._parts.store.run(body)
+        self._tell(made, "opened", text=first.text, at=made.told_at)
+        return made
 
     async def _invite(self, incident: Incident, people: list[str]) -> None:
         """Who is a member of the organisation and not in the room yet."""
         messenger = self._parts.messenger
         known = [each for each in dict.fromkeys(people) if messenger.member(incident.account, each) is not None]
 
-        def body(tx: Transaction) -> Conversation | None:
+        def body(tx: Transaction) -> list[str]:
             group = tx.get(Conversation, incident.conversation)
             fresh = [each for each in known if group is not None and each not in group.members]
-            if group is None or not fresh:
-                return None
-            joined = msgspec.structs.replace(group, members=(*group.members, *fresh))
-            tx.put(joined)
-            return joined
+            if group is not None and fresh:
+                tx.put(msgspec.structs.replace(group, members=(*group.members, *fresh)))
+            return fresh
 
-        joined = await self._parts.store.run(body)
-        if joined is not None:
-            messenger.changed(joined, "members")
+        for person in await self._parts.store.run(body):
+            self._tell(incident, "joined", person)
 
     async def _keep(self, incident: Incident) -> None:
         """Stored, and shown on its card: a new one calls everybody in the room."""
@@ -213,6 +227,12 @@ class IncidentRooms:
     def _names(self, account: str) -> dict[str, str]:
         return {each.userid: each.name for each in self._parts.store.list(Member, account=account)}
 
+    def _tell(self, incident: Incident, what: str, person: str = "", text: str = "", at: float = 0.0) -> None:
+        moment = at or self._parts.clock.now()
+        self._parts.bus.emit(
+            RoomEvent(at=moment, account=incident.account, room=incident.id, what=what, person=person, text=text)
+        )
+
     # --- its end ---
 
     async def _close_if_over(self, incident: Incident) -> float | None:
@@ -229,6 +249,7 @@ class IncidentRooms:
         now = self._parts.clock.now()
         over = msgspec.structs.replace(incident, state="closed", closed_at=now, pages={}, hit=())
         await self._keep(over)
+        self._tell(over, "closed", text=f"after {incidents.minutes(now - over.created_at)}")
         group = self._parts.store.get(Conversation, over.conversation)
         if group is None:
             return
@@ -248,6 +269,7 @@ class IncidentRooms:
         if click.action == "lead":
             lead = Lead(click.userid, "by own hand", self._parts.clock.now())
             await self._keep(msgspec.structs.replace(incident, leads=(*incident.leads, lead)))
+            self._tell(incident, "lead", click.userid, lead.capacity)
         elif click.action == "close":
             await self._close(incident)
         else:

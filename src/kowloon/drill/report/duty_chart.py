@@ -1,4 +1,5 @@
-"""Who held which post during a drill, and who was called when: one lane for each post."""
+"""Who held which post during a drill, and who was called when: one lane for each post, and one for the incident's
+room: who led it, and what was said."""
 
 from __future__ import annotations
 
@@ -21,19 +22,24 @@ def duty_chart(result: DrillResult, *, narrow: bool = False) -> str:
     duty = result.duty
     assert duty is not None
     posts = list(duty.posts)
+    lanes = len(posts) + len(duty.rooms)
     with looks():
-        figure = Figure(figsize=(4.3 if narrow else 10.4, 0.55 * len(posts) + 1.5), layout="constrained")
+        figure = Figure(figsize=(4.3 if narrow else 10.4, 0.55 * lanes + 1.5), layout="constrained")
         axes = figure.subplots()
         title(axes, "Posts, and who held them")
         _holders(axes, duty, posts, result.length_min)
         _marks(axes, duty, posts)
-        axes.set_ylim(len(posts) - 0.5, -0.6)
-        axes.set_yticks(range(len(posts)), [post if narrow else duty.posts[post] for post in posts])
+        _rooms(axes, duty, len(posts), result.length_min)
+        axes.set_ylim(lanes - 0.5, -0.6)
+        names = [post if narrow else duty.posts[post] for post in posts] + [
+            "Room" if narrow else "Incident room"
+        ] * len(duty.rooms)
+        axes.set_yticks(range(lanes), names)
         axes.tick_params(axis="y", length=0)
         axes.grid(visible=False, axis="y")
         time_axis(axes, result, narrow=narrow)
         axes.add_patch(Rectangle((0, 0), 0, 0, facecolor="none", edgecolor=FAINT, hatch="////", label="acting"))
-        legend(axes, columns=3, gap=0.35 if len(posts) < 3 else 0.22)
+        legend(axes, columns=3, gap=0.35 if lanes < 3 else 0.22)
         return as_svg(figure)
 
 
@@ -74,4 +80,33 @@ def _marks(axes: Axes, duty: DutyResult, posts: list[str]) -> None:
         if points:
             axes.plot(
                 *zip(*points, strict=True), linestyle="none", marker=marker, markersize=5, color=colour, label=label
+            )
+
+
+def _rooms(axes: Axes, duty: DutyResult, first_row: int, length_min: float) -> None:
+    """Bars of who led; what was said and done in the room above them."""
+    people = list(dict.fromkeys(each.person for each in duty.led if each.person))
+    for row, room in enumerate(duty.rooms, first_row):
+        for person, capacity, start, end in room.led:
+            place = people.index(person) if person in people else len(people)
+            axes.add_patch(
+                Rectangle(
+                    (start, row - _HEIGHT / 2),
+                    end - start,
+                    _HEIGHT,
+                    facecolor=_COLOURS[place % len(_COLOURS)],
+                    edgecolor=INK if capacity == "acting" else "none",
+                    hatch="////" if capacity == "acting" else "",
+                    linewidth=0,
+                    alpha=0.45,
+                )
+            )
+            if end - start >= _NAMED_SHARE * length_min:
+                name = duty.names.get(person, person)
+                axes.text(start + 0.01 * length_min, row, name, color=INK, va="center", clip_on=True)
+        spoken = [event.minute for event in room.story if event.what in ("said", "command")]
+        if spoken:
+            label = "said in the room" if row == first_row else None
+            axes.plot(
+                spoken, [row - _HEIGHT / 2 - 0.08] * len(spoken), linestyle="none", marker="|", color=INK, label=label
             )

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import msgspec
 from markupsafe import Markup
 
-from kowloon.drill.duty import Called, DutyResult
+from kowloon.drill.duty import Called, DutyResult, Room
 from kowloon.drill.report.duty_chart import duty_chart
 from kowloon.drill.result import DrillResult, duration
 
@@ -23,6 +23,18 @@ class CalledLine(msgspec.Struct, frozen=True, kw_only=True):
     story: tuple[tuple[str, str, str], ...]
 
 
+class RoomLine(msgspec.Struct, frozen=True, kw_only=True):
+    """An incident's room. `led`: who, as what, from when to when; `story`: when, what, who and what about."""
+
+    opened: str
+    late: str
+    answered: str
+    people: str
+    closed: str
+    led: tuple[tuple[str, str, str], ...]
+    story: tuple[tuple[str, str, str], ...]
+
+
 class DutySection(msgspec.Struct, frozen=True, kw_only=True):
     """`led`: post, person, capacity, time; `moved`: turn, who had it, who has it."""
 
@@ -32,6 +44,7 @@ class DutySection(msgspec.Struct, frozen=True, kw_only=True):
     led: tuple[tuple[str, str, str, str], ...]
     replanned: str
     moved: tuple[tuple[str, str, str], ...]
+    rooms: tuple[RoomLine, ...]
 
 
 def duty_section(result: DrillResult) -> DutySection:
@@ -48,6 +61,7 @@ def duty_section(result: DrillResult) -> DutySection:
         called=tuple([_called(page, result, duty, names) for page in duty.called]),
         led=tuple(_led(result, duty, names)),
         replanned=f"{again.text}, without {without}" if again is not None else "",
+        rooms=tuple([_room(room, result, names) for room in duty.rooms]),
         moved=tuple([(shift, names.get(was, was) or "nobody", names.get(now, now)) for shift, was, now in moved]),
     )
 
@@ -68,6 +82,30 @@ def _called(page: Called, result: DrillResult, duty: DutyResult, names: Mapping[
         late="before any customer saw it" if (page.late_s or 0.0) < 0.0 else _length(page.late_s),
         answered=f"{_length(page.answered_s)}, {by}" if page.answered_s is not None else "never",
         story=tuple([(f"T+{event.minute:.1f}", event.what, text) for event, text in story]),
+    )
+
+
+def _room(room: Room, result: DrillResult, names: Mapping[str, str]) -> RoomLine:
+    by = names.get(room.answered_by, room.answered_by)
+    closed = room.closed_min
+    return RoomLine(
+        opened=f"T+{room.opened_min:.1f} ({result.local(room.opened_min)})",
+        late="before any customer saw it" if (room.late_s or 0.0) < 0.0 else _length(room.late_s),
+        answered=f"{_length(room.answered_s)}, {by}" if room.answered_s is not None else "never",
+        people=", ".join([names.get(person, person) for person in room.members]) or "nobody",
+        closed=f"T+{closed:.0f} ({result.local(closed)})" if closed is not None else "still open at the end",
+        led=tuple(
+            [
+                (names.get(person, person), capacity, f"T+{start:.1f} to T+{end:.1f}")
+                for person, capacity, start, end in room.led
+            ]
+        ),
+        story=tuple(
+            [
+                (f"T+{each.minute:.1f}", each.what, f"{names.get(each.person, each.person)} {each.text}".strip())
+                for each in room.story
+            ]
+        ),
     )
 
 

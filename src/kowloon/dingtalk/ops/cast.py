@@ -1,0 +1,140 @@
+"""People of a drill in the messenger: what they type in the incident's room, and how soon who is on duty agrees. They
+are timers of the cloud's clock, so they speak at their minute while a drill skips hours."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from kowloon.actions.routes import Routes, json_body
+from kowloon.core.clock import Timer
+from kowloon.core.errors import ApiError
+from kowloon.core.events import Event, RoomEvent
+from kowloon.dingtalk.chat.resources import Conversation, Sender
+from kowloon.dingtalk.messages import Content
+from kowloon.dingtalk.ops.incident import Incident
+from kowloon.dingtalk.ops.resources import PendingCommand
+from kowloon.dingtalk.ops.robot import CONFIRM, operations_key
+from kowloon.dingtalk.parts import Parts
+from kowloon.dingtalk.platform.errors import PlatformError
+from kowloon.store.resources import Key, Resource
+from kowloon.wire.http import HttpRequest, HttpResponse
+
+_JSON = "application/json;charset=utf-8"
+_PATH = "/_kowloon/dingtalk/cast"
+_MINUTE_S = 60.0
+_MOST_LINES = 200
+_INSTANCE = "{instance}"
+# Who confirms what they asked for themselves does it at once.
+_AT_ONCE_MIN = 0.1
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    after_min: float
+    person: str
+    text: str
+    to_robot: bool = False
+
+
+class CastBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`approves_after_min` None: nobody agrees to anything."""
+
+    account: str
+    says: tuple[Line, ...]
+    approves_after_min: float | None = None
+
+
+class ChatCast:
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._cast: CastBody | None = None
+        self._timers: set[Timer] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        parts.bus.subscribe(self._hear, RoomEvent)
+        parts.store.on_change(self._changed)
+
+    def register(self, routes: Routes) -> None:
+        routes.add("PUT DELETE", _PATH, self.handle, "admin")
+
+    def handle(self, request: HttpRequest) -> HttpResponse:
+        """PUT: these people speak from now on, in the next room that opens. DELETE: nobody does."""
+        self.clear()
+        if request.method == "PUT":
+            body = json_body(request, CastBody)
+            minutes = [*[line.after_min for line in body.says], body.approves_after_min or 0.0]
+            if len(body.says) > _MOST_LINES or any(not 0 <= each <= 7 * 24 * 60 for each in minutes):
+                raise ApiError("InvalidParameter.says", 400, "People say at most 200 lines, within a week.")
+            self._cast = body
+        return HttpResponse(200, b"{}", content_type=_JSON)
+
+    def clear(self) -> None:
+        self._cast = None
+        for timer in self._timers:
+            timer.cancel()
+        self._timers.clear()
+
+    # --- what they do, and when ---
+
+    def _hear(self, event: Event) -> None:
+        cast = self._cast
+        if cast is None or not isinstance(event, RoomEvent) or event.what != "opened" or event.account != cast.account:
+            return
+        for line in cast.says:
+            self._later(event.at + line.after_min * _MINUTE_S, functools.partial(self._say, event.room, line))
+
+    def _changed(self, changes: list[tuple[Key, Resource | None]]) -> None:
+        cast = self._cast
+        if cast is None:
+            return
+        for _, item in changes:
+            if not isinstance(item, PendingCommand) or item.state != "waiting" or item.account != cast.account:
+                continue
+            after_min = cast.approves_after_min if item.approvers else _AT_ONCE_MIN
+            if after_min is not None:
+                self._later(item.created_at + after_min * _MINUTE_S, functools.partial(self._agree, item.id))
+
+    def _later(self, at: float, work: Callable[[], Awaitable[None]]) -> None:
+        def due() -> None:
+            self._timers.discard(timer)
+            task = asyncio.ensure_future(work())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+        timer = self._parts.clock.call_at(at, due)
+        self._timers.add(timer)
+
+    async def _say(self, room: str, line: Line) -> None:
+        incident = self._parts.store.get(Incident, room)
+        group = self._parts.store.get(Conversation, incident.conversation) if incident is not None else None
+        if incident is None or group is None:
+            return
+        member = self._parts.messenger.member(incident.account, line.person)
+        if member is None or not self._parts.messenger.belongs(group, member.userid) or not self._parts.plane.serves():
+            # Who is not in the room, or has no messenger, says nothing there.
+            return
+        text = line.text.replace(_INSTANCE, self._instance(incident.account))
+        body = {"msgtype": "text", "text": {"content": text}}
+        content = Content(message_type="text", title="", text=text, body=body)
+        robots = (operations_key(incident.account),) if line.to_robot else ()
+        await self._parts.messenger.post(group, Sender("member", member.userid, member.name), content, robots=robots)
+
+    def _instance(self, account: str) -> str:
+        """One of the account's; which of them does not matter to a rehearsal."""
+        ids = [
+            item.id for item in self._parts.store.everything() if item.account == account and item.kind == "instance"
+        ]
+        return min(ids, default="i-none")
+
+    async def _agree(self, id: str) -> None:
+        pending = self._parts.store.get(PendingCommand, id)
+        if pending is None or pending.state != "waiting":
+            return
+        who = pending.approvers[0] if pending.approvers else pending.asked_by
+        try:
+            await self._parts.cards.click(pending.account, who, id, CONFIRM, {})
+        except PlatformError:
+            # The messenger is down, or the card is gone.
+            return
