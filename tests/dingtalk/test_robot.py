@@ -9,8 +9,9 @@ import pytest
 from kowloon.core.config import Settings
 from kowloon.dingtalk.chat.resources import Sender
 from kowloon.dingtalk.messages import MOST_BYTES
-from kowloon.dingtalk.robot import MUTED_S, PER_MINUTE, signature
+from kowloon.dingtalk.robot import MUTED_S, PER_MINUTE
 from kowloon.testing.cloud import LocalCloud
+from kowloon.wire.dingtalk_crypto import robot_signature
 from tests.core.parts import START_S, Caller, paper_cloud
 from tests.dingtalk.parts import OK, TEXT, Answer, members, messages, post, robot, standing
 
@@ -110,7 +111,7 @@ async def test_what_is_wrong_with_the_call_itself() -> None:
 
 def test_the_published_example_of_a_signature() -> None:
     secret = "SEC0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
-    assert signature("1760000000000", secret) == "La604JXsnEluXCk7ZMRALvnA8TfhJPcV/lz0UFENgSY="
+    assert robot_signature(secret, "1760000000000") == "La604JXsnEluXCk7ZMRALvnA8TfhJPcV/lz0UFENgSY="
 
 
 async def test_a_signed_robot_wants_a_fresh_signature() -> None:
@@ -120,7 +121,7 @@ async def test_a_signed_robot_wants_a_fresh_signature() -> None:
 
         def query(at_s: float, secret: str = made.secret) -> dict[str, str]:
             stamp = str(int(at_s * 1000))
-            return {"timestamp": stamp, "sign": signature(stamp, secret)}
+            return {"timestamp": stamp, "sign": robot_signature(secret, stamp)}
 
         assert await post(caller, made.id, TEXT, query=query(START_S)) == OK
         assert await post(caller, made.id, TEXT, query=query(START_S - 3599)) == OK
@@ -141,8 +142,8 @@ async def test_a_sender_that_does_not_escape_its_plus_signs_is_understood() -> N
     async with paper_cloud() as caller:
         made = await robot(caller, signed=True)
         stamps = (str(int(START_S * 1000) + number) for number in range(1000))
-        stamp = next(stamp for stamp in stamps if "+" in signature(stamp, made.secret))
-        spoiled = signature(stamp, made.secret).replace("+", " ")
+        stamp = next(stamp for stamp in stamps if "+" in robot_signature(made.secret, stamp))
+        spoiled = robot_signature(made.secret, stamp).replace("+", " ")
         assert await post(caller, made.id, TEXT, query={"timestamp": stamp, "sign": spoiled}) == OK
 
 

@@ -6,8 +6,6 @@ method, JSON, token, robot state, address, signature, keyword, type and fields, 
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import hmac
 import ipaddress
 import string
@@ -24,6 +22,7 @@ from kowloon.dingtalk.parts import Parts
 from kowloon.dingtalk.platform.errors import MISSING, NOT_JSON, SYSTEM_BUSY, WRONG_METHOD, PlatformError, Refusal
 from kowloon.dingtalk.resources import Robot
 from kowloon.store.store import Transaction
+from kowloon.wire.dingtalk_crypto import robot_signature
 from kowloon.wire.http import HttpRequest, HttpResponse
 
 PER_MINUTE = 20
@@ -191,12 +190,6 @@ def _check_address(robot: Robot, peer: str) -> None:
         raise WRONG_ADDRESS.error()
 
 
-def signature(timestamp: str, secret: str) -> str:
-    """What the vendor's clients send as `sign`, before it is percent-encoded."""
-    digest = hmac.digest(secret.encode(), f"{timestamp}\n{secret}".encode(), hashlib.sha256)
-    return base64.b64encode(digest).decode()
-
-
 def _check_signature(robot: Robot, query: dict[str, str], wall: float) -> None:
     if not robot.secret:
         return
@@ -205,5 +198,5 @@ def _check_signature(robot: Robot, query: dict[str, str], wall: float) -> None:
         raise WRONG_TIME.error()
     # A sender that does not percent-encode delivers plus signs as spaces.
     given = query.get("sign", "").replace(" ", "+")
-    if not hmac.compare_digest(signature(timestamp, robot.secret).encode(), given.encode()):
+    if not hmac.compare_digest(robot_signature(robot.secret, timestamp).encode(), given.encode()):
         raise WRONG_SIGN.error()

@@ -75,7 +75,8 @@ def signature(token: str, timestamp: str, nonce: str, encrypted: str) -> str:
 
 
 def robot_signature(secret: str, timestamp: str) -> str:
-    """What a robot's developer finds in the header `sign` of a message, by the application's secret."""
+    """Of messages to a robot, by its application's secret, and of those of a custom robot, by its own; `sign` before
+    it is percent-encoded."""
     return _signed(secret, f"{timestamp}\n{secret}")
 
 
