@@ -297,7 +297,7 @@ def test_what_is_hidden_in_messages_stays_text(chats: Chats, screen: Screens) ->
         *("nav", "section", "aside", "div", "p", "span", "a", "ul", "ol", "li", "h1", "h2", "button", "input", "time"),
         *("form", "textarea", "strong", "em", "code", "pre", "br", "blockquote", "dl", "dt", "dd", "audio", "video"),
         # Of what was uploaded here.
-        "img",
+        *("img", "svg", "path"),
     }
     attributes = page.evaluate(
         """[...new Set([...document.querySelectorAll('main *')].flatMap((each) => each.getAttributeNames()))]"""

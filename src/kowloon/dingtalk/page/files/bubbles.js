@@ -4,6 +4,7 @@ import { fileOf } from "./api.js";
 import { card } from "./cards.js";
 import { me, nameIn } from "./chats.js";
 import { h } from "./dom.js";
+import { icon } from "./icons.js";
 import { link, picture, pictureElsewhere, target } from "./links.js";
 import { markdown } from "./markdown.js";
 import { t } from "./words.js";
@@ -17,7 +18,7 @@ export function content(message, post) {
   if (message.recalled) return h("p", { class: "quiet" }, t("recalled"));
   const make = Object.hasOwn(TYPES, message.msgtype) ? TYPES[message.msgtype] : null;
   const made = make ? make(message, part(message.body), post) : null;
-  return h("div", { class: `content ${make ? message.msgtype : "text"}` }, made ?? plain(message.text || `[${message.msgtype}]`, message));
+  return h("div", { class: `content is-${make ? message.msgtype : "text"}` }, made ?? plain(message.text || `[${message.msgtype}]`, message));
 }
 
 /** In one line, for the list and for whoever listens. */
@@ -103,7 +104,7 @@ function image(message, body) {
 }
 
 function file(message, body) {
-  return h("p", {}, "📎 ", h("a", { href: fileOf(message, text(body.mediaId)), download: text(body.fileName) || true }, text(body.fileName) || t("file")));
+  return h("p", { class: "file" }, icon("file"), h("a", { href: fileOf(message, text(body.mediaId)), download: text(body.fileName) || true }, text(body.fileName) || t("file")));
 }
 
 function audio(message, body) {

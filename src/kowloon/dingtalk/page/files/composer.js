@@ -4,6 +4,7 @@ import { upload } from "./api.js";
 import * as chats from "./chats.js";
 import { flush } from "./connection.js";
 import { h, replace, say } from "./dom.js";
+import { icon } from "./icons.js";
 import * as outbox from "./outbox.js";
 import { telling } from "./refusals.js";
 import { t } from "./words.js";
@@ -113,7 +114,7 @@ export function composer(id, said) {
   const files = h("input", { type: "file", multiple: true, hidden: true, onchange: () => { attach(id, [...files.files], said); files.value = ""; } });
 
   return h("form", { class: "composer", onsubmit: (event) => { event.preventDefault(); post(); area.focus(); } },
-    offers, files, h("button", { type: "button", "aria-label": t("attach"), title: t("attach"), onclick: () => files.click() }, "📎"), area,
+    offers, files, h("button", { type: "button", "aria-label": t("attach"), title: t("attach"), onclick: () => files.click() }, icon("file")), area,
     h("button", { type: "submit", class: "main", "aria-keyshortcuts": "Enter" }, t("send")));
 }
 

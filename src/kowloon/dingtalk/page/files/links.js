@@ -43,4 +43,4 @@ export const picture = (address, name) =>
   h("a", { class: "picture", href: address, target: "_blank", rel: "noopener noreferrer" }, h("img", { src: address, alt: name, loading: "lazy" }));
 
 /** One from elsewhere would tell its owner who looks at it: it is only a link. */
-export const pictureElsewhere = (url, name) => link(`🖼 ${name}`, url);
+export const pictureElsewhere = (url, name) => link(name, url);

@@ -35,7 +35,7 @@ function header() {
   const status = h("span", { class: isOpen ? "badge good" : "badge warn", role: "status" }, isOpen ? t("online") : t("offline"));
   const own = isIn ? [status, h("a", { class: "who", href: address({ side: `person:${chats.me().id}` }) }, chats.me().name), h("button", { type: "button", onclick: leave }, t("sign-out"))] : [];
   replace(document.getElementById("top"), h("div", { class: "bar" },
-    h("div", { class: "brand" }, h("img", { src: "/dingtalk/icon.svg", alt: "" }), t("brand")), own, languages));
+    h("div", { class: "brand" }, h("img", { src: "/dingtalk/icon.svg", alt: "" }), h("span", {}, t("brand"))), own, languages));
   replace(document.getElementById("skip"), t("skip"));
 }
 

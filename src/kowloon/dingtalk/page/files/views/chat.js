@@ -31,6 +31,9 @@ export async function chatView(root, id, side) {
   let firstUnread = 0;
   let reading = null;
   let left = false;
+  // At the end, and stays there when what is shown grows: images and cards come later than the message.
+  let stays = true;
+  const growth = new ResizeObserver(() => stays && toEnd());
 
   replace(root, h("p", { class: "quiet" }, t("loading")));
   const entered = chats.conversation(id);
@@ -45,6 +48,7 @@ export async function chatView(root, id, side) {
   drawHead();
   replace(root, head, h("div", { class: "around" }, scroll, down), composer(id, () => draw(true)));
   draw(true);
+  growth.observe(list);
 
   function drawHead() {
     const found = chats.conversation(id);
@@ -60,6 +64,7 @@ export async function chatView(root, id, side) {
 
   function toEnd() {
     scroll.scrollTop = scroll.scrollHeight;
+    stays = true;
     down.hidden = true;
     read();
   }
@@ -68,7 +73,7 @@ export async function chatView(root, id, side) {
   function draw(isOwn = false) {
     const found = chats.conversation(id);
     if (!found || left) return;
-    const atEnd = isOwn || isAtEnd();
+    const atEnd = isOwn || stays;
     if (atEnd && !isOwn) chats.trim(id);
     const rows = [];
     let before = null;
@@ -107,7 +112,7 @@ export async function chatView(root, id, side) {
   function row(message, follows) {
     const mine = chats.isMine(message);
     const name = message.sender.type === "member" ? h("a", { class: "sender", href: address({ id, side: `person:${message.sender.id}` }) }, chats.nameIn(id, message.sender.id) === message.sender.id ? message.sender.name : chats.nameIn(id, message.sender.id))
-      : h("span", { class: "sender" }, message.sender.name, " ", h("span", { class: "badge plain" }, t("robot")));
+      : h("span", { class: "sender" }, message.sender.name, message.sender.type === "system" ? null : [" ", h("span", { class: "badge plain" }, t("robot"))]);
     const takeBack = mine && !message.recalled ? h("button", { type: "button", class: "quiet-button", onclick: () => recall(message) }, t("recall")) : null;
     return h("li", { class: `message${mine ? " mine" : ""}${follows ? " follows" : ""}`, "data-sequence": message.sequence },
       h("p", { class: follows ? "unseen" : "by" }, name, " ", h("time", { class: "small quiet", datetime: iso(message.at), title: fullTime(message.at) }, hour(message.at))),
@@ -118,7 +123,7 @@ export async function chatView(root, id, side) {
   function waiting(item) {
     const at = item.at ?? [];
     // A file is named until it stands there.
-    const text = item.text ?? `📎 ${item.name}`;
+    const text = item.text ?? item.name;
     const message = { conversation: id, msgtype: "text", text, mentions: at, everyone: at.includes("@all"), sender: { type: "member", id: chats.me().id, name: chats.me().name } };
     const again = () => { outbox.fail(item.unique, ""); draw(true); flush(); };
     const drop = () => { outbox.drop(item.unique); draw(true); };
@@ -167,7 +172,8 @@ export async function chatView(root, id, side) {
   }
 
   scroll.addEventListener("scroll", () => {
-    if (isAtEnd()) {
+    stays = isAtEnd();
+    if (stays) {
       down.hidden = true;
       read();
     } else if (scroll.scrollTop < NEAR_PX && !up.hidden && !up.disabled) {
@@ -197,6 +203,7 @@ export async function chatView(root, id, side) {
     },
     leave() {
       left = true;
+      growth.disconnect();
       document.removeEventListener("visibilitychange", read);
     },
   };

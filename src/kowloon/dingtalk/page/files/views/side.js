@@ -41,7 +41,7 @@ export function members(id, detail) {
         face(each.name),
         h("div", {},
           h("a", { href: address({ id, side: `person:${each.id}` }) }, chats.nameIn(id, each.id)),
-          each.id === detail.owner && isGroup ? h("span", { class: "badge plain" }, t("owner")) : null, badges(each.roles), banner(each.banner),
+          each.id === detail.owner && isGroup ? [" ", h("span", { class: "badge plain" }, t("owner"))] : null, badges(each.roles), banner(each.banner),
           each.title ? h("p", { class: "small quiet" }, each.title) : null),
         leads && each.id !== detail.owner && each.id !== own.id
           ? h("button", { type: "button", "aria-label": t("people.remove.one", { name: each.name }), onclick: () => remove(each) }, "✕") : null)),
