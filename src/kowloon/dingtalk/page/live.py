@@ -46,7 +46,7 @@ _TOO_MUCH: Final = 1008
 _LOOK_S: Final = 0.5
 _LOOKS: Final = 20
 # Marks are told together, so often.
-_MARKS_S: Final = 0.25
+_MARKS_S: Final = 0.5
 
 _log = logging.getLogger("kowloon.dingtalk")
 
@@ -135,9 +135,9 @@ class Live:
             self._known[id] = after
         if before is not None and after is not None and _looks(before) == _looks(after):
             return
-        now = self.pages.of(after) if after is not None else ()
-        if before is not None:
-            left = [page for page in self.pages.of(before) if page not in set(now)]
+        now = dict.fromkeys(self.pages.of(after)) if after is not None else {}
+        left = [page for page in self.pages.of(before) if page not in now] if before is not None else []
+        if left:
             self._tell(left, {"type": "conversation", "conversation": id, "gone": True})
         if after is not None and now:
             count = len(self._parts.messenger.members(after))

@@ -93,7 +93,7 @@ async function enter() {
 
 /** Each time the connection is there (again): what came meanwhile? */
 function opened() {
-  chats.refresh().catch(() => {});
+  chats.refresh().catch(() => setTimeout(() => isOpen && opened(), AGAIN_MS));
 }
 
 function status(isNow) {
