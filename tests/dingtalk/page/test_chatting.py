@@ -17,7 +17,8 @@ from kowloon.store.identity import StoredKey
 from kowloon.testing.cloud import LocalCloud
 from tests.dingtalk.page.people import PATIENCE_S, Chats
 from tests.dingtalk.page.screens import Screen
-from tests.duty.page.browsers import DutyCloud
+from tests.dingtalk.platform import office_of
+from tests.duty.page.browsers import PASSWORD, DutyCloud
 
 Screens = Callable[..., Screen]
 PNG = bytes.fromhex(
@@ -306,18 +307,16 @@ def test_a_session_that_ends_leads_to_the_door(chats: Chats, screen: Screens) ->
 
 
 def test_signing_in_and_out(chats: Chats, screen: Screens) -> None:
-    cloud = chats.cloud
-    call = DutyCloud(cloud).call
+    call = DutyCloud(chats.cloud).call
     call("Ram/CreateUser", UserName="lin", DisplayName="Lin Tao")
-    call("Ram/CreateLoginProfile", UserName="lin", Password="Correct-Horse-7")
-    at_lin = screen()
-    page = at_lin.page
-    page.goto(f"http://{cloud.endpoint}/dingtalk")
-    page.get_by_label("Logon name").fill(f"lin@{cloud.account_id}")
+    call("Ram/CreateLoginProfile", UserName="lin", Password=PASSWORD)
+    page = screen().page
+    page.goto(f"http://{chats.cloud.endpoint}/dingtalk")
+    page.get_by_label("Logon name").fill(f"lin@{chats.cloud.account_id}")
     page.get_by_label("Password", exact=True).fill("wrong")
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("alert").filter(has_text="Name or password is wrong")).to_be_visible()
-    page.get_by_label("Password", exact=True).fill("Correct-Horse-7")
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("link", name="Lin Tao")).to_be_visible()
     assert page.evaluate("document.cookie") == ""
@@ -325,8 +324,24 @@ def test_signing_in_and_out(chats: Chats, screen: Screens) -> None:
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     page.reload()
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+def test_signing_in_with_a_password_of_the_messenger(chats: Chats, screen: Screens) -> None:
+    office = office_of(chats.cloud)
+    wanted = {"name": "Wei Zhang", "mobile": "13800000001", "dept_id_list": "1", "login_id": "wei@kowloon"}
+    made = office.post("/topapi/v2/user/create", {**wanted, "exclusive_account": True, "init_password": PASSWORD})
+    page = screen().page
+    page.goto(f"http://{chats.cloud.endpoint}/dingtalk")
     page.get_by_text("With a password of the messenger").click()
-    page.get_by_label("Login id or mobile number").fill("lin")
+    page.get_by_label("Login id or mobile number").fill("wei@kowloon")
     page.get_by_label("Password of the messenger").fill("no")
     page.get_by_role("button", name="Enter").click()
     expect(page.get_by_role("alert").filter(has_text="Name or password is wrong")).to_be_visible()
+    page.get_by_label("Password of the messenger").fill(PASSWORD)
+    page.get_by_label("Organisation").fill(office.corp_id)
+    page.get_by_role("button", name="Enter").click()
+    expect(page.get_by_role("link", name="Wei Zhang")).to_be_visible()
+    expect(page.locator("#top .badge.good")).to_have_text("online")
+    # Who leaves the organisation leaves the page.
+    office.post("/topapi/v2/user/delete", {"userid": made["result"]["userid"]})
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()

@@ -63,7 +63,7 @@ class OperationsRobot:
             created_at=self._parts.clock.now(),
             name=NAME,
             secret=self._parts.ids.secret(64),
-            agent_id=int(self._parts.ids.digits(10)),
+            agent_id=int.from_bytes(key.encode()[-4:], "big"),
             scopes=(),
         )
         tx.put(made)
