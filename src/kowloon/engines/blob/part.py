@@ -65,6 +65,7 @@ class ZonePart(Contents):
         self._tidy_timer: asyncio.TimerHandle | None = None
         self._freed_files: list[int] = []
         self._compacting: asyncio.Task[None] | None = None
+        self._one_compaction = asyncio.Lock()
         #: Segments that could not be compacted: they have damage in them.
         self._stuck: set[int] = set()
         self._background: set[asyncio.Future[None]] = set()
@@ -236,7 +237,11 @@ class ZonePart(Contents):
         await asyncio.wait([self._unlink_later([self.segments.remove(number)])])
 
     async def compact(self) -> None:
-        """Until no segment is more than half dead."""
+        """Until no segment is more than half dead. Whoever asks meanwhile waits for it."""
+        async with self._one_compaction:
+            await self._compact()
+
+    async def _compact(self) -> None:
         while (number := most_dead(self.segments, self.index, self._stuck)) is not None:
             while number is not None:
                 compaction = Compaction(self, number)
