@@ -133,7 +133,7 @@ async def ask_duty(cloud: LocalCloud, action: str, **fields: Any) -> None:
 def test_questions_are_answered_at_once_and_only_where_it_is_addressed(room: Room) -> None:
     room.person("ada", "ecs:*")
     assert "I understand:" in room.say("ada", "@Kowloon help")
-    assert room.say("ada", "status cn-hongkong").startswith("@ada #### cn-hongkong\nEverything is normal")
+    assert room.say("ada", "status cn-hongkong").startswith("@ada\n\n#### cn-hongkong\nEverything is normal")
     assert "There is no region or zone mars." in room.say("ada", "状态 mars")
     assert "No fault is injected." in room.say("ada", "faults")
     assert "This account has no duty organisation." in room.say("ada", "谁在值班")

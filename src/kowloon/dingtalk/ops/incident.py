@@ -167,7 +167,12 @@ def shown(incident: Incident, names: dict[str, str], now: float) -> dict[str, st
     if incident.was_hit:
         rows.append(["Hit", _few(incident.hit or incident.was_hit)])
     if lead is not None:
-        rows.append(["Lead", f"{names.get(lead.person, lead.person)} ({lead.capacity}, {iso_seconds(lead.since)})"])
+        rows.append(
+            [
+                "Lead",
+                f"{names.get(lead.person, lead.person)} ({lead.capacity}, since {_time_of_day(max(lead.since, incident.created_at))})",
+            ]
+        )
     if incident.acknowledged_at:
         who = names.get(incident.acknowledged_by, incident.acknowledged_by)
         rows.append(["Acknowledged", f"{who}, after {minutes(incident.acknowledged_at - incident.created_at)}"])
@@ -179,7 +184,7 @@ def shown(incident: Incident, names: dict[str, str], now: float) -> dict[str, st
         buttons.append({"id": "close", "text": "Close", "color": "gray"})
     status = "closed" if over else ("recovered, watching" if incident.is_over else "open")
     level = "good" if over else ("warning" if incident.is_over else "critical")
-    told = [f"- {iso_seconds(line.at)} {line.text}" for line in incident.lines[-MOST_SHOWN:]]
+    told = [f"- {_time_of_day(line.at)} {line.text}" for line in incident.lines[-MOST_SHOWN:]]
     return {
         "title": incident.title,
         "status": status,
@@ -209,6 +214,10 @@ def summary(incident: Incident, names: dict[str, str]) -> str:
             f"- led by {name} ({lead.capacity}) for {minutes(max(0.0, end - max(lead.since, incident.created_at)))}"
         )
     return "\n".join(rows)
+
+
+def _time_of_day(at: float) -> str:
+    return f"{iso_seconds(at)[11:19]}Z"
 
 
 def _few(names: Sequence[str]) -> str:

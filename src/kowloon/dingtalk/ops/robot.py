@@ -141,7 +141,9 @@ class OperationsRobot:
         body = {"msgtype": "markdown", "markdown": {"title": NAME, "text": text}}
         at = At()
         if conversation.form == "group":
-            body = {"msgtype": "markdown", "markdown": {"title": NAME, "text": f"@{to.userid} {text}"}}
+            # A heading or a list begins a line of its own.
+            gap = "\n\n" if text[:1] in "#-" else " "
+            body = {"msgtype": "markdown", "markdown": {"title": NAME, "text": f"@{to.userid}{gap}{text}"}}
             at = At(user_ids=(to.userid,))
         shown = body["markdown"]["text"]  # type: ignore[index]
         content = Content(message_type="markdown", title=NAME, text=shown, body=body, at=at)
