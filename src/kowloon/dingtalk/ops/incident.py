@@ -158,7 +158,7 @@ def minutes(seconds: float) -> str:
     return f"{hours} h {rest} min" if hours else f"{rest} min"
 
 
-def shown(incident: Incident, names: dict[str, str], now: float) -> dict[str, str]:
+def shown(incident: Incident, names: dict[str, str]) -> dict[str, str]:
     """The parameters of its card."""
     lead, over = incident.lead, incident.state == "closed"
     rows = [["Since", iso_seconds(incident.created_at)]]
@@ -167,12 +167,8 @@ def shown(incident: Incident, names: dict[str, str], now: float) -> dict[str, st
     if incident.was_hit:
         rows.append(["Hit", _few(incident.hit or incident.was_hit)])
     if lead is not None:
-        rows.append(
-            [
-                "Lead",
-                f"{names.get(lead.person, lead.person)} ({lead.capacity}, since {_time_of_day(max(lead.since, incident.created_at))})",
-            ]
-        )
+        since = _time_of_day(max(lead.since, incident.created_at))
+        rows.append(["Lead", f"{names.get(lead.person, lead.person)} ({lead.capacity}, since {since})"])
     if incident.acknowledged_at:
         who = names.get(incident.acknowledged_by, incident.acknowledged_by)
         rows.append(["Acknowledged", f"{who}, after {minutes(incident.acknowledged_at - incident.created_at)}"])

@@ -145,7 +145,8 @@ class IncidentRooms:
     async def _go_on(self, account: str, region: str, troubles: list[Trouble]) -> None:
         current = self._current(account, region)
         if current is None:
-            first = next((place for place, each in enumerate(troubles) if each.opens), None)
+            told = self._just_told(account, region)
+            first = next((place for place, each in enumerate(troubles) if each.opens and each.hit not in told), None)
             if first is None:
                 return
             troubles = troubles[first:]
@@ -167,6 +168,13 @@ class IncidentRooms:
         fitting = [each for each in found if not region or each.where == region]
         fitting = fitting or [each for each in found if not each.where]
         return fitting[-1] if fitting else None
+
+    def _just_told(self, account: str, region: str) -> set[str]:
+        """What opens no other room: it was hit in one that was closed a moment ago, or is about that ('': a page)."""
+        since = self._parts.clock.now() - QUIET_S
+        closed = [each for each in self._parts.store.list(Incident, account=account) if each.closed_at > since]
+        fitting = [each for each in closed if not region or each.where in ("", region)]
+        return {node for each in fitting for node in ("", *each.was_hit)}
 
     async def _begin(self, account: str, region: str, first: Trouble) -> Incident:
         id = self._parts.ids.resource("inc", 10)
@@ -214,7 +222,7 @@ class IncidentRooms:
     async def _keep(self, incident: Incident) -> None:
         """Stored, and shown on its card: a new one calls everybody in the room."""
         await self._parts.store.run(lambda tx: tx.put(incident))
-        data = incidents.shown(incident, self._names(incident.account), self._parts.clock.now())
+        data = incidents.shown(incident, self._names(incident.account))
         if self._cards.find(incident.account, incident.id) is not None:
             await self._cards.change(incident.account, incident.id, Change(data=data, data_by_key=False))
             return
