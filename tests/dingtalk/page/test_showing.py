@@ -43,6 +43,22 @@ def _content(kind: str, part: dict[str, Any], text: str = "", title: str = "") -
     return Content(message_type=kind, title=title, text=text, body={"msgtype": kind, kind: part})
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["# a{}b", "# a {} ##", "- {}\u2028b", "a{}b", "#{}", "**{}"],
+    ids=["heading", "end", "item", "line", "no", "bold"],
+)
+def test_no_text_keeps_the_page_busy(chats: Chats, screen: Screens, text: str) -> None:
+    """However often a mark could begin in it: whoever looks at the conversation would have to wait for it."""
+    mei = chats.person("mei")
+    group = chats.group(mei, chats.person("omar"))
+    chats.post(group, {"msgtype": "markdown", "markdown": {"title": "Wide", "text": text.format(" " * 15_000)}})
+    chats.post(group, {"msgtype": "text", "text": {"content": "after it"}})
+    at_mei = screen()
+    at_mei.come_in(mei, group)
+    expect(at_mei.bubbles.last).to_have_text("after it")
+
+
 def test_markdown(chats: Chats, screen: Screens) -> None:
     mei = chats.person("mei")
     group = chats.group(mei, chats.person("omar", mobile="13800000000"))

@@ -13,11 +13,12 @@ const INLINE = new RegExp(
     /\*\*(?=\S)([^\n]{1,2000}?)\*\*/,
     /(?<![\w*])[*_](?=[^\s*_])([^*_\n]{1,2000})[*_](?![\w*])/,
     /<font\s{1,5}color\s{0,5}=\s{0,5}["']?([#\w]{1,20})["']?\s{0,5}>([^<]{0,2000})<\/font>/,
-    /(<br\s?\/?>| {2,}\n)/,
+    // Not from within a run of spaces, which would be looked at once for each of them.
+    /(<br\s?\/?>|(?<! ) {2,}\n)/,
     /(https?:\/\/[^\s<>"'()\u3000-\u303f\uff00-\uffef]{1,2000})/,
   ].map((each) => each.source).join("|"), "g");
 
-const ITEM = /^(\s*)([-*+]|\d{1,9}[.)])\s+(.*)$/;
+const ITEM = /^(\s*)([-*+]|\d{1,9}[.)])\s+(.*)$/s;
 
 /** Elements of a whole message. `inside.words(text)` makes nodes of what is only text, `inside.image(url, name)` an image. */
 export function markdown(text, inside) {
@@ -53,9 +54,11 @@ function fence(lines, at) {
 }
 
 function heading(lines, at, inside) {
-  const found = /^\s{0,3}(#{1,6})\s+(.*?)\s*#*\s*$/.exec(lines[at]);
+  const found = /^\s{0,3}(#{1,6})\s(.*)$/s.exec(lines[at]);
+  if (!found) return null;
+  const words = found[2].trim().replace(/(?<!#)#+$/, "").trimEnd();
   // Not headings of the page: whoever goes from one to the next would be led through everybody's messages.
-  return found && { element: h("p", { class: `heading level-${found[1].length}` }, inline(found[2], inside)), next: at + 1 };
+  return { element: h("p", { class: `heading level-${found[1].length}` }, inline(words, inside)), next: at + 1 };
 }
 
 function quote(lines, at, inside, depth) {
