@@ -58,7 +58,7 @@ class DingTalkAdmin:
         """Messages after `?after=SEQUENCE`, oldest first, so many at a time; of one `?group=` if given."""
         asked = parse_qs(request.query)
         after, group = asked.get("after", ["0"])[-1], asked.get("group", [""])[-1]
-        if not after.isdigit():
+        if not (after.isascii() and after.isdigit() and len(after) <= 19):
             raise ApiError("InvalidParameter.after", 400, "after is the sequence number of a message.")
         rows: list[dict[str, Any]] = []
         messenger = self._parts.messenger

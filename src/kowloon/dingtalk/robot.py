@@ -19,6 +19,7 @@ from kowloon.actions.routes import Routes
 from kowloon.dingtalk import messages
 from kowloon.dingtalk.chat.resources import Conversation, Sender
 from kowloon.dingtalk.parts import Parts
+from kowloon.dingtalk.platform.decode import read_json
 from kowloon.dingtalk.platform.errors import MISSING, NOT_JSON, SYSTEM_BUSY, WRONG_METHOD, PlatformError, Refusal
 from kowloon.dingtalk.resources import Robot
 from kowloon.store.store import Transaction
@@ -86,8 +87,8 @@ class RobotWebhook:
         if "json" not in (request.header("content-type") or "").lower():
             raise WRONG_TYPE.error()
         try:
-            body = msgspec.json.decode(request.body)
-        except (msgspec.DecodeError, RecursionError):
+            body = read_json(request.body)
+        except ValueError:
             body = None
         if not isinstance(body, dict):
             raise NOT_JSON.error()
@@ -194,7 +195,7 @@ def _check_signature(robot: Robot, query: dict[str, str], wall: float) -> None:
     if not robot.secret:
         return
     timestamp = query.get("timestamp", "")
-    if not timestamp.isdigit() or len(timestamp) > 16 or abs(int(timestamp) / 1000.0 - wall) > SIGNED_WITHIN_S:
+    if not timestamp.isdecimal() or len(timestamp) > 16 or abs(int(timestamp) / 1000.0 - wall) > SIGNED_WITHIN_S:
         raise WRONG_TIME.error()
     # A sender that does not percent-encode delivers plus signs as spaces.
     given = query.get("sign", "").replace(" ", "+")

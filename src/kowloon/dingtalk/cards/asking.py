@@ -14,6 +14,7 @@ from kowloon.dingtalk.cards.resources import Card, CardRoute
 from kowloon.dingtalk.cards.view import STANDARD_DATA
 from kowloon.dingtalk.contacts.resources import Application, corp_id
 from kowloon.dingtalk.platform.call import own_id
+from kowloon.dingtalk.platform.decode import read_json
 from kowloon.dingtalk.stream.connections import Connections
 from kowloon.dingtalk.stream.frames import CARD_CALLBACKS, OK
 from kowloon.engines.dialler import DialError, Dialler
@@ -97,8 +98,8 @@ class Asking:
         if reply.status != 200:
             raise NOT_ANSWERED.error(problem=f"it answered {reply.status}")
         try:
-            answer = msgspec.json.decode(reply.body) if reply.body.strip() else {}
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            answer = read_json(reply.body) if reply.body.strip() else {}
+        except ValueError:
             raise NOT_ANSWERED.error(problem="its answer is not JSON") from None
         return answer if isinstance(answer, dict) else {}
 

@@ -23,6 +23,7 @@ from kowloon.dingtalk.cards.view import STANDARD, STANDARD_DATA
 from kowloon.dingtalk.chat.resources import Conversation
 from kowloon.dingtalk.messages import At
 from kowloon.dingtalk.platform.call import Call
+from kowloon.dingtalk.platform.decode import read_json
 from kowloon.dingtalk.platform.endpoints import endpoints
 from kowloon.dingtalk.platform.errors import MISSING
 from kowloon.dingtalk.sending.robots import NOT_IN_GROUP, SEND, check_robot, conversation_of, robot_of
@@ -212,8 +213,8 @@ def _people(text: str, name: str) -> list[str]:
     if not text:
         return []
     try:
-        given = msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError):
+        given = read_json(text)
+    except ValueError:
         given = None
     if not isinstance(given, list):
         raise errors.NOT_JSON.error(name=name)
@@ -225,8 +226,8 @@ def _object(text: str, name: str) -> dict[str, Any]:
     if not text:
         return {}
     try:
-        given = msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError):
+        given = read_json(text)
+    except ValueError:
         given = None
     if not isinstance(given, dict):
         raise errors.NOT_JSON.error(name=name)

@@ -11,6 +11,8 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from kowloon.dingtalk.platform.decode import read_json
+
 Params = Mapping[str, str]
 
 STANDARD: Final = "StandardCard"
@@ -264,8 +266,8 @@ def _json(text: object) -> Any:
     if not isinstance(text, str) or not text:
         return None
     try:
-        return msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+        return read_json(text)
+    except ValueError:
         return None
 
 

@@ -192,8 +192,9 @@ class Messenger:
         self.changed(conversation, "replaced", id=kept.id, sequence=kept.sequence)
 
     def mark_read(self, conversation: Conversation, userid: str, sequence: int) -> None:
-        at = self._clock.now()
-        self.log.mark_read(conversation.id, userid, min(sequence, self.log.last(conversation.id)), at)
+        """No further than the last message."""
+        at, sequence = self._clock.now(), min(sequence, self.log.last(conversation.id))
+        self.log.mark_read(conversation.id, userid, sequence, at)
         self.changed(conversation, "read", userid=userid, sequence=sequence, at=at)
 
     def readers(self, conversation: Conversation, sequence: int) -> dict[str, float]:

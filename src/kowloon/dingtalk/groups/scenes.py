@@ -13,7 +13,7 @@ from kowloon.dingtalk.chat.resources import Conversation
 from kowloon.dingtalk.contacts.directory import Directory
 from kowloon.dingtalk.groups import logic
 from kowloon.dingtalk.platform.call import Call
-from kowloon.dingtalk.platform.decode import Commas
+from kowloon.dingtalk.platform.decode import Commas, page_start
 from kowloon.dingtalk.platform.endpoints import endpoints
 from kowloon.dingtalk.platform.errors import MISSING, Refusal
 
@@ -220,7 +220,7 @@ def disband(call: Call, req: OfGroup) -> dict[str, Any]:
 
 def _page(call: Call, id: str, token: str, size: int) -> tuple[list[str], str]:
     people = call.parts.messenger.members(logic.find(call, id))
-    start = int(token) if token.isascii() and token.isdigit() else 0
+    start = page_start(token)
     page = list(people[start : start + max(1, min(size, 1000))])
     more = start + len(page) < len(people)
     return page, str(start + len(page)) if more else ""

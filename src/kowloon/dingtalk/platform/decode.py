@@ -1,5 +1,6 @@
-"""What callers send to typed requests. Clients are loose with types, and so is the vendor: numbers come as texts, lists
-as texts with commas, objects as texts with JSON in them (forms can send nothing else)."""
+"""What callers send: JSON that can be kept and passed on, and typed requests. Clients are loose with types, and so is
+the vendor: numbers come as texts, lists as texts with commas, objects as texts with JSON in them (forms can send
+nothing else)."""
 
 from __future__ import annotations
 
@@ -16,7 +17,45 @@ T = TypeVar("T")
 # A list that travels as `a,b`; a real list is taken, too.
 Commas = Annotated[T, msgspec.Meta(extra={"style": "commas"})]
 
+# Whoever encodes it later, or decodes it, may be deeper in calls than who took it.
+_MOST_DEPTH = 64
+_LEAST_NUMBER, _MOST_NUMBER = -(2**63), 2**63 - 1
+_MOST_PLACE_DIGITS = 9
+
 _TRUE = frozenset({"true", "1", "y", "yes"})
+
+
+def read_json(raw: bytes | str) -> Any:
+    """ValueError for what is no JSON, lies deeper than 64 levels, or has whole numbers of more than 64 bits."""
+    try:
+        value = msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        raise ValueError("it is not JSON") from None
+    check_plain(value)
+    return value
+
+
+def check_plain(value: Any) -> None:
+    """ValueError for what nobody else could read again."""
+    level = [value]
+    for _ in range(_MOST_DEPTH):
+        if not level:
+            return
+        below: list[Any] = []
+        for each in level:
+            if isinstance(each, dict):
+                below += each.values()
+            elif isinstance(each, list | tuple):
+                below += each
+            elif isinstance(each, int) and not _LEAST_NUMBER <= each <= _MOST_NUMBER:
+                raise ValueError(f"{each} is too large")
+        level = below
+    raise ValueError(f"it is deeper than {_MOST_DEPTH} levels")
+
+
+def page_start(token: str) -> int:
+    """Where a page begins, by the token that the page before it gave; 0 for what is none."""
+    return int(token) if token.isascii() and token.isdigit() and len(token) <= _MOST_PLACE_DIGITS else 0
 
 
 class Decoder:
@@ -26,6 +65,7 @@ class Decoder:
         self.request = request
         hints = typing.get_type_hints(request, include_extras=True)
         by_wire = dict(zip(request.__struct_fields__, request.__struct_encode_fields__, strict=True))
+        self._fields = {wire: name for name, wire in by_wire.items()}
         self._hints = {by_wire[name]: _bare(hint) for name, hint in hints.items() if name in by_wire}
 
     def decode(self, given: Mapping[str, Any]) -> Any:
@@ -35,9 +75,15 @@ class Decoder:
             if value is not None:
                 plain[name] = _fitted(value, hint, name)
         try:
-            return msgspec.convert(plain, self.request, strict=False)
+            found = msgspec.convert(plain, self.request, strict=False)
         except msgspec.ValidationError as problem:
             raise _refusal(str(problem)) from None
+        for name in plain:
+            try:
+                check_plain(getattr(found, self._fields[name]))
+            except ValueError:
+                raise INVALID.error(name=name) from None
+        return found
 
 
 def _bare(hint: Any) -> Any:
@@ -66,8 +112,8 @@ def _fitted(value: Any, hint: Any, name: str) -> Any:
         return str(value).lower() in _TRUE
     if isinstance(value, str) and hint not in (int, float, Any) and value[:1] in ("{", "["):
         try:
-            return msgspec.json.decode(value)
-        except (msgspec.DecodeError, RecursionError):
+            return read_json(value)
+        except ValueError:
             raise INVALID.error(name=name) from None
     return value
 

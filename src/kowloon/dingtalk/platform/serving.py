@@ -19,6 +19,7 @@ from kowloon.dingtalk.contacts.resources import AccessToken, Application, Member
 from kowloon.dingtalk.parts import Parts
 from kowloon.dingtalk.platform import errors
 from kowloon.dingtalk.platform.call import Call, own_id
+from kowloon.dingtalk.platform.decode import read_json
 from kowloon.dingtalk.platform.endpoints import Endpoint, Endpoints
 from kowloon.dingtalk.platform.errors import PlatformError
 from kowloon.dingtalk.platform.published import published_name
@@ -223,8 +224,8 @@ def _parameters(request: HttpRequest, endpoint: Endpoint) -> dict[str, Any]:
         except (UnicodeDecodeError, ValueError):
             raise errors.NOT_JSON.error() from None
     try:
-        body = msgspec.json.decode(request.body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        body = read_json(request.body)
+    except ValueError:
         body = None
     if not isinstance(body, dict):
         raise errors.NOT_JSON.error()

@@ -10,6 +10,7 @@ import msgspec
 
 from kowloon.dingtalk import messages
 from kowloon.dingtalk.messages import Content
+from kowloon.dingtalk.platform.decode import read_json
 from kowloon.dingtalk.platform.errors import PlatformError, Refusal
 
 MOST_PARAM_BYTES: Final = 15_000
@@ -34,8 +35,8 @@ def from_template(key: str, param: str) -> Content:
     if len(param.encode()) > MOST_PARAM_BYTES:
         raise PARAM_TOO_LONG.error()
     try:
-        given = msgspec.json.decode(param)
-    except (msgspec.DecodeError, RecursionError):
+        given = read_json(param)
+    except ValueError:
         given = None
     if not isinstance(given, dict):
         raise WRONG_PARAM.error(name="msgParam")
@@ -81,8 +82,8 @@ class _Fields:
         found = self.given.get(name)
         if isinstance(found, str):
             try:
-                found = msgspec.json.decode(found)
-            except (msgspec.DecodeError, RecursionError):
+                found = read_json(found)
+            except ValueError:
                 found = None
         if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
             raise self._refusal.error(name=name)
@@ -113,7 +114,9 @@ _ONLY_SHOWN: Final[dict[str, Callable[[_Part], tuple[str, str]]]] = {
 def _oa_text(part: _Part) -> tuple[str, str]:
     body = part.get("body") if isinstance(part.get("body"), dict) else {}
     assert isinstance(body, dict)
-    rows = [f"{row.get('key', '')}{row.get('value', '')}" for row in body.get("form", []) if isinstance(row, dict)]
+    form = body.get("form")
+    pairs = [each for each in form if isinstance(each, dict)] if isinstance(form, list) else []
+    rows = [f"{each.get('key', '')}{each.get('value', '')}" for each in pairs]
     lines = [str(body.get("title", "")), *rows, str(body.get("content", ""))]
     return str(body.get("title", "")), "\n".join(line for line in lines if line)
 

@@ -10,6 +10,7 @@ from kowloon.dingtalk.chat.resources import Conversation, Sender
 from kowloon.dingtalk.contacts.directory import Directory
 from kowloon.dingtalk.contacts.resources import Application
 from kowloon.dingtalk.platform.call import Call
+from kowloon.dingtalk.platform.decode import page_start
 from kowloon.dingtalk.platform.endpoints import endpoints
 from kowloon.dingtalk.platform.errors import Refusal
 from kowloon.dingtalk.sending import resources
@@ -193,7 +194,7 @@ def _readers(call: Call, req: OfGroup, form: str) -> tuple[Conversation, list[st
         raise NO_MESSAGE.error()
     readers = sorted(call.parts.messenger.readers(conversation, kept.sequence))
     there = [each for each in readers if call.parts.messenger.member(call.account, each) is not None]
-    start = int(req.next_token) if req.next_token.isdigit() else 0
+    start = page_start(req.next_token)
     page = there[start : start + max(1, min(req.max_results, 200))]
     more = start + len(page) < len(there)
     return conversation, page, {"hasMore": more, "nextToken": str(start + len(page)) if more else ""}

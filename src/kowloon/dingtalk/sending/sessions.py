@@ -14,6 +14,7 @@ from kowloon.dingtalk import messages
 from kowloon.dingtalk.chat.resources import Conversation, Sender
 from kowloon.dingtalk.contacts.resources import Application
 from kowloon.dingtalk.parts import Parts
+from kowloon.dingtalk.platform.decode import read_json
 from kowloon.dingtalk.platform.errors import NOT_JSON, SYSTEM_BUSY, WRONG_METHOD, PlatformError, Refusal
 from kowloon.store.resources import Resource
 from kowloon.store.store import Transaction
@@ -100,8 +101,8 @@ class SessionWebhooks:
 
 def _body(request: HttpRequest) -> dict[str, Any]:
     try:
-        body = msgspec.json.decode(request.body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        body = read_json(request.body)
+    except ValueError:
         body = None
     if not isinstance(body, dict):
         raise NOT_JSON.error()

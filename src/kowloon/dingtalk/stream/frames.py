@@ -9,6 +9,8 @@ from typing import Any, Final
 
 import msgspec
 
+from kowloon.dingtalk.platform.decode import check_plain, read_json
+
 EVENT: Final = "EVENT"
 CALLBACK: Final = "CALLBACK"
 SYSTEM: Final = "SYSTEM"
@@ -70,9 +72,10 @@ def read_ack(text: str) -> Ack | None:
     if not sent.headers.message_id:
         return None
     data = sent.data
-    if isinstance(data, str):
-        try:
-            data = msgspec.json.decode(data)
-        except (msgspec.DecodeError, RecursionError):
-            data = None
+    try:
+        if isinstance(data, str):
+            data = read_json(data)
+        check_plain(data)
+    except ValueError:
+        data = None
     return Ack(sent.headers.message_id, sent.code, data)

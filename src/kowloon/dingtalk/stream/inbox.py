@@ -17,6 +17,7 @@ from kowloon.dingtalk import messages
 from kowloon.dingtalk.chat.resources import Conversation, Said, Sender
 from kowloon.dingtalk.contacts.resources import Application
 from kowloon.dingtalk.parts import Parts
+from kowloon.dingtalk.platform.decode import read_json
 from kowloon.dingtalk.platform.errors import PlatformError
 from kowloon.dingtalk.sending.sessions import PATH, SessionWebhooks
 from kowloon.dingtalk.stream.frames import CALLBACK, ROBOT_MESSAGES
@@ -135,11 +136,11 @@ class RobotInbox:
     async def _say(self, application: Application, conversation: Conversation, body: bytes) -> None:
         """The answer may be a message itself, in the form that webhooks take."""
         try:
-            answer = msgspec.json.decode(body)
+            answer = read_json(body)
             if not isinstance(answer, dict) or answer.get("msgtype") in (None, _NO_ANSWER):
                 return
             content = messages.parse(answer)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, PlatformError) as problem:
+        except (ValueError, PlatformError) as problem:
             log.info("the answer of the robot %s is no message: %s", application.id, problem)
             return
         fresh = self._parts.store.get(Conversation, conversation.id)
