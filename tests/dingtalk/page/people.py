@@ -80,6 +80,8 @@ class Page:
             additional_headers={"Cookie": person.cookie},
             origin=person.address,  # type: ignore[arg-type]
             open_timeout=PATIENCE_S,
+            # It would not read on, and never hear a goodbye.
+            max_queue=None,
         )
 
     def __enter__(self) -> Page:
