@@ -69,6 +69,8 @@ def test_markdown(chats: Chats, screen: Screens) -> None:
     shown = at_mei.bubbles.first
     expect(shown.locator("p.heading.level-4")).to_have_text("Alarm of rds-1")
     expect(shown.locator("p.heading strong")).to_have_text("rds-1")
+    expect(shown.locator("blockquote")).to_have_text("@Omar look now")
+    expect(shown.locator("blockquote .mention")).to_have_text("@Omar")
     expect(shown.locator("blockquote em")).to_have_text("now")
     expect(shown.locator("ol > li")).to_have_count(2)
     expect(shown.locator("ol li ul li")).to_have_text("inner")

@@ -177,7 +177,7 @@ class Live:
             Sender("member", member.userid, member.name),
             content,
             robots=tuple([each for each in conversation.robots if each in named]),
-            unique=f"{member.userid}/{say.unique}",
+            unique=f"member:{member.userid}/{say.unique}",
         )
         kept.add_done_callback(lambda done: self._answer(page, say, conversation, done))
 

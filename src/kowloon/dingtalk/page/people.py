@@ -30,7 +30,6 @@ def profile(call: Call, member: Member) -> dict[str, Any]:
     return {
         **name_row(member),
         "email": member.email,
-        "mobile": "" if member.settings.get("hide_mobile") else member.mobile,
         "user": member.user,
         "departments": [directory.department(each).name for each in member.departments],
         "roles": [role_row(each) for each in directory.roles_of(member.userid)],

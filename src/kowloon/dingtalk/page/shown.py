@@ -107,4 +107,10 @@ def conversation_row(
 
 
 def name_row(member: Member) -> dict[str, Any]:
-    return {"id": member.userid, "name": member.name, "title": member.title, "banner": member.banner}
+    return {
+        "id": member.userid,
+        "name": member.name,
+        "title": member.title,
+        "banner": member.banner,
+        "mobile": "" if member.settings.get("hide_mobile") else member.mobile,
+    }

@@ -2,7 +2,7 @@
 
 import { fileOf } from "./api.js";
 import { card } from "./cards.js";
-import { me, nameIn } from "./chats.js";
+import { me, mobileIn, nameIn } from "./chats.js";
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
 import { link, picture, pictureElsewhere, target } from "./links.js";
@@ -37,6 +37,7 @@ function named(words, message) {
   const ids = message.mentions ?? [];
   if (!ids.length && !message.everyone && !message.robots?.length) return [words];
   const meant = new Map(ids.map((id) => [`@${id}`, id]));
+  for (const id of ids) if (mobileIn(message.conversation, id)) meant.set(`@${mobileIn(message.conversation, id)}`, id);
   const pattern = [...meant.keys(), `@${t("everyone")}`, "@所有人", "@Everyone"].sort((one, other) => other.length - one.length).map(escaped).join("|");
   return words.split(new RegExp(`(${pattern})`)).filter(Boolean).map((piece) => {
     if (meant.has(piece)) return h("span", { class: meant.get(piece) === me().id ? "mention own" : "mention" }, `@${nameIn(message.conversation, meant.get(piece))}`);

@@ -283,6 +283,9 @@ export function nameIn(id, userid) {
   return people.filter((each) => each.name === found.name).length > 1 ? `${found.name} (${userid})` : found.name;
 }
 
+/** The number that robots may name somebody by; empty for who hides it. */
+export const mobileIn = (id, userid) => all.get(id)?.detail?.people.find((each) => each.id === userid)?.mobile ?? "";
+
 /** How many of the others have read a message. */
 export function readers(id, sequence) {
   const detail = all.get(id)?.detail;
