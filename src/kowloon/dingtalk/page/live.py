@@ -174,12 +174,17 @@ class Live:
         named = conversation.robots if conversation.form == "robot" else say.at
         kept = messenger.post(
             conversation,
-            Sender("member", member.userid, member.name),
+            Sender("member", member.userid, self._name_of(member)),
             content,
             robots=tuple([each for each in conversation.robots if each in named]),
             unique=f"member:{member.userid}/{say.unique}",
         )
         kept.add_done_callback(lambda done: self._answer(page, say, conversation, done))
+
+    def _name_of(self, member: Member) -> str:
+        """It may have changed since the page was opened."""
+        now = self._parts.messenger.member(member.account, member.userid)
+        return now.name if now is not None else member.name
 
     def _answer(self, page: OpenPage, say: Say, conversation: Conversation, kept: asyncio.Future[Kept]) -> None:
         if kept.cancelled() or kept.exception() is not None:
@@ -188,7 +193,7 @@ class Live:
             return
         stands = kept.result()
         # Who says something has read what was there.
-        self._parts.messenger.mark_read(conversation, page.member.userid, stands.sequence)
+        self._mark(conversation, page.member.userid, stands.sequence)
         page.send(Accepted(say.unique, stands.conversation, stands.sequence, stands.id))
 
     def mark(self, page: OpenPage, read: Read) -> None:
@@ -196,9 +201,14 @@ class Live:
         conversation = messenger.find(member.account, read.conversation)
         if conversation is None or not messenger.belongs(conversation, member.userid):
             return
-        known = messenger.log.marks(conversation.id).get(member.userid, (0, 0.0))[0]
-        if read.sequence > known:
-            messenger.mark_read(conversation, member.userid, read.sequence)
+        self._mark(conversation, member.userid, read.sequence)
+
+    def _mark(self, conversation: Conversation, userid: str, sequence: int) -> None:
+        """Never back, and no further than what is there."""
+        log = self._parts.messenger.log
+        sequence = min(sequence, log.last(conversation.id))
+        if sequence > log.marks(conversation.id).get(userid, (0, 0.0))[0]:
+            self._parts.messenger.mark_read(conversation, userid, sequence)
 
     # --- whether sessions last ---
 
