@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
@@ -93,6 +94,26 @@ def test_everyone_and_robots_are_addressed(chats: Chats) -> None:
         assert (heard["robots"], heard["everyone"], heard.get("mentions", [])) == ([robot.id], True, [])
         page.say(alone, "status")
         assert page.hear("message", conversation=alone)["robots"] == [robot.id]
+
+
+@pytest.mark.parametrize(
+    "names", [("chatBannedType", "mentionAllAuthority"), ("chat_banned_type", "mention_all_authority")]
+)
+def test_owners_may_keep_others_quiet(chats: Chats, names: tuple[str, str]) -> None:
+    mei, omar = chats.person("mei"), chats.person("omar")
+    group = chats.group(mei, omar)
+
+    def set_to(**settings: Any) -> None:
+        chats.put(msgspec.structs.replace(chats.find(group), settings=settings))
+
+    with mei.live() as at_mei, omar.live() as at_omar:
+        set_to(**{names[1]: 1})
+        assert at_omar.say(group, "@all look", at=["@all"])["code"] == "EveryoneNotAllowed"
+        assert at_omar.say(group, "look")["type"] == "said"
+        assert at_mei.say(group, "@all look", at=["@all"])["type"] == "said"
+        set_to(**{names[0]: "1"})
+        assert at_omar.say(group, "but")["code"] == "SpeakingBanned"
+        assert at_mei.say(group, "quiet")["type"] == "said"
 
 
 def test_how_far_each_has_read(chats: Chats) -> None:

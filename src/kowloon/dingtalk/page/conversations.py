@@ -59,6 +59,10 @@ def of_caller(call: Call, given: dict[str, str]) -> Conversation:
     return found
 
 
+def leads(group: Conversation, member: Member) -> bool:
+    return member.userid == group.owner or member.userid in group.sub_admins or member.admin
+
+
 def message_of(call: Call, given: dict[str, str]) -> tuple[Conversation, Kept]:
     """One of a conversation of the caller's."""
     conversation = of_caller(call, given)
@@ -171,8 +175,7 @@ def _change_members(call: Call, tx: Transaction, id: str, asked: MembersBody) ->
     group, own = tx.get(Conversation, id), call.person.userid
     if group is None or own not in group.members:
         raise errors.NO_CONVERSATION.error()
-    leads = own == group.owner or own in group.sub_admins or call.person.admin
-    if not leads and (asked.add or asked.robots or set(asked.remove) != {own}):
+    if not leads(group, call.person) and (asked.add or asked.robots or set(asked.remove) != {own}):
         raise errors.NOT_ALLOWED.error()
     if group.owner in asked.remove:
         raise errors.OWNER_STAYS.error()

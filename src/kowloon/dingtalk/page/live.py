@@ -26,7 +26,8 @@ from kowloon.dingtalk.chat.resources import Conversation, Said, Sender
 from kowloon.dingtalk.contacts.people import SignedInPeople
 from kowloon.dingtalk.contacts.resources import Member, MemberSession
 from kowloon.dingtalk.page import errors
-from kowloon.dingtalk.page.frames import Accepted, Read, Refused, Say, content_of
+from kowloon.dingtalk.page.conversations import leads
+from kowloon.dingtalk.page.frames import EVERYONE, Accepted, Read, Refused, Say, content_of
 from kowloon.dingtalk.page.open_pages import OpenPages
 from kowloon.dingtalk.page.shown import ShownNow, fields_of
 from kowloon.dingtalk.parts import Parts
@@ -167,6 +168,7 @@ class Live:
         conversation = messenger.find(member.account, say.conversation)
         if conversation is None or not messenger.belongs(conversation, member.userid):
             raise errors.NO_CONVERSATION.error()
+        _check_settings(conversation, member, say)
         content = content_of(say, lambda media: self._parts.media.find(member.account, media))
         if not self.budget_of(member).allows_saying():
             raise errors.TOO_FAST.error()
@@ -310,6 +312,20 @@ class Budget:
         past_s, self._at = now - self._at, now
         self._says = min(limits.DINGTALK_SAYS_AT_ONCE, self._says + past_s * limits.DINGTALK_SAYS_PER_S)
         self._frames = min(limits.DINGTALK_FRAMES_AT_ONCE, self._frames + past_s * limits.DINGTALK_FRAMES_PER_S)
+
+
+def _check_settings(group: Conversation, member: Member, say: Say) -> None:
+    """What owners have set for a group, by either generation's names."""
+    if leads(group, member):
+        return
+    if _is_set(group, "chatBannedType", "chat_banned_type"):
+        raise errors.BANNED.error()
+    if EVERYONE in say.at and _is_set(group, "mentionAllAuthority", "mention_all_authority"):
+        raise errors.NOT_EVERYONE.error()
+
+
+def _is_set(group: Conversation, *names: str) -> bool:
+    return any(str(group.settings.get(name, 0)) == "1" for name in names)
 
 
 _decoder = msgspec.json.Decoder(Say | Read)

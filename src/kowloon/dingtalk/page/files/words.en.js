@@ -140,4 +140,6 @@ export const english = {
   "refused.card.callback.failed": "The application does not answer.",
   "refused.invalidParameter.media.tooLarge": "The file is too large: 20 MB at most.",
   "refused.invalidParameter.media.invalid": "The file is empty, or is not what its name says.",
+  "refused.SpeakingBanned": "Only the owner of the group and its administrators speak at the moment.",
+  "refused.EveryoneNotAllowed": "Only the owner of the group and its administrators address everyone.",
 };

@@ -140,4 +140,6 @@ export const chinese = {
   "refused.card.callback.failed": "应用没有响应。",
   "refused.invalidParameter.media.tooLarge": "文件过大：最多 20 MB。",
   "refused.invalidParameter.media.invalid": "文件为空，或与类型不符。",
+  "refused.SpeakingBanned": "本群已禁言，仅群主和管理员可以发言。",
+  "refused.EveryoneNotAllowed": "仅群主和管理员可以 @所有人。",
 };
