@@ -68,6 +68,17 @@ async def test_what_comes_together_is_one_message_and_what_is_too_much_is_counte
         assert len(lines) == MOST_LINES + 2
 
 
+async def test_a_reset_leaves_nothing_to_be_told_of_what_was_before() -> None:
+    async with paper_cloud() as caller:
+        caller.cloud.bus.emit(HealthEvent(at=START_S, node="gone", aspect="power", state="off", level="CRITICAL"))
+        await caller.cloud.changeover.reset(clock=False)
+        await pass_minutes(caller, 1)
+        assert [message.text for message in messages(caller, GROUP) if "gone" in message.text] == []
+        caller.cloud.bus.emit(HealthEvent(at=START_S, node="fresh", aspect="power", state="off", level="CRITICAL"))
+        await pass_minutes(caller, 1)
+        assert "fresh" in messages(caller, GROUP)[-1].text
+
+
 async def test_a_robot_that_somebody_else_used_up_stops_nothing() -> None:
     async with paper_cloud() as caller:
         robot = caller.cloud.dingtalk.commentary.robot()

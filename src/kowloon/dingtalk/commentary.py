@@ -83,9 +83,17 @@ class Commentary:
             # Somebody else used the robot up; the news stay in the event log.
             return
 
-    def close(self) -> None:
+    def forget(self) -> None:
+        """The cloud has another state: what was not told yet is of the one before."""
         if self._timer is not None:
             self._timer.cancel()
+        self._timer = None
+        self._lines.clear()
+        self._left_out = 0
+        for task in tuple(self._tasks):
+            task.cancel()
+
+    close = forget
 
 
 def _line(event: Event) -> str:

@@ -9,6 +9,7 @@ import msgspec
 
 from kowloon.actions.paging import NotDelivered, Outgoing
 from kowloon.dingtalk.commentary import KEYWORD
+from kowloon.dingtalk.contacts.directory import Directory
 from kowloon.dingtalk.parts import Parts
 from kowloon.dingtalk.platform.errors import PlatformError
 from kowloon.dingtalk.resources import Robot
@@ -26,12 +27,15 @@ class RobotPager:
         self._creating = asyncio.Lock()
 
     async def send(self, address: str, message: Outgoing) -> None:
-        robot = await self._robot(message.account or self._parts.home(), address)
-        text = f"#### {message.title}\n@{message.person} {message.text}\n\n{KEYWORD}"
+        account = message.account or self._parts.home()
+        robot = await self._robot(account, address)
+        userids = Directory(self._parts.store, account).userids_of((message.person,))
+        called = userids.get(message.person, message.person)
+        text = f"#### {message.title}\n@{called} {message.text}\n\n{KEYWORD}"
         body: dict[str, Any] = {
             "msgtype": "markdown",
             "markdown": {"title": message.title, "text": text},
-            "at": {"atUserIds": [message.person]},
+            "at": {"atUserIds": [called]},
             "msgUuid": message.id,
         }
         try:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from kowloon.core import limits
+from kowloon.core.config import Settings
 from kowloon.dingtalk.chat.resources import Conversation, Said, Sender
 from kowloon.dingtalk.contacts.resources import Member
 from kowloon.dingtalk.messages import Content
@@ -17,7 +21,7 @@ from kowloon.dingtalk.ops.robot import CONFIRM, REFUSE, WAITS_S, operations_key
 from kowloon.dingtalk.platform.call import own_id
 from kowloon.testing.cloud import LocalCloud
 from kowloon.wire.http import HttpRequest
-from tests.dingtalk.platform import Office
+from tests.dingtalk.platform import Office, office_of
 
 ORGANISATION = """title: Exchange
 time_zone: UTC
@@ -50,16 +54,23 @@ class Room:
         """A RAM user with those permissions, who is a member."""
         if allow:
             self.cloud.as_user(name, allow=allow)
+        self.put(name, user=name if allow else "")
+        return name
+
+    def put(self, userid: str, **fields: Any) -> None:
         member = Member(
-            id=own_id(self.account, name),
+            id=own_id(self.account, userid),
             account=self.account,
-            userid=name,
-            union_id=f"u-{name}",
-            name=name.title(),
-            user=name if allow else "",
+            userid=userid,
+            union_id=f"u-{userid}",
+            **{"name": userid.title(), **fields},
         )
         self.cloud.run(self.cloud.cloud.store.run(lambda tx: tx.put(member)))
-        return name
+
+    def member(self, userid: str) -> Member:
+        found = self.cloud.call(lambda: self.dingtalk.messenger.member(self.account, userid))
+        assert found is not None
+        return found
 
     def say(self, who: str, text: str, *, to_robot: bool = True) -> str:
         """What the robot answers."""
@@ -205,6 +216,62 @@ def test_who_is_not_on_duty_needs_somebody_who_is(room: Room, duty: None) -> Non
     second = room.pending()
     assert room.click(eve, second.id, REFUSE).status == "refused", "who asked may take it back"
     assert room.state(second.id) == "refused"
+
+
+def test_who_is_on_duty_is_who_the_directory_says_and_not_who_is_called_so(room: Room) -> None:
+    """Wei of the duty is the member x7, by the RAM user; a member called wei is somebody else."""
+    room.cloud.as_user("wei", allow=["ecs:*"])
+    room.put("x7", user="wei")
+    room.cloud.run(ask_duty(room.cloud, "ApplyOrganisation", File=ORGANISATION))
+    room.cloud.run(ask_duty(room.cloud, "AppointHolder", PostId="dba", PersonId="wei"))
+    room.later(lambda: room.member("x7").person == "wei")
+    room.cloud.as_user("mallory", allow=["kowloon:InjectFault"])
+    room.put("wei", user="mallory")
+    room.say("wei", "inject zone-network cn-hongkong-c")
+    pending = room.pending()
+    assert pending.approvers == ("x7",)
+    assert room.click("wei", pending.id).tips == "Only somebody on duty, and not who asked can decide this."
+    assert room.click("x7", pending.id).status == "running"
+
+
+def test_where_nobody_can_approve_nothing_is_done(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who is on duty is no member of an organisation that is full: who asks does not decide instead."""
+    eve = room.person("eve", "kowloon:InjectFault")
+    monkeypatch.setattr(limits, "DINGTALK_PEOPLE", 1)
+    room.cloud.run(ask_duty(room.cloud, "ApplyOrganisation", File=ORGANISATION))
+    room.cloud.run(ask_duty(room.cloud, "AppointHolder", PostId="dba", PersonId="wei"))
+    answer = room.say(eve, "inject zone-network cn-hongkong-c")
+    assert "Somebody on duty has to approve it, and nobody of them is here." in answer
+    assert room.cloud.call(lambda: room.cloud.cloud.store.list(PendingCommand)) == []
+
+
+def test_who_comes_later_under_the_same_userid_decides_nothing(room: Room, duty: None) -> None:
+    eve, wei = room.person("eve", "kowloon:InjectFault"), room.person("wei", "ecs:*")
+    room.say(eve, "inject zone-network cn-hongkong-c")
+    pending = room.pending()
+    room.put(wei, user="wei", created_at=pending.created_at + 1)
+    assert room.click(wei, pending.id).tips == "Only somebody on duty, and not who asked can decide this."
+    room.put(eve, user="eve", created_at=pending.created_at + 1)
+    room.put(wei, user="wei")
+    assert room.click(wei, pending.id).tips == "Who asked for it is gone."
+    assert room.state(pending.id) == "waiting"
+
+
+def test_what_ran_when_the_cloud_ended_is_not_done_again_and_says_so(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, engine="paper", port=0)
+    with LocalCloud(settings) as cloud:
+        room = Room(cloud, office_of(cloud))
+        room.person("ada", "kowloon:InjectFault")
+        room.say("ada", "inject zone-network cn-hongkong-c")
+        running = msgspec.structs.replace(room.pending(), state="running", decided_by="ada")
+        cloud.run(cloud.cloud.store.run(lambda tx: tx.put(running)))
+        group = room.group
+    with LocalCloud(settings) as cloud:
+        again = Room(cloud, office_of(cloud))
+        again.group = group
+        assert again.over(running.id) == "failed"
+        assert "Look whether it has happened" in again.later(again.said)[-1].text
+        assert cloud.call(lambda: cloud.cloud.faults.faults()) == []
 
 
 def test_it_waits_ten_minutes(room: Room) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable
 from typing import Final, TypeVar
 
 import msgspec
@@ -98,6 +99,18 @@ class Directory:
 
     def by_union_id(self, union_id: str) -> Member | None:
         return next((each for each in self.all(Member) if each.union_id == union_id), None)
+
+    def userids_of(self, people: Iterable[str]) -> dict[str, str]:
+        """The members who are these persons of the duty, by person; whoever is called like that counts while they are
+        nobody else. Who is no member is left out."""
+        by_person: dict[str, str] = {}
+        free: set[str] = set()
+        for each in self.all(Member):
+            if each.person:
+                by_person[each.person] = each.userid
+            else:
+                free.add(each.userid)
+        return {each: by_person.get(each, each) for each in people if each in by_person or each in free}
 
     def roles_of(self, userid: str) -> list[Role]:
         return [each for each in self.all(Role) if userid in each.members]

@@ -18,12 +18,13 @@ from kowloon.dingtalk.cards.cards import Cards
 from kowloon.dingtalk.cards.changes import Change, Click
 from kowloon.dingtalk.cards.view import CONFIRMATION
 from kowloon.dingtalk.chat.resources import Conversation, Said, Sender
+from kowloon.dingtalk.contacts.directory import Directory
 from kowloon.dingtalk.contacts.resources import Application, Member
 from kowloon.dingtalk.messages import At, Content
 from kowloon.dingtalk.ops.commands import SERVICE, Commands, Refused
 from kowloon.dingtalk.ops.grammar import Command, NotUnderstood, is_dangerous, parse
 from kowloon.dingtalk.ops.incident import Incident
-from kowloon.dingtalk.ops.resources import PendingCommand
+from kowloon.dingtalk.ops.resources import PendingCommand, State
 from kowloon.dingtalk.parts import Parts
 from kowloon.dingtalk.platform.serving import PRODUCT, caller_of
 from kowloon.engines.messages.log import Kept
@@ -34,6 +35,7 @@ log = logging.getLogger("kowloon.dingtalk")
 NAME: Final = "Kowloon"
 WAITS_S: Final = 600.0
 CONFIRM, REFUSE = "confirm", "refuse"
+_CUT_OFF: Final = "The messenger ended while this ran. Look whether it has happened before you ask again."
 
 
 def operations_key(account: str) -> str:
@@ -78,7 +80,8 @@ class OperationsRobot:
         return joined
 
     async def start(self) -> None:
-        """It is in the groups that operators have by name, from the first on."""
+        """It is in the groups that operators have by name, from the first on. What it was doing when it last ended it
+        does not do again: nobody knows how far that came."""
 
         def body(tx: Transaction) -> None:
             for group in tx.list(Conversation, account=self._parts.home()):
@@ -86,10 +89,17 @@ class OperationsRobot:
                     self.join(tx, group)
 
         await self._parts.store.run(body)
+        for pending in self._parts.store.list(PendingCommand):
+            caller = self._parts.messenger.member(pending.account, pending.asked_by)
+            if pending.state == "running" and caller is not None:
+                await self._end(pending, caller, "failed", _CUT_OFF)
 
-    def close(self) -> None:
+    def forget(self) -> None:
+        """The cloud has another state: whatever it is doing belongs to the one before."""
         for task in tuple(self._tasks):
             task.cancel()
+
+    close = forget
 
     # --- what it hears ---
 
@@ -101,21 +111,21 @@ class OperationsRobot:
             return
         caller = self._parts.messenger.member(conversation.account, said.sender.id)
         if caller is not None:
-            self._begin(self._answer(conversation, caller, said.text, kept.id))
+            self._begin(self._answer(conversation, caller, said.text))
 
     def _begin(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _answer(self, conversation: Conversation, caller: Member, text: str, id: str) -> None:
+    async def _answer(self, conversation: Conversation, caller: Member, text: str) -> None:
         try:
             command = parse(text)
         except NotUnderstood as problem:
             await self._say(conversation, str(problem), caller)
             return
         if is_dangerous(command):
-            await self._ask_first(conversation, caller, command, id)
+            await self._ask_first(conversation, caller, command)
         else:
             await self._say(conversation, (await self._run(conversation, caller, command))[1], caller)
 
@@ -154,12 +164,16 @@ class OperationsRobot:
 
     # --- what it asks first ---
 
-    async def _ask_first(self, conversation: Conversation, caller: Member, command: Command, id: str) -> None:
+    async def _ask_first(self, conversation: Conversation, caller: Member, command: Command) -> None:
         if not caller.user:
             await self._say(conversation, (await self._run(conversation, caller, command))[1], caller)
             return
         approvers = self._approvers(caller)
-        track = "op" + hashlib.blake2b(id.encode(), digest_size=12).hexdigest()
+        if approvers is None:
+            await self._say(conversation, "Somebody on duty has to approve it, and nobody of them is here.", caller)
+            return
+        # Nobody foresees it: an application that took it for a card of its own would keep people from asking.
+        track = "op" + self._parts.ids.secret(24)
         pending = PendingCommand(
             id=track,
             account=caller.account,
@@ -205,13 +219,14 @@ class OperationsRobot:
         if card is not None:
             await self._cards.deliver(card, self._sender(pending.account), own, at=At(user_ids=(approver,)))
 
-    def _approvers(self, caller: Member) -> tuple[str, ...]:
-        """Who is on duty now; nobody where the caller is, or where there is no duty at all."""
+    def _approvers(self, caller: Member) -> tuple[str, ...] | None:
+        """Who is on duty now; nobody where the caller is, or where there is no duty at all. None: somebody is, and no
+        member of the organisation."""
         on_duty = {person for each in self._people.holders(caller.account) for person in each.people}
-        if not on_duty or caller.userid in on_duty:
+        userids = set(Directory(self._parts.store, caller.account).userids_of(on_duty).values())
+        if not on_duty or caller.userid in userids:
             return ()
-        members = [each for each in sorted(on_duty) if self._parts.messenger.member(caller.account, each) is not None]
-        return tuple(members)
+        return tuple(sorted(userids)) or None
 
     def _shown(self, pending: PendingCommand, caller: Member) -> dict[str, str]:
         whose = "Confirm it" if not pending.approvers else "Somebody on duty has to approve it"
@@ -237,12 +252,12 @@ class OperationsRobot:
         }
 
     async def _clicked(self, click: Click) -> Change | None:
-        account, track = click.card.account, click.card.track
+        track = click.card.track
         pending = self._parts.store.get(PendingCommand, track)
-        caller = self._parts.messenger.member(account, pending.asked_by) if pending is not None else None
+        caller = self._still_there(pending, pending.asked_by) if pending is not None else None
         if pending is None or caller is None:
             return Change(private={click.userid: {"tips": "Who asked for it is gone."}})
-        if not self._may_decide(pending, click):
+        if not self._may_decide(pending, click) or self._still_there(pending, click.userid) is None:
             who = "somebody on duty, and not who asked" if pending.approvers else "who asked"
             return Change(private={click.userid: {"tips": f"Only {who} can decide this."}})
         decided = await self._parts.store.run(lambda tx: self._decide(tx, track, click))
@@ -251,6 +266,11 @@ class OperationsRobot:
         if decided.state == "running":
             self._begin(self._carry_out(decided, caller))
         return Change(data=self._shown(decided, caller))
+
+    def _still_there(self, pending: PendingCommand, userid: str) -> Member | None:
+        """Who had that userid when it was asked for: whoever came under it since is somebody else."""
+        found = self._parts.messenger.member(pending.account, userid)
+        return found if found is not None and found.created_at <= pending.created_at else None
 
     @staticmethod
     def _may_decide(pending: PendingCommand, click: Click) -> bool:
@@ -276,10 +296,17 @@ class OperationsRobot:
         if conversation is None:
             return
         good, text = await self._run(conversation, caller, pending.command)
-        over = msgspec.structs.replace(pending, state="done" if good else "failed", outcome=text)
+        await self._end(pending, caller, "done" if good else "failed", text)
+
+    async def _end(self, pending: PendingCommand, caller: Member, state: State, text: str) -> None:
+        """Told on its card, where there still is one, and to who asked."""
+        over = msgspec.structs.replace(pending, state=state, outcome=text)
         await self._parts.store.run(lambda tx: tx.put(over))
-        await self._cards.change(pending.account, pending.id, Change(data=self._shown(over, caller)))
-        await self._say(conversation, text, caller)
+        if self._cards.find(pending.account, pending.id) is not None:
+            await self._cards.change(pending.account, pending.id, Change(data=self._shown(over, caller)))
+        conversation = self._parts.messenger.find(pending.account, pending.conversation)
+        if conversation is not None:
+            await self._say(conversation, text, caller)
 
     def _tell_room(self, conversation: Conversation, caller: Member, command: Command, outcome: str) -> None:
         """In an incident's room it belongs to the record of the incident."""

@@ -17,6 +17,7 @@ from kowloon.dingtalk.cards.cards import Cards
 from kowloon.dingtalk.cards.changes import Change, Click
 from kowloon.dingtalk.cards.view import INCIDENT
 from kowloon.dingtalk.chat.resources import Conversation, Said, Sender
+from kowloon.dingtalk.contacts.directory import Directory
 from kowloon.dingtalk.contacts.resources import Member
 from kowloon.dingtalk.messages import At, Content
 from kowloon.dingtalk.ops import incident as incidents
@@ -206,15 +207,14 @@ class IncidentRooms:
 
     async def _invite(self, incident: Incident, people: list[str]) -> None:
         """Who is a member of the organisation and not in the room yet."""
-        messenger = self._parts.messenger
-        known = [each for each in dict.fromkeys(people) if messenger.member(incident.account, each) is not None]
+        userids = Directory(self._parts.store, incident.account).userids_of(dict.fromkeys(people))
 
         def body(tx: Transaction) -> list[str]:
             group = tx.get(Conversation, incident.conversation)
-            fresh = [each for each in known if group is not None and each not in group.members]
+            fresh = {person: userid for person, userid in userids.items() if group and userid not in group.members}
             if group is not None and fresh:
-                tx.put(msgspec.structs.replace(group, members=(*group.members, *fresh)))
-            return fresh
+                tx.put(msgspec.structs.replace(group, members=(*group.members, *dict.fromkeys(fresh.values()))))
+            return list(fresh)
 
         for person in await self._parts.store.run(body):
             self._tell(incident, "joined", person)
@@ -233,7 +233,11 @@ class IncidentRooms:
             await self._cards.send(sender, group, track=incident.id, template=INCIDENT, data=data, at=at)
 
     def _names(self, account: str) -> dict[str, str]:
-        return {each.userid: each.name for each in self._parts.store.list(Member, account=account)}
+        """Of persons of the duty, and of members."""
+        members = self._parts.store.list(Member, account=account)
+        return {each.userid: each.name for each in members} | {
+            each.person: each.name for each in members if each.person
+        }
 
     def _tell(self, incident: Incident, what: str, person: str = "", text: str = "", at: float = 0.0) -> None:
         moment = at or self._parts.clock.now()
