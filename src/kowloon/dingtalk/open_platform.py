@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from kowloon.dingtalk import outbox, resources
+from kowloon.dingtalk.approvals import forms as approval_forms
+from kowloon.dingtalk.approvals import instances as approval_instances
+from kowloon.dingtalk.approvals import older as approvals_older
+from kowloon.dingtalk.approvals import resources as approvals_resources
 from kowloon.dingtalk.cards import instances, interactive
 from kowloon.dingtalk.cards import resources as cards_resources
 from kowloon.dingtalk.chat import resources as chat_resources
@@ -21,6 +25,9 @@ from kowloon.store.resources import Resource
 
 __all__ = [
     "RESOURCES",
+    "approval_forms",
+    "approval_instances",
+    "approvals_older",
     "banners",
     "callbacks",
     "chats",
@@ -46,6 +53,7 @@ RESOURCES: tuple[type[Resource], ...] = (
     *contacts_resources.RESOURCES,
     *chat_resources.RESOURCES,
     *outbox.RESOURCES,
+    *approvals_resources.RESOURCES,
     *cards_resources.RESOURCES,
     *sending_resources.RESOURCES,
     *sessions.RESOURCES,

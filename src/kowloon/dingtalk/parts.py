@@ -8,6 +8,7 @@ from typing import NamedTuple
 from kowloon.core.clock import Clock
 from kowloon.core.events import EventBus
 from kowloon.core.ids import Ids
+from kowloon.dingtalk.approvals.telling import Approvals
 from kowloon.dingtalk.cards.cards import Cards
 from kowloon.dingtalk.chat.messenger import Messenger
 from kowloon.dingtalk.outbox import Outbox
@@ -32,4 +33,5 @@ class Parts(NamedTuple):
     push: HttpPush
     cards: Cards
     media: MediaStore
+    approvals: Approvals
     home: Callable[[], str]

@@ -13,6 +13,8 @@ from kowloon.core.events import EventBus
 from kowloon.core.ids import Ids
 from kowloon.dingtalk import earlier
 from kowloon.dingtalk.admin import DingTalkAdmin
+from kowloon.dingtalk.approvals.commands import ApprovedCommands
+from kowloon.dingtalk.approvals.telling import Approvals, listen_to_clicks
 from kowloon.dingtalk.cards.asking import Asking
 from kowloon.dingtalk.cards.cards import Cards
 from kowloon.dingtalk.chat.messenger import Messenger
@@ -95,8 +97,10 @@ class DingTalkService:
             push=HttpPush(clock, ids, dialler),
             cards=Cards(store, clock, plane, self.messenger, Asking(store, clock, self.stream, dialler)),
             media=MediaStore(store, clock, ids, objects, home, secret),
+            approvals=Approvals(),
             home=home,
         )
+        listen_to_clicks(self.parts)
         self.people = SignedInPeople(self.parts, credentials)
         self.consent = Consent(self.parts, self.people)
         self.platform = OpenPlatform(endpoints, self.parts)
@@ -127,6 +131,7 @@ class DingTalkService:
     def operate(self, client: PersonalClient, operations: Operations) -> None:
         """The cloud can be operated from here: by calls in the name of who asks, once there is a chain for them."""
         commands = Commands(self.parts.store, self.parts.clock, self._board, self._duty, client, operations)
+        ApprovedCommands(self.parts, commands)
         self.robot = OperationsRobot(self.parts, self.parts.cards, commands, self._duty)
         self.rooms = IncidentRooms(
             self.parts, self.robot, self.parts.cards, self._duty, client, self._board.topology, self._poke
@@ -163,6 +168,7 @@ class DingTalkService:
 
     def close(self) -> None:
         self.robot.close()
+        self.parts.approvals.close()
         self.rules.forget()
         self.cast.clear()
         self.page.live.close()

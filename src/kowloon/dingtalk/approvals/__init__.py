@@ -1,0 +1,1 @@
+"""Approvals: forms, what is asked for with them, and who has to agree."""
