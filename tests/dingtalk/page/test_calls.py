@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 import requests
 
@@ -11,6 +12,7 @@ from kowloon.core.events import RequestEvent
 from kowloon.dingtalk.cards.changes import Change, Click
 from kowloon.dingtalk.chat.resources import Conversation, Sender
 from kowloon.dingtalk.contacts.resources import Member, Role, RoleGroup
+from kowloon.dingtalk.outbox import PendingEvent
 from kowloon.dingtalk.platform.call import own_id
 from kowloon.store.identity import StoredKey
 from tests.dingtalk.page.people import Chats, Person
@@ -109,6 +111,31 @@ def test_owners_bring_people_in_and_take_them_out(chats: Chats) -> None:
     assert mei.refused("POST", path, {"remove": ["mei"]})[:2] == (400, "OwnerStays")
     assert wei.post(path, {"remove": ["wei"]}) == {"left": True}
     assert mei.refused("POST", path, {"add": ["nobody"]})[:2] == (404, "PersonNotFound")
+
+
+def test_a_group_has_room_for_a_thousand(chats: Chats) -> None:
+    mei = chats.person("mei")
+    names = [f"m{number}" for number in range(1000)]
+    account = mei.account
+    chats.put(
+        *[Member(id=own_id(account, each), account=account, userid=each, union_id=each, name=each) for each in names]
+    )
+    assert mei.refused("POST", "conversations", {"title": "all", "members": names})[1] == "group.overMax"
+    group = mei.post("conversations", {"title": "all", "members": names[:-1]})["id"]
+    assert mei.refused("POST", f"conversations/{group}/members", {"add": names[-1:]})[1] == "group.overMax"
+
+
+def test_applications_hear_who_comes_and_goes(chats: Chats) -> None:
+    mei, omar = chats.person("mei"), chats.person("omar")
+    chats.person("wei")
+    names = ("chat_add_member", "chat_remove_member", "chat_quit")
+    listener = msgspec.structs.replace(chats.robot("listener"), callback_events=names)
+    chats.put(listener)
+    group = chats.group(mei, omar)
+    mei.post(f"conversations/{group}/members", {"add": ["wei"], "remove": ["wei", "nobody"]})
+    omar.post(f"conversations/{group}/members", {"remove": ["omar"]})
+    told = [(each.name, each.data["userId"]) for each in chats.cloud.cloud.store.list(PendingEvent)]
+    assert told == [("chat_add_member", ["wei"]), ("chat_remove_member", ["wei"]), ("chat_quit", ["omar"])]
 
 
 def test_messages_are_paged_both_ways(chats: Chats) -> None:

@@ -125,8 +125,10 @@ def add(call: Call, group: Conversation, userids: Iterable[str]) -> Conversation
     return changed
 
 
-def remove(call: Call, group: Conversation, userids: Iterable[str]) -> Conversation:
-    """Who is not in it is passed over; the owner cannot be removed."""
+def remove(
+    call: Call, group: Conversation, userids: Iterable[str], *, event: str = "chat_remove_member"
+) -> Conversation:
+    """Who is not in it is passed over; the owner cannot be removed. `event`: chat_quit of who leaves."""
     gone = [each for each in dict.fromkeys(userids) if each in group.members]
     if group.owner in gone:
         raise OWNER_LEAVES.error()
@@ -138,7 +140,7 @@ def remove(call: Call, group: Conversation, userids: Iterable[str]) -> Conversat
         sub_admins=tuple([each for each in group.sub_admins if each not in gone]),
     )
     call.tx.put(changed)
-    call.emit("chat_remove_member", **_told(group), userId=gone)
+    call.emit(event, **_told(group), userId=gone)
     return changed
 
 

@@ -10,6 +10,7 @@ from kowloon.actions.routes import json_body
 from kowloon.dingtalk.chat.resources import Conversation
 from kowloon.dingtalk.contacts.directory import check_room
 from kowloon.dingtalk.contacts.resources import Application, Member, Role
+from kowloon.dingtalk.groups import logic
 from kowloon.dingtalk.page import errors
 from kowloon.dingtalk.page.calls import PageCall, asked_number
 from kowloon.dingtalk.page.people import role_row
@@ -19,7 +20,6 @@ from kowloon.dingtalk.platform.call import Call, own_id
 from kowloon.engines.messages.log import Kept
 from kowloon.store.store import Transaction
 
-MOST_MEMBERS = 500
 MOST_TITLE = 50
 RECALLED_WITHIN_S = 24 * 3600.0
 _PAGE = 50
@@ -151,8 +151,8 @@ def _group(call: Call, tx: Transaction, asked: NewConversation) -> Conversation:
     robots = _known_robots(call, tx, asked.robots)
     if not robots and not set(members) - {call.person.userid}:
         raise errors.NOBODY_ELSE.error()
-    if len({call.person.userid, *members}) > MOST_MEMBERS:
-        raise errors.TOO_MANY.error(most=MOST_MEMBERS)
+    if len({call.person.userid, *members}) > logic.MOST_MEMBERS:
+        raise logic.FULL.error()
     return call.parts.messenger.new_group(
         tx, call.account, title=title, owner=call.person.userid, members=members, robots=robots
     )
@@ -179,19 +179,12 @@ def _change_members(call: Call, tx: Transaction, id: str, asked: MembersBody) ->
         raise errors.NOT_ALLOWED.error()
     if group.owner in asked.remove:
         raise errors.OWNER_STAYS.error()
-    added = [each for each in _known_people(call, tx, asked.add) if each not in group.members]
-    removed = [each for each in asked.remove if each in group.members]
-    members = tuple([each for each in (*group.members, *added) if each not in removed])
-    if len(members) > MOST_MEMBERS:
-        raise errors.TOO_MANY.error(most=MOST_MEMBERS)
     robots = tuple(dict.fromkeys([*group.robots, *_known_robots(call, tx, asked.robots)]))
-    admins = tuple([each for each in group.sub_admins if each not in removed])
-    tx.put(msgspec.structs.replace(group, members=members, sub_admins=admins, robots=robots))
-    told = {"chatId": group.chat_id, "openConversationId": group.id, "operator": own}
-    if added:
-        call.emit("chat_add_member", **told, userId=added)
-    if removed:
-        call.emit("chat_quit" if removed == [own] else "chat_remove_member", **told, userId=removed)
+    if robots != group.robots:
+        group = msgspec.structs.replace(group, robots=robots)
+        tx.put(group)
+    group = logic.add(call, group, _known_people(call, tx, asked.add))
+    logic.remove(call, group, asked.remove, event="chat_quit" if asked.remove == (own,) else "chat_remove_member")
 
 
 def _known_people(call: Call, tx: Transaction, userids: tuple[str, ...]) -> tuple[str, ...]:

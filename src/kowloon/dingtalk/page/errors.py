@@ -21,7 +21,6 @@ NOT_A_GROUP = ErrorSpec("NotAGroup", 400, "Only groups have members that come an
 NOT_ALLOWED = ErrorSpec("NotAllowed", 403, "Only the group's owner and its administrators may do that.")
 OWNER_STAYS = ErrorSpec("OwnerStays", 400, "The owner of a group cannot be taken out of it.")
 TITLE = ErrorSpec("InvalidTitle", 400, "A title has 1 to {most} characters.")
-TOO_MANY = ErrorSpec("TooManyMembers", 400, "A group has {most} members at most.")
 NOBODY_ELSE = ErrorSpec("NobodyElse", 400, "A conversation needs somebody else.")
 ONE_OTHER = ErrorSpec("OneOther", 400, "Say with whom: one person or one robot.")
 RANGE = ErrorSpec("InvalidRange", 400, "{name} is a number from {least} to {most}.")

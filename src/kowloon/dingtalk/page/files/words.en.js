@@ -128,7 +128,7 @@ export const english = {
   "refused.NobodyElse": "Choose somebody.",
   "refused.NotAllowed": "Only the owner of the group and its administrators may do that.",
   "refused.MessageTooLong": "The message is too long.",
-  "refused.TooManyMembers": "That is more people than a group can have.",
+  "refused.group.overMax": "That is more people than a group can have.",
   "attach": "Attach images or files",
   "uploading": "Uploading {name} …",
   "status.processing": "working",

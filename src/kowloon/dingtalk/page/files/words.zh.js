@@ -128,7 +128,7 @@ export const chinese = {
   "refused.NobodyElse": "请选择成员。",
   "refused.NotAllowed": "只有群主和管理员可以这样做。",
   "refused.MessageTooLong": "消息过长。",
-  "refused.TooManyMembers": "超过群成员上限。",
+  "refused.group.overMax": "超过群成员上限。",
   "attach": "添加图片或文件",
   "uploading": "正在上传 {name}……",
   "status.processing": "处理中",
