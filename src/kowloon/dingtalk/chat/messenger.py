@@ -114,18 +114,21 @@ class Messenger:
 
     def between(self, tx: Transaction, account: str, form: Form, first: str, second: str) -> Conversation:
         """The one conversation of two members; or, of form robot or notice, of a member (`first`) and an application
-        (`second`). Made when there is none yet."""
+        (`second`). Made when there is none yet, and anew for who came under the userid of somebody who left."""
         pair = sorted((first, second)) if form == "single" else [first, second]
-        id = _opaque("cid", "/".join([account, form, *pair]))
-        found = tx.get(Conversation, id)
-        if found is not None:
-            return found
+        members = tuple(dict.fromkeys(pair)) if form == "single" else (first,)
+        names, turn = [account, form, *pair], 0
+        while (found := tx.get(Conversation, id := _opaque("cid", "/".join(names)))) is not None:
+            if set(members) <= set(found.members):
+                return found
+            turn += 1
+            names[4:] = [str(turn)]
         made = Conversation(
             id=id,
             account=account,
             created_at=self._clock.now(),
             form=form,
-            members=tuple(dict.fromkeys(pair)) if form == "single" else (first,),
+            members=members,
             robots=() if form == "single" else (second,),
         )
         tx.put(made)

@@ -15,8 +15,8 @@ Form = Literal["group", "single", "robot", "notice"]
 
 class Conversation(Resource, frozen=True, kw_only=True):
     """id is its openConversationId; `chat_id` the older one, of groups only. `members` are userids, `robots` appKeys.
-    `everyone`: whoever is in the organisation belongs to it. `banned`: only owner and administrators may speak.
-    `settings`: what else the platform's calls set and show."""
+    `title`: of groups; of others the name of who was in it and has left the organisation. `everyone`: whoever is in the
+    organisation belongs to it. `settings`: what else the platform's calls set and show."""
 
     kind: ClassVar[str] = "dingtalk-conversation"
     form: Form = "group"

@@ -167,8 +167,13 @@ def leave(tx: Transaction, member: Member) -> None:
     not taken for this one."""
     end_proofs(tx, member)
     for conversation in tx.list(Conversation, account=member.account):
-        if conversation.form == "group" and member.userid in conversation.members:
-            rest = tuple([each for each in conversation.members if each != member.userid])
+        if member.userid not in conversation.members:
+            continue
+        rest = tuple([each for each in conversation.members if each != member.userid])
+        if conversation.form != "group":
+            # Whoever is left sees with whom it was.
+            tx.put(msgspec.structs.replace(conversation, members=rest, title=member.name))
+        else:
             admins = tuple([each for each in conversation.sub_admins if each != member.userid])
             owner = conversation.owner if conversation.owner != member.userid else next(iter((*admins, *rest)), "")
             tx.put(msgspec.structs.replace(conversation, members=rest, sub_admins=admins, owner=owner))

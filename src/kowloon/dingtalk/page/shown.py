@@ -70,6 +70,8 @@ def title_of(store: Store, conversation: Conversation, userid: str) -> str:
     if conversation.form == "group":
         return conversation.title
     if conversation.form == "single":
+        if conversation.title:
+            return conversation.title
         others = [each for each in conversation.members if each != userid] or [userid]
         found = store.get(Member, own_id(conversation.account, others[0]))
         return found.name if found is not None else others[0]
