@@ -59,6 +59,8 @@ DINGTALK_STREAM_CONNECTIONS = 50
 DINGTALK_EVENTS_KEPT = 2_000
 # Of what one organisation sent to several people at once, its cards, its approvals: then the oldest go.
 DINGTALK_RECORDS = 5_000
+# Of one organisation's files in messages: then the oldest go.
+DINGTALK_MEDIA_BYTES = 2 * 1024 * 1024 * 1024
 # Of one member's chat page: open connections; what may be said, and sent at all, at once and in a second.
 DINGTALK_PAGES_OF_ONE = 50
 DINGTALK_SAYS_AT_ONCE = 20

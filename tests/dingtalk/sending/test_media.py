@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import requests
 
+from kowloon.core import limits
 from kowloon.dingtalk.plane import REGION
 from kowloon.testing.cloud import LocalCloud
 from tests.dingtalk.platform import Office, office_of
@@ -92,6 +93,18 @@ def test_broken_forms(office: Office) -> None:
     assert requests.post(url, json={"media": "x"}, timeout=30).json()["errcode"] == 40005
     empty = b"--x--\r\n"
     assert requests.post(url, data=empty, headers=headers, timeout=30).json()["errcode"] in (40005, 40035)
+
+
+def test_the_oldest_give_way_and_leave_nothing_behind(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "DINGTALK_MEDIA_BYTES", 250)
+    first = upload(office, b"a" * 100, "file")["media_id"]
+    media = office.cloud.cloud.dingtalk.parts.media
+    file = office.cloud.call(lambda: media.find(office.account, first))
+    assert file is not None
+    later = [upload(office, b"b" * 100, "file")["media_id"] for _ in range(2)]
+    assert fetch(office, first).json()["errcode"] == 40007
+    assert office.cloud.run(media.open(file)).status == 404, "its object is there"
+    assert [fetch(office, each).content for each in later] == [b"b" * 100] * 2
 
 
 def test_files_of_another_organisation_are_as_good_as_absent(cloud: LocalCloud, office: Office) -> None:

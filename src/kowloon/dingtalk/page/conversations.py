@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -20,9 +22,12 @@ from kowloon.dingtalk.platform.call import Call, own_id
 from kowloon.engines.messages.log import Kept
 from kowloon.store.store import Transaction
 
+T = TypeVar("T")
+
 MOST_TITLE = 50
 RECALLED_WITHIN_S = 24 * 3600.0
 _PAGE = 50
+_AT_ONCE = 50
 _MOST_PAGE = 200
 
 
@@ -82,14 +87,23 @@ def _row(call: Call, conversation: Conversation) -> dict[str, Any]:
     return conversation_row(call.parts.messenger, call.store, conversation, call.person.userid, muted)
 
 
-def listed(call: Call, given: dict[str, str]) -> dict[str, Any]:
+async def listed(call: Call, given: dict[str, str]) -> dict[str, Any]:
     muted, messenger, userid = _muted(call), call.parts.messenger, call.person.userid
-    found = messenger.of_member(call.account, userid)
-    rows = [conversation_row(messenger, call.store, each, userid, each.id in muted) for each in found]
+    rows: list[dict[str, Any]] = []
+    async for each in _by_and_by(messenger.of_member(call.account, userid)):
+        rows.append(conversation_row(messenger, call.store, each, userid, each.id in muted))
     return {"conversations": rows}
 
 
-def one(call: Call, given: dict[str, str]) -> dict[str, Any]:
+async def _by_and_by(found: Iterable[T]) -> AsyncIterator[T]:
+    """Others have their turn when these are thousands."""
+    for place, each in enumerate(found, 1):
+        yield each
+        if place % _AT_ONCE == 0:
+            await asyncio.sleep(0)
+
+
+async def one(call: Call, given: dict[str, str]) -> dict[str, Any]:
     """With who is in it, what posts they hold, and how far each has read."""
     conversation = of_caller(call, given)
     messenger = call.parts.messenger
@@ -97,12 +111,16 @@ def one(call: Call, given: dict[str, str]) -> dict[str, Any]:
     for role in call.all(Role):
         for userid in role.members:
             by_member.setdefault(userid, []).append(role_row(role))
-    people = [messenger.member(call.account, each) for each in messenger.members(conversation)]
+    people: list[dict[str, Any]] = []
+    async for each in _by_and_by(messenger.members(conversation)):
+        member = messenger.member(call.account, each)
+        if member is not None:
+            people.append({**name_row(member), "roles": by_member.get(each, [])})
     return {
         **_row(call, conversation),
         "sub_admins": conversation.sub_admins,
         "everyone": conversation.everyone,
-        "people": [{**name_row(each), "roles": by_member.get(each.userid, [])} for each in people if each is not None],
+        "people": people,
         "marks": {userid: [read, at] for userid, (read, at) in messenger.log.marks(conversation.id).items()},
     }
 
@@ -168,7 +186,7 @@ async def change_members(call: Call, given: dict[str, str]) -> dict[str, Any]:
     after = call.parts.messenger.find(call.account, before.id)
     if after is None or not call.parts.messenger.belongs(after, call.person.userid):
         return {"left": True}
-    return one(call, given)
+    return await one(call, given)
 
 
 def _change_members(call: Call, tx: Transaction, id: str, asked: MembersBody) -> None:

@@ -13,7 +13,7 @@ from kowloon.dingtalk.platform.call import Call
 from kowloon.dingtalk.platform.endpoints import endpoints
 from kowloon.dingtalk.platform.errors import Refusal
 from kowloon.dingtalk.sending import resources
-from kowloon.dingtalk.sending.robots import check_robot, robot_of
+from kowloon.dingtalk.sending.robots import check_robot, tell_each
 
 SCOPE: Final = "Robot.DING.Send"
 _MOST_PEOPLE: Final = 200
@@ -59,11 +59,7 @@ async def send(call: Call, req: Ding) -> dict[str, Any]:
     there = [each for each in named if directory.find_member(each) is not None]
     body = {"msgtype": "ding", "ding": {"content": req.content, "way": way}}
     content = Content(message_type="ding", title="", text=req.content, body=body)
-    conversations = await call.write(
-        lambda tx: [call.parts.messenger.between(tx, call.account, "robot", each, call.app.id) for each in there]
-    )
-    kept = [await call.parts.messenger.post(each, robot_of(call), content) for each in conversations]
-    sent = await resources.keep(call, "ding", dict(zip(there, [each.id for each in kept], strict=True)))
+    sent = await resources.keep(call, "ding", await tell_each(call, "robot", there, content))
     absent = [each for each in named if each not in there]
     return {"openDingId": sent.handle, "failedList": {"invalidUserIds": absent} if absent else {}}
 

@@ -7,6 +7,7 @@ Deviation: the vendor's messenger has a store of its own; here the bucket is the
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import hmac
 from collections.abc import Callable
@@ -27,7 +28,7 @@ from kowloon.core.ids import Ids
 from kowloon.dingtalk.plane import REGION
 from kowloon.dingtalk.platform.call import Call
 from kowloon.dingtalk.platform.endpoints import endpoints
-from kowloon.dingtalk.platform.errors import MISSING, SYSTEM_BUSY, Refusal
+from kowloon.dingtalk.platform.errors import MISSING, SYSTEM_BUSY, PlatformError, Refusal
 from kowloon.dingtalk.sending.files import MIB, MOST_BYTES, type_of
 from kowloon.dingtalk.sending.robots import SEND, check_robot
 from kowloon.store.resources import Resource
@@ -122,14 +123,25 @@ class MediaStore:
             answer = await self._call("PUT", file.id, content)
         if answer.status != 200:
             raise SYSTEM_BUSY.error()
-        await self._store.run(lambda tx: self._write(tx, file))
+        for old in await self._store.run(lambda tx: self._write(tx, file)):
+            # One that the storage keeps now is nobody's any more.
+            with contextlib.suppress(PlatformError):
+                await self._call("DELETE", old.id, b"")
         return file
 
-    def _write(self, tx: Transaction, file: MediaFile) -> None:
+    def _write(self, tx: Transaction, file: MediaFile) -> list[MediaFile]:
+        """Kept. The oldest of the organisation that gave way to it, whose objects are still there."""
         kept = tx.list(MediaFile, account=file.account)
-        for old in kept[: max(0, len(kept) + 1 - limits.DINGTALK_RECORDS)]:
+        count, size_bytes = len(kept) + 1, file.size_bytes + sum([each.size_bytes for each in kept])
+        gone: list[MediaFile] = []
+        for old in kept:
+            if count <= limits.DINGTALK_RECORDS and size_bytes <= limits.DINGTALK_MEDIA_BYTES:
+                break
+            count, size_bytes = count - 1, size_bytes - old.size_bytes
             tx.delete(old)
+            gone.append(old)
         tx.put(file)
+        return gone
 
     async def open(self, file: MediaFile) -> HttpResponse:
         """The file as a browser may have it: shown where it is an image, else saved; never a page with rights here.

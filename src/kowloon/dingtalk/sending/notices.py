@@ -17,7 +17,7 @@ from kowloon.dingtalk.platform.errors import Refusal
 from kowloon.dingtalk.sending import resources
 from kowloon.dingtalk.sending.content import from_msg
 from kowloon.dingtalk.sending.resources import Sent
-from kowloon.dingtalk.sending.robots import robot_of
+from kowloon.dingtalk.sending.robots import tell_each
 
 _DAY_S: Final = 24 * 3600.0
 _MOST_PEOPLE, _MOST_DEPARTMENTS, _MOST_RECIPIENTS = 100, 20, 5_000
@@ -76,14 +76,10 @@ async def send(call: Call, req: Send) -> dict[str, Any]:
     digest = hashlib.blake2b(msgspec.json.encode(content.body), digest_size=16).hexdigest()
     left_out = _over_quota(earlier, people, digest)
     there = [each for each in people if each not in left_out]
-    conversations = await call.write(
-        lambda tx: [call.parts.messenger.between(tx, call.account, "notice", each, call.app.id) for each in there]
-    )
-    kept = [await call.parts.messenger.post(each, robot_of(call), content) for each in conversations]
     sent = await resources.keep(
         call,
         "notice",
-        dict(zip(there, [each.id for each in kept], strict=True)),
+        await tell_each(call, "notice", there, content),
         handle=call.ids.digits(12),
         left_out=left_out,
         invalid=tuple(strangers),

@@ -3,6 +3,7 @@ DINGs. Each has a message in the conversation of each person."""
 
 from __future__ import annotations
 
+import asyncio
 from typing import ClassVar, Literal
 
 import msgspec
@@ -11,6 +12,7 @@ from kowloon.core import limits
 from kowloon.dingtalk.platform.call import Call, own_id
 from kowloon.store.resources import Resource
 
+_AT_ONCE = 50
 RECALLED_WITHIN_S = 24 * 3600.0
 Way = Literal["robot", "notice", "ding"]
 
@@ -81,14 +83,19 @@ async def recall(call: Call, sent: Sent) -> bool:
     """False where it is recalled already, or too old for it."""
     if sent.recalled or sent.created_at + RECALLED_WITHIN_S <= call.now:
         return False
-    messenger = call.parts.messenger
-    for id in sent.messages.values():
-        kept = messenger.log.find(id)
-        conversation = messenger.find(call.account, kept.conversation) if kept is not None else None
-        if kept is not None and conversation is not None:
-            await messenger.recall(conversation, kept)
+    ids = list(sent.messages.values())
+    for first in range(0, len(ids), _AT_ONCE):
+        await asyncio.gather(*[_recall_one(call, id) for id in ids[first : first + _AT_ONCE]])
     await call.write(lambda tx: tx.put(msgspec.structs.replace(sent, recalled=True)))
     return True
+
+
+async def _recall_one(call: Call, id: str) -> None:
+    messenger = call.parts.messenger
+    kept = messenger.log.find(id)
+    conversation = messenger.find(call.account, kept.conversation) if kept is not None else None
+    if kept is not None and conversation is not None:
+        await messenger.recall(conversation, kept)
 
 
 def read_at(call: Call, sent: Sent) -> dict[str, float | None]:

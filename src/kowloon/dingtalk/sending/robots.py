@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any, Final
 
 import msgspec
 
-from kowloon.dingtalk.chat.resources import Conversation, Sender
+from kowloon.dingtalk.chat.resources import Conversation, Form, Sender
 from kowloon.dingtalk.contacts.directory import Directory
 from kowloon.dingtalk.contacts.resources import Application
+from kowloon.dingtalk.messages import Content
 from kowloon.dingtalk.platform.call import Call
 from kowloon.dingtalk.platform.decode import page_start
 from kowloon.dingtalk.platform.endpoints import endpoints
@@ -17,12 +19,14 @@ from kowloon.dingtalk.sending import resources
 from kowloon.dingtalk.sending.content import from_template
 from kowloon.dingtalk.sending.resources import Sent
 from kowloon.engines.messages.log import Kept
+from kowloon.store.store import Transaction
 
 SEND: Final = "qyapi_robot_sendmsg"
 RECALLED_WITHIN_S: Final = 24 * 3600.0
 READ_SHOWN_S: Final = 24 * 3600.0
 _MOST_PEOPLE: Final = 20
 _MOST_KEYS: Final = 20
+_AT_ONCE: Final = 50
 
 NO_CODE = Refusal(40035, "invalidParameter.robotCode.empty", "缺少参数 robotCode")
 NOT_OWN_ROBOT = Refusal(40035, "invalidParameter.robotCode.auth", "机器人不属于该应用")
@@ -91,11 +95,7 @@ async def send_to_people(call: Call, req: ToPeople) -> dict[str, Any]:
     content = from_template(req.msg_key, req.msg_param)
     directory = Directory(call.store, call.account)
     there = [each for each in dict.fromkeys(req.user_ids) if directory.find_member(each) is not None]
-    conversations = await call.write(
-        lambda tx: [call.parts.messenger.between(tx, call.account, "robot", each, call.app.id) for each in there]
-    )
-    kept = [await call.parts.messenger.post(each, robot_of(call), content) for each in conversations]
-    sent = await resources.keep(call, "robot", dict(zip(there, [each.id for each in kept], strict=True)))
+    sent = await resources.keep(call, "robot", await tell_each(call, "robot", there, content))
     return {
         "processQueryKey": sent.handle,
         "invalidStaffIdList": [each for each in req.user_ids if each not in there],
@@ -255,6 +255,22 @@ def conversation_of(call: Call, id: str, form: str) -> Conversation:
     if found is None or found.form != form or found.dissolved:
         raise NO_CONVERSATION.error()
     return found
+
+
+async def tell_each(call: Call, form: Form, userids: list[str], content: Content) -> dict[str, str]:
+    """Each in their own conversation with the application: the id of the message by userid. Some at once, and then
+    others have their turn."""
+    told: dict[str, str] = {}
+    for first in range(0, len(userids), _AT_ONCE):
+        some = userids[first : first + _AT_ONCE]
+        conversations = await call.write(functools.partial(_each_between, call=call, form=form, userids=some))
+        coming = [call.parts.messenger.post(each, robot_of(call), content) for each in conversations]
+        told |= {userid: (await kept).id for userid, kept in zip(some, coming, strict=True)}
+    return told
+
+
+def _each_between(tx: Transaction, call: Call, form: Form, userids: list[str]) -> list[Conversation]:
+    return [call.parts.messenger.between(tx, call.account, form, each, call.app.id) for each in userids]
 
 
 def robot_of(call: Call) -> Sender:
