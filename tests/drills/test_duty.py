@@ -42,7 +42,7 @@ def duty(**answers: float | None) -> DutyFile:
         says=(
             Says(after_min=0.5, person="mei", text="who sees it?"),
             Says(after_min=1, person="mei", text="status cn-hongkong-c", to_robot=True),
-            Says(after_min=2.5, person="mei", text="restart {instance}", to_robot=True),
+            Says(after_min=2.5, person="mei", text="start {instance}", to_robot=True),
         ),
         approves_after_min=1.0,
     )
@@ -124,7 +124,7 @@ def test_the_incident_has_a_room_and_people_act_from_it(result: DrillResult) -> 
     assert ("said", "mei", "who sees it?") in done
     assert any(what == "command" and text.startswith("status cn-hongkong-c:") for what, _, text in done)
     # Whoever is on duty confirms what they asked for themselves, or somebody else agrees.
-    assert any(what == "command" and text.startswith("restart i-") for what, _, text in done)
+    assert any(what == "command" and text.startswith("start i-") for what, _, text in done)
 
 
 def test_without_people_there_is_no_such_section(tmp_path: Path) -> None:

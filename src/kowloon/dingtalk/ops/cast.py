@@ -115,18 +115,18 @@ class ChatCast:
         if member is None or not self._parts.messenger.belongs(group, member.userid) or not self._parts.plane.serves():
             # Who is not in the room, or has no messenger, says nothing there.
             return
-        text = line.text.replace(_INSTANCE, self._instance(incident.account))
+        text = line.text.replace(_INSTANCE, self._instance(incident))
         body = {"msgtype": "text", "text": {"content": text}}
         content = Content(message_type="text", title="", text=text, body=body)
         robots = (operations_key(incident.account),) if line.to_robot else ()
         await self._parts.messenger.post(group, Sender("member", member.userid, member.name), content, robots=robots)
 
-    def _instance(self, account: str) -> str:
-        """One of the account's; which of them does not matter to a rehearsal."""
-        ids = [
-            item.id for item in self._parts.store.everything() if item.account == account and item.kind == "instance"
-        ]
-        return min(ids, default="i-none")
+    def _instance(self, incident: Incident) -> str:
+        """One of the account's that is hit, if any is."""
+        found = [each for each in self._parts.store.everything() if each.kind == "instance"]
+        mine = sorted([(each.zone, each.id) for each in found if each.account == incident.account])
+        hit = [id for zone, id in mine if any(node.startswith(f"{zone} ") for node in incident.was_hit)]
+        return next(iter([*hit, *[id for _, id in mine]]), "i-none")
 
     async def _agree(self, id: str) -> None:
         pending = self._parts.store.get(PendingCommand, id)
