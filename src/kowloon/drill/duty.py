@@ -37,7 +37,7 @@ class Says(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 class _Written(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`answers`: a person, `holder:POST` or `*` -> minutes after a page, or `never`. `plan_days` 0: nothing is planned,
     posts are held by appointment. `says`: lines of the cast in the incident's room; `{instance}` in them is one of
-    the account's that is hit. `approves_after_min`: when who is on duty agrees to what others ask the operations robot for."""
+    the account's that is hit. `approves_after_min`: when who is on duty agrees to what others ask the robot for."""
 
     organisation: str
     appoint: dict[str, str] = {}
