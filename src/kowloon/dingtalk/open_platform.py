@@ -21,6 +21,8 @@ from kowloon.dingtalk.push import callbacks
 from kowloon.dingtalk.sending import dings, media, notices, robots, sessions
 from kowloon.dingtalk.sending import resources as sending_resources
 from kowloon.dingtalk.stream import opening
+from kowloon.dingtalk.work import resources as work_resources
+from kowloon.dingtalk.work import todo
 from kowloon.store.resources import Resource
 
 __all__ = [
@@ -44,6 +46,7 @@ __all__ = [
     "roles",
     "scenes",
     "tickets",
+    "todo",
     "tokens",
     "users",
 ]
@@ -63,4 +66,5 @@ RESOURCES: tuple[type[Resource], ...] = (
     *rules.RESOURCES,
     *logic.RESOURCES,
     *page_resources.RESOURCES,
+    *work_resources.RESOURCES,
 )

@@ -1,0 +1,1 @@
+"""What people have to do, when, and in which shift: todo, calendar, attendance."""
