@@ -59,6 +59,9 @@ class IncidentRooms:
         self._topology = topology
         self._poke = poke
         self._heard: dict[str, list[Trouble]] = {}
+        # Of open incidents: each message anywhere asks.
+        self._by_room: dict[str, str] = {}
+        self._incidents = parts.store.watch(Incident)
         parts.bus.subscribe(self._hear, HealthEvent, ResourceEvent, DutyEvent)
         parts.messenger.listen(self._said)
         cards.on_click(INCIDENT, self._clicked)
@@ -72,9 +75,11 @@ class IncidentRooms:
         """What people say in a room, for the record of the incident."""
         if said.sender.type != "member":
             return
-        for incident in self._open(conversation.account):
-            if incident.conversation == conversation.id:
-                self._tell(incident, "said", said.sender.id, said.text[:200], at=kept.at)
+        if self._incidents.changed():
+            self._by_room = {each.conversation: each.id for each in self._open()}
+        incident = self._parts.store.get(Incident, self._by_room.get(conversation.id, ""))
+        if incident is not None:
+            self._tell(incident, "said", said.sender.id, said.text[:200], at=kept.at)
 
     def _hear(self, event: Event) -> None:
         accounts = [event.account] if isinstance(event, DutyEvent) else list(self._people.accounts())

@@ -14,7 +14,7 @@ from kowloon.actions.routes import Routes
 from kowloon.core import limits
 from kowloon.core.errors import ApiError
 from kowloon.core.events import RequestEvent
-from kowloon.core.masking import masked
+from kowloon.core.masking import MASK, masked
 from kowloon.dingtalk.contacts.resources import AccessToken, Application, Member
 from kowloon.dingtalk.parts import Parts
 from kowloon.dingtalk.platform import errors
@@ -35,6 +35,8 @@ _TOKEN_HEADER: Final = "x-acs-dingtalk-access-token"
 _METHODS: Final = "GET POST PUT DELETE"
 _NEWER: Final = ("/v1.0/", "/v2.0/")
 _TOPAPI: Final = "/topapi/"
+# What is said to people: for them, and for nobody who may read the audit.
+_WORDS: Final = frozenset({"msg", "msgParam", "content", "cardData", "privateData", "userIdPrivateDataMap"})
 
 
 class OpenPlatform:
@@ -176,7 +178,7 @@ class OpenPlatform:
                 version="1.0",
                 action=endpoint.name,
                 reads=endpoint.reads,
-                parameters=masked(given),
+                parameters=masked({name: MASK if name in _WORDS else value for name, value in given.items()}),
                 status=failure.status if failure is not None else response.status,
                 code=failure.code or str(failure.errcode) if failure is not None else "",
                 message=failure.message if failure is not None else "",
