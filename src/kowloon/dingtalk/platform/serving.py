@@ -19,7 +19,7 @@ from kowloon.dingtalk.contacts.resources import AccessToken, Application, Member
 from kowloon.dingtalk.parts import Parts
 from kowloon.dingtalk.platform import errors
 from kowloon.dingtalk.platform.call import Call, own_id
-from kowloon.dingtalk.platform.decode import read_json
+from kowloon.dingtalk.platform.decode import MOST_BODY_BYTES, MOST_FIELDS, read_json
 from kowloon.dingtalk.platform.endpoints import Endpoint, Endpoints
 from kowloon.dingtalk.platform.errors import PlatformError
 from kowloon.dingtalk.platform.published import published_name
@@ -214,17 +214,14 @@ def caller_of(account: str, application: Application | None, member: Member | No
 
 def _parameters(request: HttpRequest, endpoint: Endpoint) -> dict[str, Any]:
     """Of the query, and of a body as JSON or as a form. The query loses where both name something."""
-    given: dict[str, Any] = dict(parse_qsl(request.query, keep_blank_values=True))
+    given: dict[str, Any] = _form(request.query)
     if not request.body or request.method == "GET":
         return given
     content_type = (request.header("content-type") or "").partition(";")[0].strip().lower()
     if content_type == "multipart/form-data":
         return given
     if content_type == FORM_TYPE and endpoint.older:
-        try:
-            return {**given, **dict(parse_qsl(request.body.decode(), keep_blank_values=True))}
-        except (UnicodeDecodeError, ValueError):
-            raise errors.NOT_JSON.error() from None
+        return {**given, **_form(request.body)}
     try:
         body = read_json(request.body)
     except ValueError:
@@ -232,6 +229,16 @@ def _parameters(request: HttpRequest, endpoint: Endpoint) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise errors.NOT_JSON.error()
     return {**given, **body}
+
+
+def _form(raw: str | bytes) -> dict[str, str]:
+    try:
+        if len(raw) > MOST_BODY_BYTES:
+            raise ValueError("it is too long")
+        text = raw if isinstance(raw, str) else raw.decode()
+        return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=MOST_FIELDS))
+    except ValueError:
+        raise errors.NOT_JSON.error() from None
 
 
 def _check_address(application: Application, peer: str) -> None:
