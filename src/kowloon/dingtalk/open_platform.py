@@ -21,8 +21,8 @@ from kowloon.dingtalk.push import callbacks
 from kowloon.dingtalk.sending import dings, media, notices, robots, sessions
 from kowloon.dingtalk.sending import resources as sending_resources
 from kowloon.dingtalk.stream import opening
+from kowloon.dingtalk.work import calendar, todo
 from kowloon.dingtalk.work import resources as work_resources
-from kowloon.dingtalk.work import todo
 from kowloon.store.resources import Resource
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "approval_instances",
     "approvals_older",
     "banners",
+    "calendar",
     "callbacks",
     "chats",
     "departments",
