@@ -188,7 +188,9 @@ def test_page_by_page(calendar: Calendar) -> None:
     for fields, name in (({"max_results": 101}, "maxResults"), ({"next_token": "x"}, "nextToken")):
         code = "overMax" if name == "maxResults" else "invalid"
         refused(lambda fields=fields: calendar.list(**fields), f"invalidParameter.{name}.{code}", name, 400)
-    refused(lambda: calendar.list(sync_token="x"), "invalidParameter.syncToken.invalid", "参数 syncToken 不合法", 400)
+    for token in ("x", "9" * 5000, "-1"):
+        wrong = "invalidParameter.syncToken.invalid"
+        refused(lambda token=token: calendar.list(sync_token=token), wrong, "参数 syncToken 不合法", 400)
     wrong = "invalidParameter.timeMax.invalid"
     refused(lambda: calendar.view(time_min="2026-01-01T00:00:00Z", time_max="2028-01-01T00:00:00Z"), wrong, "", 400)
     refused(lambda: calendar.view(time_min="soon"), "invalidParameter.timeMin.invalid", "参数 timeMin 不合法", 400)

@@ -18,6 +18,7 @@ from kowloon.dingtalk.contacts.resources import Member, corp_id
 from kowloon.dingtalk.platform.call import Call, own_id
 from kowloon.dingtalk.platform.endpoints import endpoints
 from kowloon.dingtalk.work import errors, recurrence
+from kowloon.dingtalk.work.pages import whole_number
 from kowloon.dingtalk.work.recurrence import WrongRecurrence, zone_of
 from kowloon.dingtalk.work.resources import Attendee, Event, Moment
 
@@ -142,8 +143,8 @@ def get_event(call: Call, req: OfEvent) -> dict[str, Any]:
     event = _find(call, req.user_id, req.calendar_id, number)
     if not begins:
         return _shown(call, event, req.user_id, most_attendees=req.max_attendees)
-    starts_at = float(begins) if begins.isdecimal() and len(begins) <= 12 else -1.0
-    if not event.recurrence or starts_at not in _starts(event, starts_at, starts_at + 1.0, 2):
+    starts_at = whole_number(begins)
+    if starts_at is None or not event.recurrence or starts_at not in _starts(event, starts_at, starts_at + 1.0, 2):
         raise errors.NO_EVENT.error()
     return _shown(call, event, req.user_id, most_attendees=req.max_attendees, starts_at=starts_at)
 
@@ -321,9 +322,10 @@ def _parsed(text: str, name: str) -> float:
 
 
 def _synced_at(token: str) -> float:
-    if token and not token.isdecimal():
+    moment_ms = whole_number(token or "0")
+    if moment_ms is None:
         raise errors.WRONG_EVENT.error(name="syncToken")
-    return int(token) / 1000 if token else 0.0
+    return moment_ms / 1000
 
 
 def _is_in(event: Event, since: float, until: float) -> bool:
@@ -353,9 +355,9 @@ def _page(call: Call, req: Listing, rows: list[tuple[Event, float]], at_end: dic
     """`at_end` belongs to the last page."""
     if not 0 < req.max_results <= _MOST_PAGE:
         raise errors.TOO_MANY.error(name="maxResults", most=_MOST_PAGE)
-    if req.next_token and not req.next_token.isdecimal():
+    start = whole_number(req.next_token or "0")
+    if start is None:
         raise errors.WRONG_EVENT.error(name="nextToken")
-    start = int(req.next_token or 0)
     following = start + req.max_results
     page = [
         _shown(call, event, req.user_id, most_attendees=req.max_attendees, starts_at=begins)

@@ -15,6 +15,7 @@ from kowloon.dingtalk.contacts.resources import Member
 from kowloon.dingtalk.platform.call import Call, own_id
 from kowloon.dingtalk.platform.endpoints import endpoints
 from kowloon.dingtalk.work import errors
+from kowloon.dingtalk.work.pages import whole_number
 from kowloon.dingtalk.work.resources import AttendanceGroup, Shift
 from kowloon.dingtalk.work.shifts import READ, WRITE, check_operator, shift_of, shown_sections
 
@@ -221,9 +222,10 @@ def _members(call: Call, given: list[GroupMember]) -> tuple[str, ...]:
     found: list[str] = []
     for each in given:
         if each.type == "Department":
-            if not each.user_id.isdecimal() or not directory.has_department(int(each.user_id)):
+            number = whole_number(each.user_id)
+            if number is None or not directory.has_department(number):
                 raise errors.WRONG.error(name="members")
-            found += [member.userid for member in directory.in_department(int(each.user_id))]
+            found += [member.userid for member in directory.in_department(number)]
         elif each.type != "StaffMember":
             raise errors.WRONG.error(name="members")
         elif directory.find_member(each.user_id) is None:

@@ -20,6 +20,7 @@ from kowloon.dingtalk.platform.decode import Commas
 from kowloon.dingtalk.platform.endpoints import endpoints
 from kowloon.dingtalk.work import errors
 from kowloon.dingtalk.work.groups import group_of, group_of_member, present
+from kowloon.dingtalk.work.pages import whole_number
 from kowloon.dingtalk.work.resources import AttendanceGroup, Check, Planned, RosterMonth, Shift
 from kowloon.dingtalk.work.shifts import READ, WRITE, check_operator, moment, shift_of
 
@@ -285,8 +286,9 @@ def _day(moment_ms: float, name: str) -> datetime.date:
 
 
 def _day_of_text(text: str) -> datetime.date:
-    if text.isdecimal():
-        return _day(int(text), "workDate")
+    moment_ms = whole_number(text)
+    if moment_ms is not None:
+        return _day(moment_ms, "workDate")
     try:
         return datetime.date.fromisoformat(text[:10])
     except ValueError:

@@ -13,6 +13,7 @@ from kowloon.dingtalk.platform.call import Call, own_id
 from kowloon.dingtalk.platform.dates import SHANGHAI
 from kowloon.dingtalk.platform.endpoints import endpoints
 from kowloon.dingtalk.work import errors
+from kowloon.dingtalk.work.pages import whole_number
 from kowloon.dingtalk.work.resources import AttendanceGroup, Check, Shift
 
 READ, WRITE = "qyapi_attendance_group_read", "qyapi_attendance_group_manage"
@@ -169,8 +170,9 @@ def _check(given: Time) -> Check:
     if given.across not in (0, 1):
         raise errors.WRONG.error(name="across")
     try:
-        if given.check_time.isdecimal():
-            time = datetime.datetime.fromtimestamp(int(given.check_time) / 1000, SHANGHAI).time()
+        moment_ms = whole_number(given.check_time)
+        if moment_ms is not None:
+            time = datetime.datetime.fromtimestamp(moment_ms / 1000, SHANGHAI).time()
         elif len(given.check_time) > 10:
             time = datetime.datetime.fromisoformat(given.check_time).time()
         else:
