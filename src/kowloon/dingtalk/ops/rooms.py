@@ -24,6 +24,7 @@ from kowloon.dingtalk.ops import incident as incidents
 from kowloon.dingtalk.ops.commands import SERVICE
 from kowloon.dingtalk.ops.incident import QUIET_S, Incident, Lead, Trouble
 from kowloon.dingtalk.ops.robot import NAME, OperationsRobot, operations_key
+from kowloon.dingtalk.ops.rules import account_of
 from kowloon.dingtalk.parts import Parts
 from kowloon.engines.messages.log import Kept
 from kowloon.store.resources import Key, Resource
@@ -82,7 +83,12 @@ class IncidentRooms:
             self._tell(incident, "said", said.sender.id, said.text[:200], at=kept.at)
 
     def _hear(self, event: Event) -> None:
-        accounts = [event.account] if isinstance(event, DutyEvent) else list(self._people.accounts())
+        accounts = list(self._people.accounts())
+        if isinstance(event, DutyEvent):
+            accounts = [event.account]
+        elif isinstance(event, ResourceEvent):
+            owner = account_of(self._parts, event.id)
+            accounts = [each for each in accounts if each == owner]
         trouble = self._trouble(event)
         if trouble is None:
             return
