@@ -21,11 +21,9 @@ def rule(type: str, bounds: dict[str, Any] | None = None, **pattern: Any) -> Rec
     return recurrence.read({"pattern": {"type": type, **pattern}, "range": bounds or {"type": "noEnd"}})
 
 
-def shown(
-    found: Recurrence, start: datetime.datetime, days: int = 60, *, first: str = "", most: int = 500
-) -> list[str]:
+def shown(found: Recurrence, start: datetime.datetime, days: int = 60, *, first: str = "") -> list[str]:
     since = datetime.datetime.fromisoformat(first).replace(tzinfo=start.tzinfo) if first else start
-    begins = recurrence.occurrences(found, start, 3600.0, since.timestamp(), since.timestamp() + days * DAY_S, most)
+    begins = recurrence.occurrences(found, start, 3600.0, since.timestamp(), since.timestamp() + days * DAY_S)
     return [f"{datetime.datetime.fromtimestamp(each, start.tzinfo):%m-%d %H:%M}" for each in begins]
 
 
@@ -64,7 +62,6 @@ def test_the_same_time_of_day_in_summer_and_winter() -> None:
 def test_what_is_going_on_when_the_window_begins() -> None:
     assert shown(rule("daily"), MONDAY, 1, first="2026-01-07T09:30") == ["01-07 09:00", "01-08 09:00"]
     assert shown(rule("daily"), MONDAY, 1, first="2026-01-07T10:00") == ["01-08 09:00"]
-    assert shown(rule("daily"), MONDAY, most=3) == ["01-05 09:00", "01-06 09:00", "01-07 09:00"]
 
 
 @settings(max_examples=60, deadline=None)
@@ -82,9 +79,9 @@ def test_passing_over_what_is_long_before_changes_nothing(
     found = rule(type, interval=interval, daysOfWeek=",".join(days or ["friday"]), firstDayOfWeek=first)
     start = MONDAY + datetime.timedelta(days=further)
     since = (start + datetime.timedelta(days=later)).timestamp() + 7200.0
-    whole = recurrence.occurrences(found, start, 0.0, start.timestamp(), since + 500 * DAY_S, 10_000)
-    part = recurrence.occurrences(found, start, 0.0, since, since + 500 * DAY_S, 10_000)
-    assert part == [each for each in whole if each >= since]
+    whole = recurrence.occurrences(found, start, 0.0, start.timestamp(), since + 500 * DAY_S)
+    part = recurrence.occurrences(found, start, 0.0, since, since + 500 * DAY_S)
+    assert list(part) == [each for each in whole if each >= since]
 
 
 @pytest.mark.parametrize(

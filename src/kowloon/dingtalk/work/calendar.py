@@ -8,6 +8,9 @@ nobody but by the calendar itself.
 from __future__ import annotations
 
 import datetime
+import heapq
+import itertools
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import msgspec
@@ -144,7 +147,7 @@ def get_event(call: Call, req: OfEvent) -> dict[str, Any]:
     if not begins:
         return _shown(call, event, req.user_id, most_attendees=req.max_attendees)
     starts_at = whole_number(begins)
-    if starts_at is None or not event.recurrence or starts_at not in _starts(event, starts_at, starts_at + 1.0, 2):
+    if starts_at is None or not event.recurrence or starts_at not in _starts(event, starts_at, starts_at + 1.0):
         raise errors.NO_EVENT.error()
     return _shown(call, event, req.user_id, most_attendees=req.max_attendees, starts_at=starts_at)
 
@@ -329,29 +332,31 @@ def _synced_at(token: str) -> float:
 
 
 def _is_in(event: Event, since: float, until: float) -> bool:
-    if until == float("inf"):
-        return True
-    return bool(_starts(event, since, until, most=1))
+    return until == float("inf") or next(_starts(event, since, until), None) is not None
 
 
-def _starts(event: Event, since: float, until: float, most: int) -> list[float]:
+def _starts(event: Event, since: float, until: float) -> Iterator[float]:
     length_s = event.ends_at - event.starts_at
     if event.recurrence:
         start = moment_of(event.start, event.all_day, "start")
-        rule = recurrence.read(event.recurrence)
-        return recurrence.occurrences(rule, start, length_s, since, until, most)
-    going_on = event.starts_at < until and (event.ends_at > since or event.starts_at >= since)
-    return [event.starts_at] if going_on else []
+        yield from recurrence.occurrences(recurrence.read(event.recurrence), start, length_s, since, until)
+    elif event.starts_at < until and (event.ends_at > since or event.starts_at >= since):
+        yield event.starts_at
 
 
-def _each_of(call: Call, req: Listing, events: list[Event]) -> list[tuple[Event, float]]:
+def _each_of(call: Call, req: Listing, events: list[Event]) -> Iterator[tuple[Event, float]]:
+    """In the order of time. A year of many series is long: none is looked for that no page shows."""
     since, until = _window(call, req)
-    most = recurrence.MOST_OCCURRENCES
-    found = [(each, start) for each in events for start in _starts(each, since, until, most)]
-    return sorted(found, key=lambda row: (row[1], row[0].number))
+
+    def rows(event: Event) -> Iterator[tuple[float, str, Event]]:
+        for starts_at in _starts(event, since, until):
+            yield starts_at, event.number, event
+
+    for starts_at, _, event in heapq.merge(*[rows(each) for each in events], key=lambda row: row[:2]):
+        yield event, starts_at
 
 
-def _page(call: Call, req: Listing, rows: list[tuple[Event, float]], at_end: dict[str, str]) -> dict[str, Any]:
+def _page(call: Call, req: Listing, rows: Iterable[tuple[Event, float]], at_end: dict[str, str]) -> dict[str, Any]:
     """`at_end` belongs to the last page."""
     if not 0 < req.max_results <= _MOST_PAGE:
         raise errors.TOO_MANY.error(name="maxResults", most=_MOST_PAGE)
@@ -359,11 +364,12 @@ def _page(call: Call, req: Listing, rows: list[tuple[Event, float]], at_end: dic
     if start is None:
         raise errors.WRONG_EVENT.error(name="nextToken")
     following = start + req.max_results
+    found = list(itertools.islice(rows, start, following + 1))
     page = [
         _shown(call, event, req.user_id, most_attendees=req.max_attendees, starts_at=begins)
-        for event, begins in rows[start:following]
+        for event, begins in found[: req.max_results]
     ]
-    more = {"nextToken": str(following)} if following < len(rows) else at_end
+    more = {"nextToken": str(following)} if len(found) > req.max_results else at_end
     return {"events": page, **more}
 
 

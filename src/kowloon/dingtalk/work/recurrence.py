@@ -1,10 +1,10 @@
-"""Events that come again: checked, and told apart into single ones. Pure, and bounded: a window shows so many at most,
-and what was long before it is passed over in one step where that is possible."""
+"""Events that come again: checked, and told apart into single ones. Pure; what was long before a window is passed over
+in one step where that is possible."""
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -80,24 +80,21 @@ def rule_of(recurrence: Recurrence, start: datetime.datetime, zone: datetime.tzi
 
 
 def occurrences(
-    recurrence: Recurrence, start: datetime.datetime, length_s: float, since: float, until: float, most: int
-) -> list[float]:
-    """When those begin that are going on at some moment of the window, in seconds since the epoch; at most so many.
-    `start` has a time zone, and each begins at the same time of day there, summer or winter."""
+    recurrence: Recurrence, start: datetime.datetime, length_s: float, since: float, until: float
+) -> Iterator[float]:
+    """When those begin that are going on at some moment of the window, in seconds since the epoch, each only when it is
+    asked for. `start` has a time zone, and each begins at the same time of day there, summer or winter."""
     zone = start.tzinfo or datetime.UTC
     first = start.replace(tzinfo=None)
     earliest = datetime.datetime.fromtimestamp(max(since - length_s, 0.0), zone).replace(tzinfo=None)
     earliest -= datetime.timedelta(hours=3)  # summer time
-    found: list[float] = []
-    for local in rule_of(_fixed(recurrence, first), _later(recurrence, first, earliest), zone).xafter(
-        earliest, inc=True
-    ):
+    rule = rule_of(_fixed(recurrence, first), _later(recurrence, first, earliest), zone)
+    for local in rule.xafter(earliest, inc=True):
         begins_at = local.replace(tzinfo=zone).timestamp()
-        if begins_at >= until or len(found) >= most:
-            break
+        if begins_at >= until:
+            return
         if begins_at + length_s > since or (length_s == 0.0 and begins_at == since):
-            found.append(begins_at)
-    return found
+            yield begins_at
 
 
 def _fixed(recurrence: Recurrence, first: datetime.datetime) -> Recurrence:
