@@ -119,3 +119,28 @@ def test_nobody_has_read_what_was_not_said(office: Office) -> None:
         while marks.keys() != {"mei", "omar"}:
             marks |= at_omar.hear("read")["marks"]
         assert [read for read, _ in marks.values()] == [first["sequence"]] * 2
+
+
+LARGE = 8 * 1024 * 1024 - 1024
+TOO_LARGE = (400, "InvalidRequestBody", "缺少参数 json")
+
+
+def test_nobody_reads_for_seconds_what_a_stranger_sends(office: Office) -> None:
+    address = f"http://{office.cloud.endpoint}"
+    form, body = b"a=1&" * (LARGE // 4), b'{"a":[' + b"[]," * (LARGE // 3 - 10) + b"[]]}"
+    is_form, is_json = {"Content-Type": "application/x-www-form-urlencoded"}, {"Content-Type": "application/json"}
+    for data in (form, b"a=1&" * 1_100):
+        answer = requests.post(f"{address}/gettoken", data=data, headers=is_form, timeout=30).json()
+        assert (answer["errcode"], answer["errmsg"]) == (40035, "缺少参数 json")
+    answer = requests.get(f"{address}/gettoken?{'a=1&' * 1_100}", timeout=30).json()
+    assert (answer["errcode"], answer["errmsg"]) == (40035, "缺少参数 json")
+    response = requests.post(f"{address}/v1.0/oauth2/accessToken", data=body, headers=is_json, timeout=30)
+    assert (response.status_code, response.json()["code"], response.json()["message"]) == TOO_LARGE
+    answer = requests.post(f"{address}/robot/send?access_token=x", data=body, headers=is_json, timeout=30).json()
+    assert (answer["errcode"], answer["errmsg"]) == (40035, "缺少参数 json")
+    response = requests.post(f"{address}/oauth2/auth", data=form, headers=is_form, timeout=30)
+    assert (response.status_code, "too old" in response.text) == (400, True)
+    mei = Chats(office.cloud).person("mei")
+    asked = {"title": "x", "members": ["mei"] * 100_000}
+    refused = (413, "BodyTooLarge", "A call of the page has 327680 bytes at most.")
+    assert mei.refused("POST", "conversations", asked) == refused

@@ -21,8 +21,10 @@ from kowloon.dingtalk.push import callbacks
 from kowloon.dingtalk.sending import dings, media, notices, robots, sessions
 from kowloon.dingtalk.sending import resources as sending_resources
 from kowloon.dingtalk.stream import opening
+from kowloon.dingtalk.work import calendar, roster, todo
+from kowloon.dingtalk.work import groups as attendance_groups
 from kowloon.dingtalk.work import resources as work_resources
-from kowloon.dingtalk.work import todo
+from kowloon.dingtalk.work import shifts as attendance_shifts
 from kowloon.store.resources import Resource
 
 __all__ = [
@@ -30,7 +32,10 @@ __all__ = [
     "approval_forms",
     "approval_instances",
     "approvals_older",
+    "attendance_groups",
+    "attendance_shifts",
     "banners",
+    "calendar",
     "callbacks",
     "chats",
     "departments",
@@ -44,6 +49,7 @@ __all__ = [
     "opening",
     "robots",
     "roles",
+    "roster",
     "scenes",
     "tickets",
     "todo",

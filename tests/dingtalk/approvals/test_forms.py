@@ -139,3 +139,21 @@ def test_what_is_missing_or_unknown(org: Organisation) -> None:
         "参数 formComponentValues 超过最大限制 150",
         400,
     )
+
+
+@pytest.mark.parametrize(
+    ("component", "problem"),
+    [
+        ({"componentType": ["TextField"], "props": {"label": "x"}}, "componentType ['TextField']"),
+        ({"componentType": "TextField", "props": []}, "props.label"),
+        ({"componentType": "TextField", "props": {"label": 1}}, "props.label"),
+        ({"componentType": "TextField", "props": {"label": "x", "componentId": 1}}, "props.componentId"),
+        ({"componentType": "TextField", "props": {"label": "x", "bizAlias": []}}, "props.componentId"),
+        ({"componentType": "TableField", "props": {"label": "x"}, "children": {"a": 1}}, "children"),
+        ({"componentType": "TableField", "props": {"label": "x"}, "children": [1]}, "componentType None"),
+    ],
+)
+def test_what_no_client_sends(org: Organisation, component: dict[str, Any], problem: str) -> None:
+    asked = {"name": "F", "formComponents": [component]}
+    told = org.office.refused("POST", "/v1.0/workflow/forms", asked)
+    assert told == (400, "invalidParameter", f"表单模板参数错误：{problem}")

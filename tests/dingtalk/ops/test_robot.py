@@ -245,6 +245,14 @@ def test_where_nobody_can_approve_nothing_is_done(room: Room, monkeypatch: pytes
     assert room.cloud.call(lambda: room.cloud.cloud.store.list(PendingCommand)) == []
 
 
+def test_who_an_application_made_under_the_name_of_who_is_on_duty_approves_nothing(room: Room, duty: None) -> None:
+    """Whoever set its password would decide."""
+    eve = room.person("eve", "kowloon:InjectFault")
+    room.put("wei", person="wei", password="salt$hash")
+    assert "nobody of them is here" in room.say(eve, "inject zone-network cn-hongkong-c")
+    assert room.cloud.call(lambda: room.cloud.cloud.store.list(PendingCommand)) == []
+
+
 def test_who_comes_later_under_the_same_userid_decides_nothing(room: Room, duty: None) -> None:
     eve, wei = room.person("eve", "kowloon:InjectFault"), room.person("wei", "ecs:*")
     room.say(eve, "inject zone-network cn-hongkong-c")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from typing import Any
 
@@ -9,8 +10,10 @@ import pytest
 import requests
 
 from kowloon.core.events import HealthEvent, ProviderMessage, ResourceEvent
+from kowloon.dingtalk.contacts.resources import Application
 from kowloon.dingtalk.ops.rules import MERGE_S, MOST_RULES
 from kowloon.testing.cloud import LocalCloud
+from tests.dingtalk.page.people import Chats
 from tests.dingtalk.parts import standing
 from tests.dingtalk.platform import Office
 
@@ -108,3 +111,28 @@ def test_there_is_a_bound(cloud: LocalCloud, office: Office) -> None:
     for number in range(MOST_RULES):
         assert call(cloud, "POST", "", {"name": f"r{number}", "conversation": "alarms"})[0] == 201
     assert call(cloud, "POST", "", {"name": "x", "conversation": "alarms"})[1]["Code"] == "QuotaExceeded.Rule"
+
+
+def test_resources_of_one_account_are_nobody_elses_news(cloud: LocalCloud, office: Office) -> None:
+    other = cloud.as_account("other").account_id
+    chats = Chats(cloud)
+    chats.put(Application(id="i-of-other", account=other, name="", secret="", agent_id=1))
+    groups = []
+    for account in ("", other):
+        status, made = call(cloud, "POST", "", {"name": "all", "conversation": "all", "account": account})
+        assert status == 201
+        groups.append(made["conversation"])
+    for id in ("i-of-other", "i-of-nobody"):
+        emit(cloud, ResourceEvent(at=0.0, kind="instance", id=id, state="lost", level="CRITICAL"))
+    messenger = cloud.cloud.dingtalk.messenger
+
+    def said(group: str) -> list[str]:
+        return [messenger.read(kept).text for kept in messenger.log.read(group)]
+
+    deadline = time.monotonic() + 20.0
+    while not all(cloud.call(functools.partial(said, group)) for group in groups):
+        assert time.monotonic() < deadline, "nothing came"
+        time.sleep(0.02)
+    own, theirs = ["".join(cloud.call(functools.partial(said, group))) for group in groups]
+    assert ("i-of-nobody" in own, "i-of-other" in own) == (True, False)
+    assert ("i-of-nobody" in theirs, "i-of-other" in theirs) == (False, True)

@@ -15,7 +15,9 @@ from websockets.sync.client import connect
 
 from kowloon.core import limits
 from kowloon.core.config import Settings
+from kowloon.dingtalk.chat.resources import Conversation, Sender
 from kowloon.dingtalk.contacts.resources import Member
+from kowloon.dingtalk.messages import parse
 from kowloon.dingtalk.platform.call import own_id
 from kowloon.store.identity import StoredKey
 from kowloon.testing.cloud import LocalCloud
@@ -320,3 +322,24 @@ def test_many_pages_hear_all_of_it_in_order(chats: Chats) -> None:
     for page in pages:
         assert [page.hear("message")["sequence"] for _ in range(60)] == list(range(1, 61))
         page.socket.close()
+
+
+def test_who_is_no_member_any_more_hears_nothing_from_that_moment_on(chats: Chats) -> None:
+    mei, omar = chats.person("mei"), chats.person("omar")
+    chats.put(Conversation(id="cid-all", account=mei.account, title="all", everyone=True))
+    messenger = chats.cloud.cloud.dingtalk.messenger
+    words = parse({"msgtype": "text", "text": {"content": "for members"}})
+
+    async def gone_and_said() -> None:
+        member = messenger.member(omar.account, omar.id)
+        assert member is not None
+        await chats.cloud.cloud.store.run(lambda tx: tx.delete(member))
+        await messenger.post(chats.find("cid-all"), Sender("robot", "robot-1", "alarms"), words)
+
+    with mei.live() as at_mei, omar.live() as at_omar:
+        chats.cloud.run(gone_and_said())
+        assert at_mei.hear("message")["text"] == "for members"
+        with pytest.raises(ConnectionClosed) as ended:
+            at_omar.hear("message")
+    assert ended.value.rcvd is not None
+    assert ended.value.rcvd.code == SIGNED_OUT

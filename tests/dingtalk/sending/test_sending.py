@@ -20,7 +20,8 @@ from alibabacloud_tea_openapi.models import Config
 from alibabacloud_tea_util.models import RuntimeOptions
 from Tea.exceptions import TeaException
 
-from kowloon.dingtalk.chat.resources import Said
+from kowloon.dingtalk.chat.resources import Conversation, Said
+from kowloon.dingtalk.sending.sessions import LIFE_S, SessionWebhook
 from kowloon.testing.cloud import LocalCloud
 from tests.dingtalk.contacts.test_directory import department, person
 from tests.dingtalk.platform import Office, office_of
@@ -329,3 +330,41 @@ def test_scopes_are_asked_for(cloud: LocalCloud, office: Office, path: str) -> N
     answer = limited.answer("POST", f"/v1.0/robot/{path}", {})
     assert answer["code"] == "Forbidden.AccessDenied.AccessTokenPermissionDenied"
     assert answer["accessdenieddetail"]["requiredScopes"][0] in ("qyapi_robot_sendmsg", "Robot.DING.Send")
+
+
+def test_what_is_said_to_people_is_not_in_the_audit(office: Office) -> None:
+    person(office, "lin")
+    to_lin = {"robotCode": office.app_key, "userIds": ["lin"]}
+    office.post(
+        "/v1.0/robot/oToMessages/batchSend", {**to_lin, "msgKey": "sampleText", "msgParam": '{"content": "4711"}'}
+    )
+    notice = {
+        "agent_id": office.agent_id,
+        "userid_list": "lin",
+        "msg": {"msgtype": "text", "text": {"content": "4712"}},
+    }
+    office.post("/topapi/message/corpconversation/asyncsend_v2", notice)
+    card = {"cardTemplateId": "t", "outTrackId": "card-1", "cardData": {"cardParamMap": {"title": "4713"}}}
+    office.post("/v1.0/card/instances", card)
+    audit = office.cloud.cloud.audit
+
+    async def rows() -> list[dict[str, Any]]:
+        await audit.catch_up()
+        return [json.loads(row.body) for row in audit.index.read_from(office.account, 0, 1000)]
+
+    found = [each for each in office.cloud.run(rows()) if "471" in json.dumps(each.get("requestParameters"))]
+    assert found == []
+    asked = [each for each in office.cloud.run(rows()) if each["eventName"].endswith("/batchSend")]
+    assert [each["requestParameters"]["userIds"] for each in asked] == [["lin"]]
+
+
+def test_session_webhooks_that_have_ended_go(office: Office) -> None:
+    cloud = office.cloud.cloud
+    person(office, "lin")
+    body = {"robotCode": office.app_key, "userIds": ["lin"], **TEXT}
+    office.post("/v1.0/robot/oToMessages/batchSend", body)
+    (conversation,) = [each for each in cloud.store.list(Conversation) if each.form == "robot"]
+    for _ in range(3):
+        office.cloud.run(cloud.dingtalk.session_webhooks.open(conversation, office.app_key))
+        office.cloud.skip(seconds=LIFE_S + 1)
+    assert len(office.cloud.call(lambda: cloud.store.list(SessionWebhook))) == 1

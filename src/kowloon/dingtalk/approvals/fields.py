@@ -68,7 +68,7 @@ def _people(value: str, known: Reading) -> bool:
 
 def _departments(value: str, known: Reading) -> bool:
     ids = [each.strip() for each in value.split(",")]
-    return all(each.isdecimal() and known.departments(int(each)) for each in ids)
+    return all(each.isdecimal() and len(each) < 19 and known.departments(int(each)) for each in ids)
 
 
 def _array(value: str, known: Reading) -> bool:
@@ -128,13 +128,16 @@ def components(given: Sequence[Mapping[str, Any]], token: Callable[[], str]) -> 
 
 def _component(given: Mapping[str, Any], token: Callable[[], str], *, nested: bool) -> dict[str, Any]:
     kind, props = given.get("componentType"), given.get("props")
-    if kind not in TYPES or (nested and kind == "TableField"):
+    if not isinstance(kind, str) or kind not in TYPES or (nested and kind == "TableField"):
         raise errors.WRONG_FORM.error(problem=f"componentType {kind}")
     if not isinstance(props, dict) or not isinstance(props.get("label"), str):
         raise errors.WRONG_FORM.error(problem="props.label")
     if not 0 < len(props["label"]) <= _MOST_LABEL_CHARACTERS and kind not in _NOT_FILLED:
         raise errors.WRONG_FORM.error(problem="props.label")
-    props = {**props, "componentId": props.get("componentId") or f"{kind}-{token()}"}
+    id = props.get("componentId") or f"{kind}-{token()}"
+    if not isinstance(id, str) or not isinstance(props.get("bizAlias", ""), str):
+        raise errors.WRONG_FORM.error(problem="props.componentId")
+    props = {**props, "componentId": id}
     made: dict[str, Any] = {"componentType": kind, "props": props}
     children = given.get("children")
     if children:

@@ -11,9 +11,10 @@ from kowloon.core.clock import iso_minutes
 from kowloon.dingtalk.approvals import errors, running
 from kowloon.dingtalk.approvals.logic import Mode, Record, Step, Task
 from kowloon.dingtalk.approvals.resources import Approval, Delegation, Value
-from kowloon.dingtalk.approvals.running import SHANGHAI, Asked
+from kowloon.dingtalk.approvals.running import Asked
 from kowloon.dingtalk.contacts.resources import Member
 from kowloon.dingtalk.platform.call import Call, own_id
+from kowloon.dingtalk.platform.dates import SHANGHAI
 from kowloon.dingtalk.platform.endpoints import endpoints
 
 READ, WRITE = "Workflow.Instance.Read", "Workflow.Instance.Write"

@@ -10,8 +10,9 @@ import msgspec
 from kowloon.dingtalk.approvals import errors, running
 from kowloon.dingtalk.approvals.instances import page_of_ids, step_of, waiting_number
 from kowloon.dingtalk.approvals.resources import Value
-from kowloon.dingtalk.approvals.running import SHANGHAI, Asked
+from kowloon.dingtalk.approvals.running import Asked
 from kowloon.dingtalk.platform.call import Call
+from kowloon.dingtalk.platform.dates import SHANGHAI
 from kowloon.dingtalk.platform.decode import Commas
 from kowloon.dingtalk.platform.endpoints import endpoints
 

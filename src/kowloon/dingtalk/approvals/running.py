@@ -16,13 +16,12 @@ from kowloon.dingtalk.approvals.resources import Approval, Delegation, Form, Val
 from kowloon.dingtalk.contacts.directory import Directory, next_number
 from kowloon.dingtalk.contacts.resources import ROOT_DEPARTMENT, Department, Member, corp_id
 from kowloon.dingtalk.platform.call import Call, by_itself, own_id
+from kowloon.dingtalk.platform.dates import SHANGHAI
 from kowloon.store.store import Transaction
 
 if TYPE_CHECKING:
     from kowloon.dingtalk.parts import Parts
 
-#: Date strings of the platform are of this zone.
-SHANGHAI: Final = datetime.timezone(datetime.timedelta(hours=8))
 ROOT: Final = -1
 MOST_STEPS, MOST_APPROVERS, MOST_COPIES = 20, 100, 50
 MOST_REMARK_CHARACTERS: Final = 1024

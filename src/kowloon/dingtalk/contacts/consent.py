@@ -28,6 +28,7 @@ _MOST: Final = 10_000
 _MOST_STATE_CHARACTERS: Final = 2048
 _SCOPE: Final = re.compile(r"[A-Za-z0-9._]{1,64}")
 _MOST_SCOPES: Final = 16
+_MOST_FORM_BYTES: Final = 1024
 
 
 class _Wanted(NamedTuple):
@@ -190,6 +191,8 @@ class Consent:
 def _form(request: HttpRequest) -> dict[str, str]:
     content_type = (request.header("content-type") or "").partition(";")[0].strip().lower()
     if content_type != FORM_TYPE:
+        return {}
+    if len(request.body) > _MOST_FORM_BYTES:
         return {}
     fields = parse_qs(request.body.decode("utf-8", "replace"))
     return {name: values[-1] for name, values in fields.items()}

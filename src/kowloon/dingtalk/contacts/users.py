@@ -15,7 +15,7 @@ from kowloon.dingtalk.contacts.people import MOBILE, MOST_NAME_CHARACTERS, USERI
 from kowloon.dingtalk.contacts.resources import ROOT_DEPARTMENT, Member, RoleGroup
 from kowloon.dingtalk.platform.call import Call, own_id
 from kowloon.dingtalk.platform.decode import Commas
-from kowloon.dingtalk.platform.endpoints import endpoints
+from kowloon.dingtalk.platform.endpoints import Nothing, endpoints
 
 READ = "qyapi_get_member"
 READ_OF_DEPARTMENT = "qyapi_get_department_member"
@@ -93,10 +93,6 @@ class ByUnionId(msgspec.Struct, kw_only=True):
 
 class Count(msgspec.Struct, kw_only=True):
     only_active: bool = False
-
-
-class Nothing(msgspec.Struct):
-    pass
 
 
 class OfProfile(msgspec.Struct, kw_only=True, rename="camel"):

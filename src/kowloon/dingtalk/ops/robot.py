@@ -212,12 +212,15 @@ class OperationsRobot:
 
     def _approvers(self, caller: Member) -> tuple[str, ...] | None:
         """Who is on duty now; nobody where the caller is, or where there is no duty at all. None: somebody is, and no
-        member of the organisation."""
+        member of the organisation, or one who is not the RAM user that the person is: applications make members."""
         on_duty = {person for each in self._people.holders(caller.account) for person in each.people}
-        userids = set(Directory(self._parts.store, caller.account).userids_of(on_duty).values())
-        if not on_duty or caller.userid in userids:
+        if not on_duty:
             return ()
-        return tuple(sorted(userids)) or None
+        users = {each.id: each.user for each in self._people.people(caller.account)}
+        directory = Directory(self._parts.store, caller.account)
+        known = {person: directory.member(userid) for person, userid in directory.userids_of(on_duty).items()}
+        userids = [member.userid for person, member in known.items() if users.get(person, "") in ("", member.user)]
+        return () if caller.userid in userids else tuple(sorted(userids)) or None
 
     def _shown(self, pending: PendingCommand, caller: Member) -> dict[str, str]:
         whose = "Confirm it" if not pending.approvers else "Somebody on duty has to approve it"

@@ -23,6 +23,7 @@ from kowloon.dingtalk.messages import At, Content
 from kowloon.dingtalk.ops import incident as incidents
 from kowloon.dingtalk.ops.incident import QUIET_S, Incident, Lead, Trouble
 from kowloon.dingtalk.ops.robot import NAME, OperationsRobot, operations_key
+from kowloon.dingtalk.ops.rules import account_of
 from kowloon.dingtalk.parts import Parts
 from kowloon.dingtalk.platform.record import SERVICE
 from kowloon.engines.messages.log import Kept
@@ -59,6 +60,9 @@ class IncidentRooms:
         self._topology = topology
         self._poke = poke
         self._heard: dict[str, list[Trouble]] = {}
+        # Of open incidents: each message anywhere asks.
+        self._by_room: dict[str, str] = {}
+        self._incidents = parts.store.watch(Incident)
         parts.bus.subscribe(self._hear, HealthEvent, ResourceEvent, DutyEvent)
         parts.messenger.listen(self._said)
         cards.on_click(INCIDENT, self._clicked)
@@ -72,12 +76,19 @@ class IncidentRooms:
         """What people say in a room, for the record of the incident."""
         if said.sender.type != "member":
             return
-        for incident in self._open(conversation.account):
-            if incident.conversation == conversation.id:
-                self._tell(incident, "said", said.sender.id, said.text[:200], at=kept.at)
+        if self._incidents.changed():
+            self._by_room = {each.conversation: each.id for each in self._open()}
+        incident = self._parts.store.get(Incident, self._by_room.get(conversation.id, ""))
+        if incident is not None:
+            self._tell(incident, "said", said.sender.id, said.text[:200], at=kept.at)
 
     def _hear(self, event: Event) -> None:
-        accounts = [event.account] if isinstance(event, DutyEvent) else list(self._people.accounts())
+        accounts = list(self._people.accounts())
+        if isinstance(event, DutyEvent):
+            accounts = [event.account]
+        elif isinstance(event, ResourceEvent):
+            owner = account_of(self._parts, event.id)
+            accounts = [each for each in accounts if each == owner]
         trouble = self._trouble(event)
         if trouble is None:
             return

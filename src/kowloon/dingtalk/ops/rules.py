@@ -136,7 +136,8 @@ class Rules:
         news = _news(event)
         if news is None:
             return
-        for rule in self._parts.store.list(Rule, account=news.account or None):
+        account = account_of(self._parts, event.id) if isinstance(event, ResourceEvent) else news.account
+        for rule in self._parts.store.list(Rule, account=account or None):
             if not _fits(rule, news):
                 continue
             heard = self._heard.setdefault(rule.id, [])
@@ -179,6 +180,12 @@ class Rules:
         sender = Sender("application", operations_key(rule.account), NAME)
         await self._parts.messenger.post(conversation, sender, content)
         return None
+
+
+def account_of(parts: Parts, id: str) -> str:
+    """Whose resource that is, whom alone its events concern; where nobody has it, the operators."""
+    scope = parts.store.scope_of(id)
+    return scope[0] if scope is not None and scope[0] else parts.home()
 
 
 def _fits(rule: Rule, news: News) -> bool:

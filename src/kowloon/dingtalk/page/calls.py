@@ -15,6 +15,7 @@ from kowloon.dingtalk.contacts.people import SignedInPeople
 from kowloon.dingtalk.page import errors
 from kowloon.dingtalk.parts import Parts
 from kowloon.dingtalk.platform.call import Call
+from kowloon.dingtalk.platform.decode import MOST_BODY_BYTES
 from kowloon.dingtalk.platform.errors import PlatformError
 from kowloon.dingtalk.platform.record import record
 from kowloon.wire.encode import JSON_TYPE
@@ -60,6 +61,8 @@ class PageCalls:
                 raise errors.FILE_NEEDED.error(type=FILE_TYPE)
         elif request.method == "POST":
             check_page(request)
+            if len(request.body) > MOST_BODY_BYTES:
+                raise errors.BODY_TOO_LARGE.error(most=MOST_BODY_BYTES)
         member = await self._people.person_of(request)
         if member is None:
             raise SIGN_IN_NEEDED.error()

@@ -8,6 +8,7 @@ UNAVAILABLE = ErrorSpec("ServiceUnavailable", 503, "The messenger is not availab
 ORIGIN_NEEDED = ErrorSpec("OriginRequired", 403, "A connection that stays open begins on the page.")
 NO_SUCH_CALL = ErrorSpec("NotFound", 404, "The chat page has no call {name!r}.")
 WRONG_METHOD = ErrorSpec("MethodNotAllowed", 405, "This call takes {methods}.")
+BODY_TOO_LARGE = ErrorSpec("BodyTooLarge", 413, "A call of the page has {most} bytes at most.")
 FILE_NEEDED = ErrorSpec("FileRequired", 415, "Send the file itself, as `Content-Type: {type}`.")
 FILE_KIND = ErrorSpec("InvalidFileKind", 400, "A file goes as image or as file, under a name.")
 NO_FILE = ErrorSpec("FileNotFound", 404, "There is no such file in this message.")

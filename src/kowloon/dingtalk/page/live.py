@@ -84,7 +84,7 @@ class Live:
             raise SIGN_IN_NEEDED.error()
         if not self._parts.plane.serves():
             raise errors.UNAVAILABLE.error()
-        if self.pages.count_of(member.id) >= limits.DINGTALK_PAGES_OF_ONE:
+        if len(self.pages.of_member(member.id)) >= limits.DINGTALK_PAGES_OF_ONE:
             raise errors.TOO_MANY_OPEN.error(most=limits.DINGTALK_PAGES_OF_ONE)
         return HttpResponse(101, websocket=OpenPage(self, request, member))
 
@@ -129,6 +129,10 @@ class Live:
         for key, item in changes:
             if key.kind == Conversation.kind:
                 self._conversation_changed(key.id, item if isinstance(item, Conversation) else None)
+            elif key.kind == Member.kind and item is None:
+                # At once: whoever is in no organisation is not of everybody.
+                for page in self.pages.of_member(key.id):
+                    page.socket.close(SIGNED_OUT, "The session has ended.")
 
     def _conversation_changed(self, id: str, after: Conversation | None) -> None:
         before = self._known.pop(id, None)

@@ -36,8 +36,8 @@ class OpenPages:
             if not pages:
                 index.pop(id, None)
 
-    def count_of(self, member_id: str) -> int:
-        return len(self._of_member.get(member_id, ()))
+    def of_member(self, member_id: str) -> Collection[OpenPage]:
+        return self._of_member.get(member_id, ())
 
     def of(self, conversation: Conversation) -> Collection[OpenPage]:
         """Of all who are in it now."""

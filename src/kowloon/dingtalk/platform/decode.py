@@ -7,7 +7,7 @@ from __future__ import annotations
 import types
 import typing
 from collections.abc import Mapping
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 
@@ -17,6 +17,10 @@ T = TypeVar("T")
 # A list that travels as `a,b`; a real list is taken, too.
 Commas = Annotated[T, msgspec.Meta(extra={"style": "commas"})]
 
+# Read before anybody knows who sends it, so the loop has to be done with the worst of it in some milliseconds. Twice
+# what a card may hold, because clients write a letter as `\uXXXX`.
+MOST_BODY_BYTES: Final = 320 * 1024
+MOST_FIELDS: Final = 1_000
 # Whoever encodes it later, or decodes it, may be deeper in calls than who took it.
 _MOST_DEPTH = 64
 _LEAST_NUMBER, _MOST_NUMBER = -(2**63), 2**63 - 1
@@ -26,7 +30,10 @@ _TRUE = frozenset({"true", "1", "y", "yes"})
 
 
 def read_json(raw: bytes | str) -> Any:
-    """ValueError for what is no JSON, lies deeper than 64 levels, or has whole numbers of more than 64 bits."""
+    """ValueError for what is no JSON, longer than anything that is meant, lies deeper than 64 levels, or has whole
+    numbers of more than 64 bits."""
+    if len(raw) > MOST_BODY_BYTES:
+        raise ValueError(f"it is longer than {MOST_BODY_BYTES} bytes")
     try:
         value = msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeError, RecursionError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, Literal, TypeVar
 
 import msgspec
@@ -142,6 +142,5 @@ class Endpoints:
         return found
 
 
-Waiting = Callable[[Call, Any], Awaitable[Any]]
 #: Modules declare theirs here when they are imported, as products do with their actions.
 endpoints = Endpoints()

@@ -10,7 +10,7 @@ import msgspec
 
 
 class PlatformError(Exception):
-    """`errcode` and `message` as the older host has them, `code` and `status` as the newer. `sub`: told in the
+    """`errcode` and `message` as the older host has them, `code` and `status` as the newer. `wrapped`: told in the
     wrapper (88) that the older topapi puts around faults of tokens and permissions. `detail`: fields of the newer
     host's body beside the code."""
 

@@ -13,12 +13,12 @@ import msgspec
 from kowloon.actions.routes import Routes
 from kowloon.core import limits
 from kowloon.core.errors import ApiError
-from kowloon.core.masking import masked
+from kowloon.core.masking import MASK, masked
 from kowloon.dingtalk.contacts.resources import AccessToken, Application, Member
 from kowloon.dingtalk.parts import Parts
 from kowloon.dingtalk.platform import errors
 from kowloon.dingtalk.platform.call import Call, own_id
-from kowloon.dingtalk.platform.decode import read_json
+from kowloon.dingtalk.platform.decode import MOST_BODY_BYTES, MOST_FIELDS, read_json
 from kowloon.dingtalk.platform.endpoints import Endpoint, Endpoints
 from kowloon.dingtalk.platform.errors import PlatformError
 from kowloon.dingtalk.platform.published import published_name
@@ -34,6 +34,8 @@ _TOKEN_HEADER: Final = "x-acs-dingtalk-access-token"
 _METHODS: Final = "GET POST PUT DELETE"
 _NEWER: Final = ("/v1.0/", "/v2.0/")
 _TOPAPI: Final = "/topapi/"
+# What is said to people: for them, and for nobody who may read the audit.
+_WORDS: Final = frozenset({"msg", "msgParam", "content", "cardData", "privateData", "userIdPrivateDataMap"})
 
 
 class OpenPlatform:
@@ -95,7 +97,7 @@ class OpenPlatform:
                 request_id=request_id,
                 began=started,
                 reads=endpoint.reads,
-                parameters=masked(given),
+                parameters=masked({name: MASK if name in _WORDS else value for name, value in given.items()}),
                 failure=failure,
                 status=response.status,
             )
@@ -166,17 +168,14 @@ class OpenPlatform:
 
 def _parameters(request: HttpRequest, endpoint: Endpoint) -> dict[str, Any]:
     """Of the query, and of a body as JSON or as a form. The query loses where both name something."""
-    given: dict[str, Any] = dict(parse_qsl(request.query, keep_blank_values=True))
+    given: dict[str, Any] = _form(request.query)
     if not request.body or request.method == "GET":
         return given
     content_type = (request.header("content-type") or "").partition(";")[0].strip().lower()
     if content_type == "multipart/form-data":
         return given
     if content_type == FORM_TYPE and endpoint.older:
-        try:
-            return {**given, **dict(parse_qsl(request.body.decode(), keep_blank_values=True))}
-        except (UnicodeDecodeError, ValueError):
-            raise errors.NOT_JSON.error() from None
+        return {**given, **_form(request.body)}
     try:
         body = read_json(request.body)
     except ValueError:
@@ -184,6 +183,16 @@ def _parameters(request: HttpRequest, endpoint: Endpoint) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise errors.NOT_JSON.error()
     return {**given, **body}
+
+
+def _form(raw: str | bytes) -> dict[str, str]:
+    try:
+        if len(raw) > MOST_BODY_BYTES:
+            raise ValueError("it is too long")
+        text = raw if isinstance(raw, str) else raw.decode()
+        return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=MOST_FIELDS))
+    except ValueError:
+        raise errors.NOT_JSON.error() from None
 
 
 def _check_address(application: Application, peer: str) -> None:

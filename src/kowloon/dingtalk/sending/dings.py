@@ -74,13 +74,13 @@ async def recall(call: Call, req: OfDing) -> dict[str, Any]:
 
 
 @endpoints.newer("POST", "/v1.0/robot/ding/readStatuses/query", scope=SCOPE, reads=True)
-def read(call: Call, req: OfDing) -> dict[str, Any]:
+async def read(call: Call, req: OfDing) -> dict[str, Any]:
     check_robot(call, req.robot_code)
     sent = resources.find(call, "ding", req.open_ding_id)
     if sent is None:
         raise NO_DING.error()
     rows = [
         {"userId": userid, "readStatus": "READ" if at is not None else "UNREAD"}
-        for userid, at in resources.read_at(call, sent).items()
+        for userid, at in (await resources.read_at(call, sent)).items()
     ]
     return {"success": True, "result": {"robotDingReadInfoList": rows}}

@@ -98,9 +98,9 @@ def progress(call: Call, req: OfTask) -> dict[str, Any]:
 
 
 @endpoints.older("/topapi/message/corpconversation/getsendresult", reads=True)
-def result(call: Call, req: OfTask) -> dict[str, Any]:
+async def result(call: Call, req: OfTask) -> dict[str, Any]:
     sent = _sent(call, req.agent_id, req.task_id)
-    read = resources.read_at(call, sent)
+    read = await resources.read_at(call, sent)
     return {
         "send_result": {
             "invalid_user_id_list": list(sent.invalid),

@@ -98,11 +98,13 @@ async def _recall_one(call: Call, id: str) -> None:
         await messenger.recall(conversation, kept)
 
 
-def read_at(call: Call, sent: Sent) -> dict[str, float | None]:
+async def read_at(call: Call, sent: Sent) -> dict[str, float | None]:
     """By userid, when that person had read it; None: not yet."""
     messenger = call.parts.messenger
     found: dict[str, float | None] = {}
-    for userid, id in sent.messages.items():
+    for place, (userid, id) in enumerate(sent.messages.items(), 1):
+        if place % _AT_ONCE == 0:
+            await asyncio.sleep(0)
         kept = messenger.log.find(id)
         conversation = messenger.find(call.account, kept.conversation) if kept is not None else None
         readers = (

@@ -105,12 +105,15 @@ async def send_to_people(call: Call, req: ToPeople) -> dict[str, Any]:
 
 
 @endpoints.newer("GET", "/v1.0/robot/oToMessages/readStatus", scope=SEND)
-def read_by_people(call: Call, req: OfPeople) -> dict[str, Any]:
+async def read_by_people(call: Call, req: OfPeople) -> dict[str, Any]:
     check_robot(call, req.robot_code)
     sent = resources.find(call, "robot", req.process_query_key)
     if sent is None or sent.created_at + READ_SHOWN_S <= call.now:
         raise NO_MESSAGE.error()
-    return {"sendStatus": "RECALLED" if sent.recalled else "SUCCESS", "messageReadInfoList": _read_rows(call, sent)}
+    return {
+        "sendStatus": "RECALLED" if sent.recalled else "SUCCESS",
+        "messageReadInfoList": await _read_rows(call, sent),
+    }
 
 
 @endpoints.newer("POST", "/v1.0/robot/otoMessages/batchRecall", scope=SEND)
@@ -230,9 +233,9 @@ def _own_message(call: Call, conversation: Conversation, id: str) -> Kept | None
     return kept
 
 
-def _read_rows(call: Call, sent: Sent) -> list[dict[str, Any]]:
+async def _read_rows(call: Call, sent: Sent) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
-    for userid, read_at in resources.read_at(call, sent).items():
+    for userid, read_at in (await resources.read_at(call, sent)).items():
         member = call.parts.messenger.member(call.account, userid)
         row: dict[str, Any] = {"userId": userid, "name": member.name if member is not None else ""}
         row["readStatus"] = "READ" if read_at is not None else "UNREAD"

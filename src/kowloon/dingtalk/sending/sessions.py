@@ -50,11 +50,15 @@ class SessionWebhooks:
     async def open(self, conversation: Conversation, application: str) -> SessionWebhook:
         def body(tx: Transaction) -> SessionWebhook:
             now = self._parts.clock.now()
-            kept = tx.list(SessionWebhook, account=conversation.account)
-            for each in kept:
+            kept: list[SessionWebhook] = []
+            for each in tx.list(SessionWebhook, account=conversation.account):
                 mine = each.conversation == conversation.id and each.application == application
                 if mine and each.expires_at > now + LIFE_S / 2:
                     return each
+                if each.expires_at > now:
+                    kept.append(each)
+                else:
+                    tx.delete(each)
             for old in kept[: max(0, len(kept) + 1 - limits.DINGTALK_RECORDS)]:
                 tx.delete(old)
             made = SessionWebhook(

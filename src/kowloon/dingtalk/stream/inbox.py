@@ -90,7 +90,9 @@ class RobotInbox:
                 except Exception:
                     log.exception("the robot %s has not heard of %s", robot, heard.kept.id)
         finally:
-            self._tasks.pop(robot, None)
+            # Of another state of the cloud it may be another one by now.
+            if self._tasks.get(robot) is asyncio.current_task():
+                del self._tasks[robot]
 
     async def _tell(self, robot: str, heard: _Heard) -> None:
         conversation, kept, said = heard

@@ -14,6 +14,7 @@ TOO_MANY = Refusal(400002, "invalidParameter.{name}.overMax", "参数 {name} 超
 NO_UNION_ID = Refusal(400002, "invalidParameter.unionId.notFound", "用户不存在")
 FULL = Refusal(400002, "overLimit.{name}", "{name} 已达上限 {most}")
 DUPLICATE_TOKEN = Refusal(400002, "invalidRequest.duplicateClientToken", "重复的 x-client-token", 409)
+NO_USER = Refusal(60121, "invalidParameter.userid.notFound", "找不到该用户")
 NO_SHIFT = Refusal(400002, "invalidParameter.shift.notFound", "班次不存在")
 NO_GROUP = Refusal(400002, "invalidParameter.group.notFound", "考勤组不存在")
 WRONG = Refusal(400002, "invalidParameter.{name}.invalid", "参数 {name} 不合法")

@@ -76,7 +76,6 @@ class Event(Resource, frozen=True, kw_only=True):
     location: str = ""
     reminders: tuple[dict[str, Any], ...] = ()
     meeting: dict[str, Any] = msgspec.field(default_factory=dict)
-    settings: dict[str, Any] = msgspec.field(default_factory=dict)
     client_token: str = ""
     changed_at: float = 0.0
     deleted: bool = False

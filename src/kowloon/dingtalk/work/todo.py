@@ -17,6 +17,7 @@ from kowloon.dingtalk.platform.call import Call, own_id
 from kowloon.dingtalk.platform.endpoints import endpoints
 from kowloon.dingtalk.sending.robots import robot_of
 from kowloon.dingtalk.work import errors
+from kowloon.dingtalk.work.pages import whole_number
 from kowloon.dingtalk.work.resources import Todo
 from kowloon.store.store import Transaction
 
@@ -158,9 +159,9 @@ def list_todos(call: Call, req: Listing) -> dict[str, Any]:
     person = _person(call, req.union_id, "Query")
     if any(role not in _ROLES for roles in req.role_types for role in roles):
         raise errors.TODO.error(verb="Query", problem="roleTypes is invalid")
-    if req.next_token and not req.next_token.isdecimal():
+    start = whole_number(req.next_token or "0")
+    if start is None:
         raise errors.TODO.error(verb="Query", problem="nextToken is invalid")
-    start = int(req.next_token or 0)
     found = [
         each
         for each in call.all(Todo)
