@@ -130,7 +130,7 @@ class DingTalkService:
 
     def operate(self, client: PersonalClient, operations: Operations) -> None:
         """The cloud can be operated from here: by calls in the name of who asks, once there is a chain for them."""
-        commands = Commands(self.parts.store, self.parts.clock, self._board, self._duty, client, operations)
+        commands = Commands(self.parts, self._board, self._duty, client, operations)
         ApprovedCommands(self.parts, commands)
         self.robot = OperationsRobot(self.parts, self.parts.cards, commands, self._duty)
         self.rooms = IncidentRooms(

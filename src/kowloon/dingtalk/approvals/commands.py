@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import logging
 
-from kowloon.core.events import RequestEvent
 from kowloon.dingtalk.approvals import command_form, telling
 from kowloon.dingtalk.approvals.resources import Approval
-from kowloon.dingtalk.contacts.resources import Member
-from kowloon.dingtalk.ops.commands import SERVICE, Commands, Refused
-from kowloon.dingtalk.ops.grammar import Command, is_dangerous
+from kowloon.dingtalk.ops.commands import Commands
 from kowloon.dingtalk.parts import Parts
-from kowloon.dingtalk.platform.serving import PRODUCT, caller_of
 
 log = logging.getLogger("kowloon.dingtalk")
 
@@ -36,36 +32,5 @@ class ApprovedCommands:
             unique = f"approval/{approval.number}/command/{said}"
             await telling.say(self._parts, approval.account, caller.userid, command.text, text, unique)
 
-        problem = ""
-        try:
-            text = await self._commands.run(command, caller, tell)
-        except Refused as refused:
-            problem = text = str(refused)
-        except Exception:
-            log.exception("the command %r failed", command.text)
-            problem = text = "That failed in me; the server's log says why."
-        self._record(approval, caller, command, problem)
+        _, text = await self._commands.perform(command, caller, tell, ProcessInstanceId=approval.number)
         await tell(text)
-
-    def _record(self, approval: Approval, caller: Member, command: Command, problem: str) -> None:
-        clock = self._parts.clock
-        self._parts.bus.emit(
-            RequestEvent(
-                at=clock.now(),
-                wall=clock.wall(),
-                request_id=self._parts.ids.request_id(),
-                account=caller.account,
-                **caller_of(caller.account, None, caller),
-                source=SERVICE,
-                host=SERVICE,
-                scheme="https",
-                product=PRODUCT,
-                version="1.0",
-                action=f"ChatOps:{command.verb}",
-                reads=not is_dangerous(command),
-                parameters={"Command": command.text, "ProcessInstanceId": approval.number},
-                status=400 if problem else 200,
-                code="ChatOpsRefused" if problem else "",
-                message=problem,
-            )
-        )

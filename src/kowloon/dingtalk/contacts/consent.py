@@ -13,9 +13,9 @@ from kowloon.dingtalk.contacts import consent_page
 from kowloon.dingtalk.contacts.directory import Directory
 from kowloon.dingtalk.contacts.login import new_code
 from kowloon.dingtalk.contacts.people import SignedInPeople
-from kowloon.dingtalk.contacts.record import record
 from kowloon.dingtalk.contacts.resources import ROOT_DEPARTMENT, Application, Member, corp_id
 from kowloon.dingtalk.parts import Parts
+from kowloon.dingtalk.platform.record import record
 from kowloon.store.store import Transaction
 from kowloon.wire.http import HttpRequest, HttpResponse
 from kowloon.wire.parameters import FORM_TYPE
@@ -109,7 +109,14 @@ class Consent:
             if member is None or waiting is None or decision not in ("allow", "refuse"):
                 raise _Told(400, "页面已失效", "This page has been answered, is too old, or is somebody else's.")
             action = "Consent" if decision == "allow" else "RefuseConsent"
-            record(self._parts, request, action, member.account, member, application=waiting.wanted.application)
+            record(
+                self._parts,
+                action,
+                account=member.account,
+                member=member,
+                request=request,
+                parameters={"ClientId": waiting.wanted.application.id},
+            )
             if decision == "refuse":
                 return waiting.wanted.back(error="access_denied")
             code = await self._parts.store.run(lambda tx: self._agree(tx, waiting.wanted, member))

@@ -17,10 +17,10 @@ from kowloon.core.errors import ApiError, ErrorSpec
 from kowloon.dingtalk.contacts import passwords
 from kowloon.dingtalk.contacts.directory import ROLE_SERVICE, Directory, session_name
 from kowloon.dingtalk.contacts.people import MEMBER_COOKIE, SignedInPeople, digest
-from kowloon.dingtalk.contacts.record import record
 from kowloon.dingtalk.contacts.resources import FailedSignIns, Member, MemberSession, corp_id
 from kowloon.dingtalk.parts import Parts
 from kowloon.dingtalk.platform.call import own_id
+from kowloon.dingtalk.platform.record import record
 from kowloon.store.identity import Account, Role, StoredKey
 from kowloon.store.store import Transaction
 from kowloon.wire.cookies import set_cookie
@@ -99,7 +99,7 @@ class MemberSignIn:
             return self._begin(tx, account, body.login, member, known, digest(secret))
 
         error = await self._parts.store.run(write) if account else FAILED.error()
-        record(self._parts, request, "SignIn", account, member, error=error)
+        record(self._parts, "SignIn", account=account, member=member, request=request, failure=error)
         if error is not None:
             raise error
         assert member is not None
@@ -148,7 +148,7 @@ class MemberSignIn:
                     tx.delete(kept)
 
             await self._parts.store.run(end)
-            record(self._parts, request, "SignOut", found.member.account, found.member)
+            record(self._parts, "SignOut", account=found.member.account, member=found.member, request=request)
         return _answer({"signed_in": False}, request, "", 0)
 
     async def signed_in(self, request: HttpRequest) -> HttpResponse:
@@ -170,7 +170,7 @@ class MemberSignIn:
             told = {"user": member.user, "account": member.account}
             return HttpResponse(200, msgspec.json.encode(told), headers=[*_headers(), header])
         key = await self._parts.store.run(lambda tx: self._role_session(tx, member, body.role))
-        record(self._parts, request, "AssumeDepartmentRole", member.account, member)
+        record(self._parts, "AssumeDepartmentRole", account=member.account, member=member, request=request)
         told = {
             "role": key.role.partition(":")[2],
             "access_key_id": key.id,

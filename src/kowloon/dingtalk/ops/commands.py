@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from kowloon.actions.operations import Operations
 from kowloon.actions.people import People
 from kowloon.actions.ports import PersonalClient
-from kowloon.core.clock import Clock, iso_seconds
+from kowloon.core.clock import iso_seconds
 from kowloon.core.config import DEFAULT_REGION
 from kowloon.core.errors import ApiError
 from kowloon.dingtalk.contacts.resources import Member
-from kowloon.dingtalk.ops.grammar import Command, usage
-from kowloon.store.store import Store
+from kowloon.dingtalk.ops.grammar import Command, is_dangerous, usage
+from kowloon.dingtalk.platform.record import SERVICE, record
 from kowloon.topology.health import HealthBoard
 from kowloon.topology.status_page import status_page
 
-SERVICE: Final = "dingtalk.aliyuncs.com"
+if TYPE_CHECKING:
+    from kowloon.dingtalk.parts import Parts
+
+log = logging.getLogger("kowloon.dingtalk")
+
 #: Permissions of what is no API action; on `*`.
 INJECT, RECOVER, DRILL = "kowloon:InjectFault", "kowloon:RecoverFault", "kowloon:RunDrill"
 _NO_USER: Final = (
@@ -34,23 +39,45 @@ class Refused(Exception):
 
 
 class Commands:
-    """`run` answers in Markdown, or raises Refused."""
+    """`perform` answers in Markdown, and keeps who asked in the audit; `run` raises Refused."""
 
     def __init__(
         self,
-        store: Store,
-        clock: Clock,
+        parts: Parts,
         board: HealthBoard,
         people: People,
         client: PersonalClient,
         operations: Operations,
     ) -> None:
-        self._store = store
-        self._clock = clock
+        self._parts = parts
         self._board = board
         self._people = people
         self._client = client
         self._operations = operations
+
+    async def perform(
+        self, command: Command, caller: Member, tell: Callable[[str], Awaitable[None]], **told: str
+    ) -> tuple[bool, str]:
+        """Whether it went well, and what to say. `told`: what else the audit has of it."""
+        problem = ""
+        try:
+            text = await self.run(command, caller, tell)
+        except Refused as refused:
+            problem = text = str(refused)
+        except Exception:
+            log.exception("the command %r failed", command.text)
+            problem = text = "That failed in me; the server's log says why."
+        # By the person's name, beside the calls that the command made.
+        record(
+            self._parts,
+            f"ChatOps:{command.verb}",
+            account=caller.account,
+            member=caller,
+            reads=not is_dangerous(command),
+            parameters={"Command": command.text, **told},
+            failure=ApiError("ChatOpsRefused", 400, problem) if problem else None,
+        )
+        return not problem, text
 
     async def run(self, command: Command, caller: Member, tell: Callable[[str], Awaitable[None]]) -> str:
         """`tell` is for what comes later."""
@@ -71,7 +98,7 @@ class Commands:
         region = next((each for each in regions if place == each or place in self._board.topology.zone_ids(each)), None)
         if region is None:
             raise Refused(f"There is no region or zone {place}.")
-        lines = status_page(self._board, region, self._clock.now())
+        lines = status_page(self._board, region, self._parts.clock.now())
         shown = [each for each in lines if place in (region, each.name)]
         wrong = [f"- **{each.name}**: {each.true_state}" for each in shown if each.true_state != "normal"]
         faults = self._fault_lines()
@@ -182,7 +209,7 @@ class Commands:
         if not caller.user:
             raise Refused(_NO_USER)
         product, action, parameters = call
-        scope = self._store.scope_of(id)
+        scope = self._parts.store.scope_of(id)
         region = scope[1] if scope is not None and scope[0] == caller.account and scope[1] else DEFAULT_REGION
         answer = await self._client.call(
             SERVICE, caller.account, caller.user, product, action, {**parameters, "RegionId": region}

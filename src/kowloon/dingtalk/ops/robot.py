@@ -13,7 +13,7 @@ import msgspec
 
 from kowloon.actions.people import People
 from kowloon.core import limits
-from kowloon.core.events import RequestEvent, RoomEvent
+from kowloon.core.events import RoomEvent
 from kowloon.dingtalk.cards.cards import Cards
 from kowloon.dingtalk.cards.changes import Change, Click
 from kowloon.dingtalk.cards.view import CONFIRMATION
@@ -21,12 +21,11 @@ from kowloon.dingtalk.chat.resources import Conversation, Said, Sender
 from kowloon.dingtalk.contacts.directory import Directory
 from kowloon.dingtalk.contacts.resources import Application, Member
 from kowloon.dingtalk.messages import At, Content
-from kowloon.dingtalk.ops.commands import SERVICE, Commands, Refused
+from kowloon.dingtalk.ops.commands import Commands
 from kowloon.dingtalk.ops.grammar import Command, NotUnderstood, is_dangerous, parse
 from kowloon.dingtalk.ops.incident import Incident
 from kowloon.dingtalk.ops.resources import PendingCommand, State
 from kowloon.dingtalk.parts import Parts
-from kowloon.dingtalk.platform.serving import PRODUCT, caller_of
 from kowloon.engines.messages.log import Kept
 from kowloon.store.store import Transaction
 
@@ -135,17 +134,9 @@ class OperationsRobot:
         async def tell(text: str) -> None:
             await self._say(conversation, text, caller)
 
-        problem = ""
-        try:
-            text = await self._commands.run(command, caller, tell)
-        except Refused as refused:
-            problem = text = str(refused)
-        except Exception:
-            log.exception("the command %r failed", command.text)
-            problem = text = "That failed in me; the server's log says why."
-        self._record(caller, command, problem)
+        good, text = await self._commands.perform(command, caller, tell)
         self._tell_room(conversation, caller, command, text)
-        return not problem, text
+        return good, text
 
     async def _say(self, conversation: Conversation, text: str, to: Member) -> None:
         body = {"msgtype": "markdown", "markdown": {"title": NAME, "text": text}}
@@ -326,29 +317,3 @@ class OperationsRobot:
                         text=text,
                     )
                 )
-
-    # --- who did what ---
-
-    def _record(self, caller: Member, command: Command, problem: str) -> None:
-        """In the audit by the person's name, beside the calls that the command made."""
-        clock = self._parts.clock
-        self._parts.bus.emit(
-            RequestEvent(
-                at=clock.now(),
-                wall=clock.wall(),
-                request_id=self._parts.ids.request_id(),
-                account=caller.account,
-                **caller_of(caller.account, None, caller),
-                source=SERVICE,
-                host=SERVICE,
-                scheme="https",
-                product=PRODUCT,
-                version="1.0",
-                action=f"ChatOps:{command.verb}",
-                reads=not is_dangerous(command),
-                parameters={"Command": command.text},
-                status=400 if problem else 200,
-                code="ChatOpsRefused" if problem else "",
-                message=problem,
-            )
-        )

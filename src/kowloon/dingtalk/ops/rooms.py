@@ -21,11 +21,11 @@ from kowloon.dingtalk.contacts.directory import Directory
 from kowloon.dingtalk.contacts.resources import Member
 from kowloon.dingtalk.messages import At, Content
 from kowloon.dingtalk.ops import incident as incidents
-from kowloon.dingtalk.ops.commands import SERVICE
 from kowloon.dingtalk.ops.incident import QUIET_S, Incident, Lead, Trouble
 from kowloon.dingtalk.ops.robot import NAME, OperationsRobot, operations_key
 from kowloon.dingtalk.ops.rules import account_of
 from kowloon.dingtalk.parts import Parts
+from kowloon.dingtalk.platform.record import SERVICE
 from kowloon.engines.messages.log import Kept
 from kowloon.store.resources import Key, Resource
 from kowloon.store.store import Transaction

@@ -11,14 +11,13 @@ import msgspec
 from kowloon.actions.browser import ORIGIN_REFUSED, SIGN_IN_NEEDED, check_host, check_page, is_foreign
 from kowloon.actions.routes import Routes
 from kowloon.core.errors import ApiError
-from kowloon.core.events import RequestEvent
 from kowloon.dingtalk.contacts.people import SignedInPeople
 from kowloon.dingtalk.page import errors
 from kowloon.dingtalk.parts import Parts
 from kowloon.dingtalk.platform.call import Call
 from kowloon.dingtalk.platform.decode import MOST_BODY_BYTES
 from kowloon.dingtalk.platform.errors import PlatformError
-from kowloon.dingtalk.platform.serving import PRODUCT, caller_of
+from kowloon.dingtalk.platform.record import record
 from kowloon.wire.encode import JSON_TYPE
 from kowloon.wire.http import HttpRequest, HttpResponse
 
@@ -88,7 +87,17 @@ class PageCalls:
         except ApiError as refused:
             failure = refused
         if page_call.name:
-            self._record(call, page_call.name, given, failure)
+            record(
+                self._parts,
+                page_call.name,
+                account=call.account,
+                member=call.member,
+                request=call.request,
+                request_id=call.request_id,
+                began=call.wall,
+                parameters=dict(given),
+                failure=failure,
+            )
         if failure is not None:
             raise failure
         if isinstance(answer, HttpResponse):
@@ -109,30 +118,6 @@ class PageCalls:
         if request.method not in found:
             raise errors.WRONG_METHOD.error(methods=", ".join(sorted(found)))
         return found[request.method]
-
-    def _record(self, call: Call, name: str, given: dict[str, str], failure: ApiError | None) -> None:
-        request = call.request
-        self._parts.bus.emit(
-            RequestEvent(
-                at=call.now,
-                wall=call.wall,
-                request_id=call.request_id,
-                account=call.account,
-                **caller_of(call.account, None, call.member),
-                source=request.peer,
-                host=request.host,
-                scheme=request.scheme,
-                user_agent=request.header("user-agent") or "",
-                product=PRODUCT,
-                version="1.0",
-                action=name,
-                parameters=dict(given),
-                status=failure.status if failure is not None else 200,
-                code=failure.code if failure is not None else "",
-                message=failure.message if failure is not None else "",
-                latency_ms=(self._parts.clock.wall() - call.wall) * 1000.0,
-            )
-        )
 
 
 def _variables(pattern: list[str], segments: list[str]) -> dict[str, str] | None:

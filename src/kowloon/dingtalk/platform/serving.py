@@ -13,7 +13,6 @@ import msgspec
 from kowloon.actions.routes import Routes
 from kowloon.core import limits
 from kowloon.core.errors import ApiError
-from kowloon.core.events import RequestEvent
 from kowloon.core.masking import MASK, masked
 from kowloon.dingtalk.contacts.resources import AccessToken, Application, Member
 from kowloon.dingtalk.parts import Parts
@@ -23,13 +22,13 @@ from kowloon.dingtalk.platform.decode import MOST_BODY_BYTES, MOST_FIELDS, read_
 from kowloon.dingtalk.platform.endpoints import Endpoint, Endpoints
 from kowloon.dingtalk.platform.errors import PlatformError
 from kowloon.dingtalk.platform.published import published_name
+from kowloon.dingtalk.platform.record import record
 from kowloon.store.store import Transaction
 from kowloon.wire.http import HttpRequest, HttpResponse
 from kowloon.wire.parameters import FORM_TYPE
 
 log = logging.getLogger("kowloon.dingtalk")
 
-PRODUCT: Final = "DingTalk"
 _JSON: Final = "application/json;charset=utf-8"
 _TOKEN_HEADER: Final = "x-acs-dingtalk-access-token"
 _METHODS: Final = "GET POST PUT DELETE"
@@ -88,7 +87,20 @@ class OpenPlatform:
             encode = _older if older else _newer
             response = encode(request, request_id, answer, failure)
         if endpoint is not None and call.account:
-            self._record(call, endpoint, given, failure, response, started)
+            record(
+                self._parts,
+                endpoint.name,
+                account=call.account,
+                application=call.application,
+                member=call.member,
+                request=request,
+                request_id=request_id,
+                began=started,
+                reads=endpoint.reads,
+                parameters=masked({name: MASK if name in _WORDS else value for name, value in given.items()}),
+                failure=failure,
+                status=response.status,
+            )
         return response
 
     # --- steps ---
@@ -152,64 +164,6 @@ class OpenPlatform:
             return endpoint.handler(call, asked)
 
         return await call.write(body)
-
-    def _record(
-        self,
-        call: Call,
-        endpoint: Endpoint,
-        given: dict[str, Any],
-        failure: PlatformError | None,
-        response: HttpResponse,
-        started: float,
-    ) -> None:
-        request = call.request
-        self._parts.bus.emit(
-            RequestEvent(
-                at=call.now,
-                wall=started,
-                request_id=call.request_id,
-                account=call.account,
-                **caller_of(call.account, call.application, call.member),
-                source=request.peer,
-                host=request.host,
-                scheme=request.scheme,
-                user_agent=request.header("user-agent") or "",
-                product=PRODUCT,
-                version="1.0",
-                action=endpoint.name,
-                reads=endpoint.reads,
-                parameters=masked({name: MASK if name in _WORDS else value for name, value in given.items()}),
-                status=failure.status if failure is not None else response.status,
-                code=failure.code or str(failure.errcode) if failure is not None else "",
-                message=failure.message if failure is not None else "",
-                latency_ms=(self._parts.clock.wall() - started) * 1000.0,
-            )
-        )
-
-
-def caller_of(account: str, application: Application | None, member: Member | None) -> dict[str, Any]:
-    """Who did something in the messenger, as the audit tells it: a person where there is one, by the RAM user that
-    the person is, and by name."""
-    if member is not None:
-        arn = (
-            f"acs:ram::{account}:user/{member.user}"
-            if member.user
-            else f"acs:dingtalk::{account}:member/{member.userid}"
-        )
-        return {
-            "principal": arn,
-            "principal_type": "DingTalkMember",
-            "principal_id": member.userid,
-            "principal_name": member.name,
-        }
-    if application is not None:
-        return {
-            "principal": f"acs:dingtalk::{account}:application/{application.id}",
-            "principal_type": "DingTalkApplication",
-            "principal_id": application.id,
-            "principal_name": application.name,
-        }
-    return {}
 
 
 def _parameters(request: HttpRequest, endpoint: Endpoint) -> dict[str, Any]:
