@@ -153,6 +153,7 @@ class DingTalkService:
         self.inbox.forget()
         self.commentary.forget()
         self.robot.forget()
+        self.parts.approvals.forget()
         self.page.live.forget()
         self.rooms.forget()
         self.rules.forget()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from kowloon.dingtalk.approvals import running, telling
@@ -97,3 +99,21 @@ def test_started_and_waited_for_from_inside(org: Organisation) -> None:
     other = org.form("Other", text("Reason"))
     org.decide(org.start(("NONE", ["bob"]), code=other), "bob")
     assert len(ended) == 2
+
+
+def test_what_waits_for_an_end_ends_with_the_state_of_the_cloud(org: Organisation) -> None:
+    parts, code = org.cloud.cloud.dingtalk.parts, org.code
+    seen: list[str] = []
+
+    async def wait(approval: Approval) -> None:
+        seen.append("begun")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            seen.append("cancelled")
+
+    org.cloud.call(lambda: parts.approvals.on_finish(code, wait))
+    org.decide(org.start(("NONE", ["bob"])), "bob")
+    eventually(lambda: seen == ["begun"])
+    org.cloud.reset()
+    eventually(lambda: seen == ["begun", "cancelled"])

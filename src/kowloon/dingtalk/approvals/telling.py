@@ -47,9 +47,12 @@ class Approvals:
     def on_finish(self, code: str, handler: FinishHandler) -> None:
         self._handlers[code] = handler
 
-    def close(self) -> None:
+    def forget(self) -> None:
+        """The cloud has another state: whatever runs belongs to the one before."""
         for task in tuple(self._running):
             task.cancel()
+
+    close = forget
 
     async def tell(self, parts: Parts, before: Approval | None, after: Approval) -> None:
         """What changed, after it is kept."""
