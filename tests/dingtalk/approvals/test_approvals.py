@@ -10,6 +10,7 @@ from alibabacloud_dingtalk.workflow_1_0 import models as m
 from Tea.exceptions import TeaException
 
 from kowloon.core import limits
+from kowloon.dingtalk.approvals import instances
 from kowloon.testing.cloud import LocalCloud
 from tests.dingtalk.approvals.people import Organisation, text
 from tests.dingtalk.platform import Office, office_of
@@ -183,6 +184,16 @@ def test_an_agent_for_some_forms_and_for_a_time(org: Organisation) -> None:
     delegate(org, all=False, process_codes=[other], start_date="2098-01-01 08:30")
     org.start(("NONE", ["bob"]), code=other)
     assert org.waiting("bob") == 2, "not yet"
+
+
+def test_there_is_room_for_so_many_agents(org: Organisation, monkeypatch: pytest.MonkeyPatch) -> None:
+    org.join("eve", admin=True)
+    monkeypatch.setattr(instances, "_MOST_DELEGATIONS", 1)
+    delegate(org)
+    delegate(org, agent_staff_id="dan")
+    refused(lambda: delegate(org, from_staff_id="ada"), "overLimit", "agents 已达上限 1", 400)
+    org.start(("NONE", ["bob"]))
+    assert org.waiting("dan") == 1
 
 
 @pytest.mark.parametrize(

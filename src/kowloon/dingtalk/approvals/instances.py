@@ -223,11 +223,10 @@ def set_agent(call: Call, req: Agent) -> dict[str, Any]:
     for code in () if req.all else req.process_codes:
         running.form_of(call, code)
     codes = () if req.all else tuple(sorted(set(req.process_codes)))
-    kept = call.all(Delegation)
-    for each in kept:
+    for each in call.all(Delegation):
         if each.ends_at <= call.now or (each.person == person.userid and each.codes == codes):
             call.tx.delete(each)
-    if len(kept) >= _MOST_DELEGATIONS:
+    if len(call.all(Delegation)) >= _MOST_DELEGATIONS:
         raise errors.FULL.error(name="agents", most=_MOST_DELEGATIONS)
     call.tx.put(
         Delegation(
