@@ -147,6 +147,7 @@ class DingTalkService:
         self.platform.forget()
         self.webhook.forget()
         self.parts.media.forget()
+        self.session_webhooks.forget()
         self.consent.forget()
         self.stream.forget()
         self.events.forget()

@@ -16,6 +16,7 @@ from kowloon.core.config import Settings
 from kowloon.dingtalk.chat.resources import Conversation, Said, Sender
 from kowloon.dingtalk.contacts.resources import Member
 from kowloon.dingtalk.messages import Content
+from kowloon.dingtalk.ops.grammar import parse
 from kowloon.dingtalk.ops.resources import PendingCommand
 from kowloon.dingtalk.ops.robot import CONFIRM, REFUSE, WAITS_S, operations_key
 from kowloon.dingtalk.platform.call import own_id
@@ -280,6 +281,26 @@ def test_what_ran_when_the_cloud_ended_is_not_done_again_and_says_so(tmp_path: P
         assert again.over(running.id) == "failed"
         assert "Look whether it has happened" in again.later(again.said)[-1].text
         assert cloud.call(lambda: cloud.cloud.faults.faults()) == []
+
+
+def test_where_all_posts_are_vacant_nobody_can_agree(room: Room, duty: None) -> None:
+    eve = room.person("eve", "kowloon:InjectFault")
+    room.cloud.run(ask_duty(room.cloud, "Resign", PostId="dba", PersonId="wei"))
+    told = room.say(eve, "inject zone-network cn-hongkong-c")
+    assert "Somebody on duty has to approve it, and nobody of them is here." in told
+
+
+def test_faults_are_not_another_accounts(room: Room) -> None:
+    stranger = room.cloud.as_account("stranger").account_id
+    member = Member(id="x", account=stranger, userid="eve", union_id="u", name="Eve", user="eve", admin=True)
+
+    async def tell(text: str) -> None:
+        raise AssertionError(text)
+
+    commands = room.dingtalk.robot._commands
+    for text in ("inject zone-power cn-hongkong-c", "recover all", "drill hongkong-2022"):
+        good, told = room.cloud.run(commands.perform(parse(text), member, tell))
+        assert (good, told) == (False, "`NoPermission`: faults and drills are of this cloud's first account.")
 
 
 def test_it_waits_ten_minutes(room: Room) -> None:

@@ -16,6 +16,7 @@ from kowloon.dingtalk.outbox import PendingEvent
 from kowloon.dingtalk.platform.call import own_id
 from kowloon.store.identity import StoredKey
 from tests.dingtalk.page.people import Chats, Person
+from tests.dingtalk.platform import office_of
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 64
 
@@ -42,6 +43,16 @@ def test_who_i_am_and_who_others_are(chats: Chats) -> None:
     assert (seen["email"], seen["mobile"]) == ("mei@example.com", "13800000000")
     assert mei.get("people/omar")["mobile"] == ""
     assert mei.refused("GET", "people/nobody")[:2] == (404, "PersonNotFound")
+
+
+def test_an_application_is_told_who_opens_it(chats: Chats) -> None:
+    mei = chats.person("mei")
+    office = office_of(chats.cloud)
+    code = mei.post("me/login-code", {"application": office.app_key})["code"]
+    told = office.post("/topapi/v2/user/getuserinfo", {"code": code})["result"]
+    assert (told["userid"], told["sys_level"]) == ("mei", 0)
+    assert office.refused("POST", "/topapi/v2/user/getuserinfo", {"code": code})[0] == 40078
+    assert mei.refused("POST", "me/login-code", {"application": "dingnone"})[:2] == (404, "RobotNotFound")
 
 
 def test_people_and_robots_are_searched(chats: Chats) -> None:

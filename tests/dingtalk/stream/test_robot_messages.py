@@ -9,6 +9,7 @@ import pytest
 import requests
 
 from kowloon.dingtalk.messages import Content
+from kowloon.dingtalk.sending.sessions import PER_MINUTE
 from kowloon.testing.cloud import LocalCloud
 from kowloon.wire.dingtalk_crypto import robot_signature
 from tests.dingtalk.platform import Office, office_of
@@ -58,6 +59,9 @@ def test_a_message_of_a_group_that_is_for_the_robot(cloud: LocalCloud, office: O
         assert again["isAdmin"] is False
 
 
+TEXT = {"msgtype": "text", "text": {"content": "fine"}}
+
+
 def test_the_answer_goes_to_the_session(cloud: LocalCloud, office: Office) -> None:
     room = Room(cloud, office, "ada")
     with StreamClient(office, ROBOT) as client:
@@ -73,6 +77,18 @@ def test_the_answer_goes_to_the_session(cloud: LocalCloud, office: Office) -> No
         "fine @ada",
         ("ada",),
     )
+
+
+def test_an_answer_a_second_is_too_fast(cloud: LocalCloud, office: Office) -> None:
+    room = Room(cloud, office, "ada")
+    with StreamClient(office, ROBOT) as client:
+        room.say("ada", "@ops status")
+        session = client.frame()["data"]["sessionWebhook"]
+    answers = [requests.post(session, json=TEXT, timeout=10).json() for _ in range(PER_MINUTE + 1)]
+    assert [each["errcode"] for each in answers] == [0] * PER_MINUTE + [130101]
+    assert answers[-1]["errmsg"] == "send too fast, exceed 20 times per minute"
+    cloud.skip(seconds=60)
+    assert requests.post(session, json=TEXT, timeout=10).json()["errcode"] == 0
 
 
 def test_everything_that_is_said_to_it_alone(cloud: LocalCloud, office: Office) -> None:

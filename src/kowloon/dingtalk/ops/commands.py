@@ -221,6 +221,9 @@ class Commands:
     async def _must(self, caller: Member, permission: str) -> None:
         if not caller.user:
             raise Refused(_NO_USER)
+        if caller.account != self._parts.home():
+            # Places are everybody's: no other account's administrator may break them.
+            raise Refused("`NoPermission`: faults and drills are of this cloud's first account.")
         if not await self._client.may(SERVICE, caller.account, caller.user, permission, "*"):
             raise Refused(f"`NoPermission`: your RAM user {caller.user} may not do {permission}.")
 

@@ -211,11 +211,13 @@ class OperationsRobot:
             await self._cards.deliver(card, self._sender(pending.account), own, at=At(user_ids=(approver,)))
 
     def _approvers(self, caller: Member) -> tuple[str, ...] | None:
-        """Who is on duty now; nobody where the caller is, or where there is no duty at all. None: somebody is, and no
-        member of the organisation, or one who is not the RAM user that the person is: applications make members."""
-        on_duty = {person for each in self._people.holders(caller.account) for person in each.people}
-        if not on_duty:
+        """Who is on duty now; nobody where the caller is, or where there is no duty at all. None: nobody who may agree
+        is there. All posts are vacant, or who holds them is no member, or is one who is not the RAM user that the
+        person is: applications make members."""
+        holders = self._people.holders(caller.account)
+        if not holders:
             return ()
+        on_duty = {person for each in holders for person in each.people}
         users = {each.id: each.user for each in self._people.people(caller.account)}
         directory = Directory(self._parts.store, caller.account)
         known = {person: directory.member(userid) for person, userid in directory.userids_of(on_duty).items()}

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
+from kowloon.actions.routes import json_body
 from kowloon.dingtalk.contacts.directory import Directory
+from kowloon.dingtalk.contacts.login import login_code
 from kowloon.dingtalk.contacts.resources import Application, Member, Role, corp_id
 from kowloon.dingtalk.page import errors
 from kowloon.dingtalk.page.calls import PageCall, asked_text
@@ -53,8 +57,24 @@ def search(call: Call, given: dict[str, str]) -> dict[str, Any]:
     }
 
 
+class ApplicationBody(msgspec.Struct, forbid_unknown_fields=True):
+    """`application`: its appKey."""
+
+    application: str
+
+
+async def login(call: Call, given: dict[str, str]) -> dict[str, str]:
+    """A code by which an application knows who opens it: `/topapi/v2/user/getuserinfo` takes it, once."""
+    asked = json_body(call.request, ApplicationBody)
+    code = await login_code(call.parts, call.account, call.person.userid, asked.application)
+    if code is None:
+        raise errors.NO_ROBOT.error(id=asked.application)
+    return {"code": code}
+
+
 CALLS = [
     PageCall("GET", "me", me),
+    PageCall("POST", "me/login-code", login, "LoginCode"),
     PageCall("GET", "people", search),
     PageCall("GET", "people/{userid}", person),
 ]

@@ -3,6 +3,7 @@ needs no key, and ends by itself."""
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any, ClassVar, Final
 from urllib.parse import parse_qs
 
@@ -22,9 +23,12 @@ from kowloon.wire.http import HttpRequest, HttpResponse
 
 PATH: Final = "/robot/sendBySession"
 LIFE_S: Final = 90 * 60.0
+# As a webhook.
+PER_MINUTE: Final = 20
 _JSON: Final = "application/json;charset=utf-8"
 
 NO_SESSION = Refusal(300005, "invalidParameter.session.invalid", "session is not exist")
+TOO_FAST = Refusal(130101, "send.too.fast", f"send too fast, exceed {PER_MINUTE} times per minute")
 TOO_LONG = Refusal(460101, "invalidParameter.msg.tooLong", f"message too long, exceed {messages.MOST_BYTES} bytes")
 
 
@@ -43,6 +47,8 @@ class SessionWebhooks:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        # Per session: when it posted within the last minute. Cloud time.
+        self._recent: dict[str, deque[float]] = {}
 
     def register(self, routes: Routes) -> None:
         routes.add("GET POST PUT DELETE", PATH, self.send, "own")
@@ -100,7 +106,22 @@ class SessionWebhooks:
         if len(request.body) > messages.MOST_BYTES:
             raise TOO_LONG.error()
         content = messages.parse(_body(request))
+        self._count(session.id)
         await self._parts.messenger.post(conversation, Sender("application", application.id, application.name), content)
+
+    def _count(self, session: str) -> None:
+        now = self._parts.clock.now()
+        for quiet in [id for id, recent in self._recent.items() if recent[-1] <= now - 60.0]:
+            del self._recent[quiet]
+        recent = self._recent.setdefault(session, deque())
+        while recent and recent[0] <= now - 60.0:
+            recent.popleft()
+        if len(recent) >= PER_MINUTE:
+            raise TOO_FAST.error()
+        recent.append(now)
+
+    def forget(self) -> None:
+        self._recent.clear()
 
 
 def _body(request: HttpRequest) -> dict[str, Any]:
