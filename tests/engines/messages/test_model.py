@@ -120,7 +120,9 @@ async def _run(path: Path | None, steps: list[tuple[object, ...]]) -> None:
                 log.close()
                 await settle()
                 if path is None:
+                    # Another memory: what was there has no id in it.
                     model.talks.clear()
+                    settled.clear()
                 log = MessageLog(path)
                 log.listen(told.append)
             case ("clear",):
