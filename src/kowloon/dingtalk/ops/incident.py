@@ -124,15 +124,20 @@ def led(incident: Incident, lead: Lead | None) -> Incident:
 
 
 def involved(posts: Sequence[str], holders: Sequence[PostHolders], units: Sequence[Unit]) -> list[PostHolders]:
-    """The posts that were called and those above them, the highest first. Without a call those at the top, and without
-    units all."""
+    """The posts that were called and those above them, the highest first, of equals who was called. Without a call
+    those at the top, and without units all."""
     parents = {unit.id: unit.parent for unit in units}
     top = [unit.id for unit in units if not unit.parent]
     called = [each for each in holders if each.post in posts]
     wanted = {above for each in called for unit in each.oversees for above in _line(unit, parents)} or set(top)
     everybody = not called and not top
     found = [each for each in holders if everybody or each.post in posts or set(each.oversees) & wanted]
-    return sorted(found, key=lambda each: min([len(_line(unit, parents)) for unit in each.oversees], default=99))
+
+    def rank(holder: PostHolders) -> tuple[int, bool]:
+        depth = min([len(_line(unit, parents)) for unit in holder.oversees], default=99)
+        return depth, holder.post not in posts
+
+    return sorted(found, key=rank)
 
 
 def _line(unit: str, parents: dict[str, str]) -> list[str]:

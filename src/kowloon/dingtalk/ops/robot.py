@@ -308,7 +308,8 @@ class OperationsRobot:
         """In an incident's room it belongs to the record of the incident."""
         for incident in self._parts.store.list(Incident, account=conversation.account):
             if incident.conversation == conversation.id:
-                text = f"{command.text}: {outcome.splitlines()[0][:200]}"
+                first = outcome.splitlines()[0].lstrip("# ")
+                text = f"{command.text}: {first[:200]}"
                 self._parts.bus.emit(
                     RoomEvent(
                         at=self._parts.clock.now(),
