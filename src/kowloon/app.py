@@ -393,6 +393,7 @@ class Cloud:
                 self.access_logs.forget,
                 self.duty.forget,
                 self.dingtalk.forget,
+                self.operator.close,
             ),
             forget_before=before.forget,
             keeps_real_parts=has_real_parts,

@@ -269,7 +269,9 @@ class IncidentRooms:
         return None
 
     async def _close(self, incident: Incident) -> None:
-        now = self._parts.clock.now()
+        now, known = self._parts.clock.now(), self._parts.store.get(Incident, incident.id)
+        if known is None or known.state == "closed":
+            return
         over = msgspec.structs.replace(incident, state="closed", closed_at=now, pages={}, hit=())
         await self._keep(over)
         self._tell(over, "closed", text=f"after {incidents.minutes(now - over.created_at)}")
