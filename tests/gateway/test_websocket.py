@@ -267,7 +267,8 @@ async def test_an_eager_peer_lets_others_have_their_turn(running: Running, eager
     before = turns
     client.send(eager * 10_000 + client_frame(TEXT, b"end") + goodbye(1000))
     await eventually(lambda: talks.last.heard[-1] == "end")
-    assert turns - before >= 10_000 // 64
+    # Not each turn of the others falls between two of this one.
+    assert turns - before >= 10_000 // 64 // 2
     assert talks.last.heard.count("a") == (10_000 if eager[0] & 0x0F == TEXT else 0)
     assert await said_goodbye(client) == (1000, "")
 
