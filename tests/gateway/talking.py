@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 from collections.abc import Callable
 
 from kowloon.wire.http import HttpRequest, HttpResponse, WebSocket
@@ -112,3 +114,9 @@ async def said_goodbye(client: Client) -> tuple[int, str]:
     assert await client.rest() == b""
     client.close()
     return int.from_bytes(payload[:2], "big"), payload[2:].decode()
+
+
+def reset(client: Client) -> None:
+    """Gone without a word."""
+    client.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    client.writer.transport.abort()
