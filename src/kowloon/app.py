@@ -196,6 +196,8 @@ class Cloud:
         self._wire_listeners()
         self._wire_admin()
         self._wire_calls()
+        self._wire_messenger()
+        self._wire_duty()
         self._wire_objects()
         self._wire_front()
         self._wire_states()
@@ -220,45 +222,8 @@ class Cloud:
         self.duty_people = DutyPeople(self.rosters, self.clock)
         self.sign_in = SignIn(self.store, self.board, self.clock, self.ids, self.bus, self.credentials)
         self.internal = InternalCalls(lambda request: self.front.handle(request), self.store, self.clock, self.ids)
-        self.dingtalk = DingTalkService(
-            store=self.store,
-            clock=self.clock,
-            ids=self.ids,
-            bus=self.bus,
-            board=self.board,
-            log=open_messages(self.files),
-            home=lambda: self.identity.account_id,
-            people=self.duty_people,
-            credentials=self.credentials,
-            console=self.sign_in,
-            objects=self.internal,
-            secret=lambda: self.identity.admin_token,
-            routes=self.routes,
-            dialler=self._new_dialler(),
-            endpoint=lambda: self.endpoint,
-            poke=self.runtime.poke,
-        )
-        for loop in self.dingtalk.loops:
-            self.runtime.add(loop)
         self.bus.subscribe(self.audit.take, RequestEvent)
         self.runtime.add(self.audit)
-        self._wire_duty()
-
-    def _wire_duty(self) -> None:
-        try:
-            mail = MailServer.parse(self.settings.mail_server, self.settings.mail_sender)
-        except ValueError as problem:
-            raise ConfigurationError(str(problem)) from None
-        pagers: dict[str, Pager] = {
-            "dingtalk": self.dingtalk.pager,
-            "email": MailPager(self._new_dialler(), mail),
-            "webhook": WebhookPager(self._new_dialler()),
-        }
-        self.duty = DutyService(self.store, self.clock, self.ids, self.bus, self.rosters, pagers, self.runtime.poke)
-        self.duty.cast.register(self.routes)
-        for loop in self.duty.loops:
-            self.runtime.add(loop)
-        WebPage("duty", "kowloon.duty.page").register(self.routes)
 
     def _wire_admin(self) -> None:
         AdminRoutes(
@@ -300,18 +265,55 @@ class Cloud:
             },
         )
         self.sign_in.register(self.routes)
-        personal = PersonalCalls(
-            self.chain, self.registry, self.store, self.credentials, self.authorizer, self.clock, self.ids
-        )
-        self.operator = Operator(self.faults, self.drills)
-        self.dingtalk.operate(personal, self.operator)
-        self.runtime.add(self.dingtalk.rooms)
         JsonCalls(self.chain, self.registry, self.credentials, self.clock, self.ids, self._administrator).register(
             self.routes
         )
 
     def _administrator(self) -> Signer:
         return Signer(self.identity.access_key_id, self.identity.access_key_secret)
+
+    def _wire_messenger(self) -> None:
+        self.operator = Operator(self.faults, self.drills)
+        self.dingtalk = DingTalkService(
+            store=self.store,
+            clock=self.clock,
+            ids=self.ids,
+            bus=self.bus,
+            board=self.board,
+            log=open_messages(self.files),
+            home=lambda: self.identity.account_id,
+            people=self.duty_people,
+            credentials=self.credentials,
+            console=self.sign_in,
+            objects=self.internal,
+            client=PersonalCalls(
+                self.chain, self.registry, self.store, self.credentials, self.authorizer, self.clock, self.ids
+            ),
+            operations=self.operator,
+            secret=lambda: self.identity.admin_token,
+            routes=self.routes,
+            dialler=self._new_dialler(),
+            endpoint=lambda: self.endpoint,
+            poke=self.runtime.poke,
+        )
+        for loop in self.dingtalk.loops:
+            self.runtime.add(loop)
+
+    def _wire_duty(self) -> None:
+        try:
+            mail = MailServer.parse(self.settings.mail_server, self.settings.mail_sender)
+        except ValueError as problem:
+            raise ConfigurationError(str(problem)) from None
+        pagers: dict[str, Pager] = {
+            "dingtalk": self.dingtalk.pager,
+            "email": MailPager(self._new_dialler(), mail),
+            "webhook": WebhookPager(self._new_dialler()),
+        }
+        self.duty = DutyService(self.store, self.clock, self.ids, self.bus, self.rosters, pagers, self.runtime.poke)
+        self.duty.cast.register(self.routes)
+        for loop in self.duty.loops:
+            self.runtime.add(loop)
+        WebPage("duty", "kowloon.duty.page").register(self.routes)
 
     def _wire_objects(self) -> None:
         self.callbacks = CallbackSender(self.store, self.clock, self._new_dialler())
@@ -393,7 +395,7 @@ class Cloud:
                 self.access_logs.forget,
                 self.duty.forget,
                 self.dingtalk.forget,
-                self.operator.close,
+                self.operator.forget,
             ),
             forget_before=before.forget,
             keeps_real_parts=has_real_parts,
@@ -475,7 +477,7 @@ class Cloud:
         await self.access_logs.flush()
         await self.parts.close(end_units=end_units)
         self.addresses.release()
-        self.operator.close()
+        self.operator.forget()
         self.dingtalk.close()
         self.key_use.close()
         self.faults.close()

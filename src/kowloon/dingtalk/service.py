@@ -54,9 +54,9 @@ from kowloon.topology.health import HealthBoard
 
 class DingTalkService:
     """`home`: the account that operators mean when they name none; `objects` keeps files; `secret` signs links to
-    them; `endpoint`: host and port of this cloud; `poke` wakes a loop by its name for a key. `start` before it serves,
-    and again when the cloud has got another state; `loops` are to be run; `say_goodbye` before the server closes, and
-    `close` at the end."""
+    them; `client` calls the cloud in the name of who asks; `endpoint`: host and port of this cloud; `poke` wakes a loop
+    by its name for a key. `start` before it serves, and again when the cloud has got another state; `loops` are to be
+    run; `say_goodbye` before the server closes, and `close` at the end."""
 
     def __init__(
         self,
@@ -72,6 +72,8 @@ class DingTalkService:
         credentials: CredentialSource,
         console: ConsoleSessions,
         objects: InternalClient,
+        client: PersonalClient,
+        operations: Operations,
         secret: Callable[[], str],
         routes: Routes,
         dialler: Dialler,
@@ -79,9 +81,6 @@ class DingTalkService:
         poke: Callable[[str, str], None],
     ) -> None:
         self._log = log
-        self._board = board
-        self._duty = people
-        self._poke = poke
         self.messenger = Messenger(store, clock, ids, log)
         plane = MessengerPlane(board, clock)
         self.stream = Connections(clock, ids, plane)
@@ -115,7 +114,11 @@ class DingTalkService:
         self.cast = ChatCast(self.parts)
         self.cast.register(routes)
         RuleRoutes(self.parts, self.rules).register(routes)
-        self.loops = (self.rules, self.stream, self.events, DutyFollower(self.parts, people))
+        commands = Commands(self.parts, board, people, client, operations)
+        ApprovedCommands(self.parts, commands)
+        self.robot = OperationsRobot(self.parts, self.parts.cards, commands, people)
+        self.rooms = IncidentRooms(self.parts, self.robot, self.parts.cards, people, client, board.topology, poke)
+        self.loops = (self.rules, self.stream, self.events, DutyFollower(self.parts, people), self.rooms)
         self.platform.register(routes)
         routes.add("GET", opening.PATH, self.stream.connect, "own")
         self.webhook.register(routes)
@@ -127,15 +130,6 @@ class DingTalkService:
         DingTalkAdmin(self.parts, self.webhook).register(routes)
         PushConsole(self.parts).register(routes)
         MemberAdmin(self.parts).register(routes)
-
-    def operate(self, client: PersonalClient, operations: Operations) -> None:
-        """The cloud can be operated from here: by calls in the name of who asks, once there is a chain for them."""
-        commands = Commands(self.parts, self._board, self._duty, client, operations)
-        ApprovedCommands(self.parts, commands)
-        self.robot = OperationsRobot(self.parts, self.parts.cards, commands, self._duty)
-        self.rooms = IncidentRooms(
-            self.parts, self.robot, self.parts.cards, self._duty, client, self._board.topology, self._poke
-        )
 
     async def start(self) -> None:
         await earlier.bring_in(self.parts)

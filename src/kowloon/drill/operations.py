@@ -51,6 +51,7 @@ class Operator:
         ended = self._drills.get(id)
         await when_over(f"{ended.title}: {ended.state} after {ended.length_min:.0f} minutes of the record")
 
-    def close(self) -> None:
+    def forget(self) -> None:
+        """Nobody waits for the drills that were begun here: the cloud ends, or has another state now."""
         for task in tuple(self._walking):
             task.cancel()
