@@ -9,7 +9,6 @@ from __future__ import annotations
 import hmac
 import ipaddress
 import string
-from collections import deque
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -19,17 +18,18 @@ from kowloon.actions.routes import Routes
 from kowloon.dingtalk import messages
 from kowloon.dingtalk.chat.resources import Conversation, Sender
 from kowloon.dingtalk.parts import Parts
-from kowloon.dingtalk.platform.decode import read_json
-from kowloon.dingtalk.platform.errors import MISSING, NOT_JSON, SYSTEM_BUSY, WRONG_METHOD, PlatformError, Refusal
+from kowloon.dingtalk.platform.decode import read_body
+from kowloon.dingtalk.platform.errors import MISSING, SYSTEM_BUSY, WRONG_METHOD, PlatformError, Refusal
+from kowloon.dingtalk.platform.recent import Recent
 from kowloon.dingtalk.resources import Robot
 from kowloon.store.store import Transaction
 from kowloon.wire.dingtalk_crypto import robot_signature
+from kowloon.wire.encode import JSON_TYPE
 from kowloon.wire.http import HttpRequest, HttpResponse
 
 PER_MINUTE = 20
 MUTED_S = 600.0
 SIGNED_WITHIN_S = 3600.0
-_JSON = "application/json;charset=utf-8"
 
 WRONG_TYPE = Refusal(43004, "UnsupportedMediaType", "无效的HTTP HEADER Content-Type", 415)
 NO_ROBOT = Refusal(300005, "resource.unavailable", "token is not exist")
@@ -60,8 +60,8 @@ TOO_FAST = Refusal(130101, "send.too.fast", f"send too fast, exceed {PER_MINUTE}
 class RobotWebhook:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        # Per robot: when it posted within the last minute, and until when it is muted. Cloud time.
-        self._recent: dict[str, deque[float]] = {}
+        # Per robot: what it posted, and until when it is muted. Cloud time.
+        self._recent = Recent(PER_MINUTE, 60.0)
         self._muted_until: dict[str, float] = {}
 
     def register(self, routes: Routes) -> None:
@@ -69,13 +69,13 @@ class RobotWebhook:
 
     async def send(self, request: HttpRequest) -> HttpResponse:
         if not self._parts.plane.serves():
-            return HttpResponse(503, b"", content_type=_JSON)
+            return HttpResponse(503, b"", content_type=JSON_TYPE)
         try:
             robot, body = self._admit(request)
             await self.post(robot, body, size_bytes=len(request.body))
         except PlatformError as refusal:
-            return _answer(refusal.errcode, refusal.message)
-        return _answer(0, "ok")
+            return answer(refusal.errcode, refusal.message)
+        return answer(0, "ok")
 
     def _admit(self, request: HttpRequest) -> tuple[Robot, dict[str, Any]]:
         if request.method != "POST":
@@ -86,12 +86,7 @@ class RobotWebhook:
             raise MISSING.error(name="access_token")
         if "json" not in (request.header("content-type") or "").lower():
             raise WRONG_TYPE.error()
-        try:
-            body = read_json(request.body)
-        except ValueError:
-            body = None
-        if not isinstance(body, dict):
-            raise NOT_JSON.error()
+        body = read_body(request.body)
         robot = self._parts.store.get(Robot, token)
         if robot is None:
             raise NO_ROBOT.error()
@@ -121,19 +116,15 @@ class RobotWebhook:
 
     def _count(self, robot: Robot) -> None:
         now = self._parts.clock.now()
-        recent = self._recent.setdefault(robot.id, deque())
-        while recent and recent[0] <= now - 60.0:
-            recent.popleft()
-        if now < self._muted_until.get(robot.id, 0.0) or len(recent) >= PER_MINUTE:
-            self._muted_until.setdefault(robot.id, now + MUTED_S)
-            if self._muted_until[robot.id] <= now:
-                self._muted_until[robot.id] = now + MUTED_S
+        if now < self._muted_until.get(robot.id, 0.0):
+            raise TOO_FAST.error()
+        if not self._recent.count(robot.id, now):
+            self._muted_until[robot.id] = now + MUTED_S
             raise TOO_FAST.error()
         self._muted_until.pop(robot.id, None)
-        recent.append(now)
 
     def forget(self) -> None:
-        self._recent.clear()
+        self._recent.forget()
         self._muted_until.clear()
 
     async def create(
@@ -179,8 +170,8 @@ class RobotWebhook:
         return await self._parts.store.run(body)
 
 
-def _answer(code: int, message: str) -> HttpResponse:
-    return HttpResponse(200, msgspec.json.encode({"errcode": code, "errmsg": message}), content_type=_JSON)
+def answer(code: int, message: str) -> HttpResponse:
+    return HttpResponse(200, msgspec.json.encode({"errcode": code, "errmsg": message}), content_type=JSON_TYPE)
 
 
 def _check_address(robot: Robot, peer: str) -> None:

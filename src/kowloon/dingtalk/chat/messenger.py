@@ -179,6 +179,12 @@ class Messenger:
             named += [by_mobile[each] for each in mobiles if each in by_mobile]
         return tuple(dict.fromkeys([each for each in named if self.belongs(conversation, each)]))
 
+    def find_message(self, account: str, id: str) -> tuple[Conversation, Kept] | None:
+        """One that stands in a conversation of the organisation."""
+        kept = self.log.find(id)
+        conversation = self.find(account, kept.conversation) if kept is not None else None
+        return (conversation, kept) if kept is not None and conversation is not None else None
+
     def read(self, kept: Kept) -> Said:
         return self._decoder.decode(kept.body)
 

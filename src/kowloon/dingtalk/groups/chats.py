@@ -145,13 +145,14 @@ async def send(call: Call, req: Send) -> dict[str, Any]:
 @endpoints.older("/chat/getReadList", methods="GET POST", scope=SCOPE, reads=True)
 def read_list(call: Call, req: ReadList) -> dict[str, Any]:
     messenger = call.parts.messenger
-    kept = messenger.log.find(req.message_id)
-    group = messenger.find(call.account, kept.conversation) if kept is not None else None
-    if kept is None or group is None or kept.sender != f"application:{call.app.id}":
+    found = messenger.find_message(call.account, req.message_id)
+    if found is None or found[1].sender != f"application:{call.app.id}":
         raise NO_MESSAGE.error()
+    group, kept = found
     readers = sorted(messenger.readers(group, kept.sequence))
-    page = readers[max(req.cursor, 0) : max(req.cursor, 0) + max(1, min(req.size, 100))]
-    following = max(req.cursor, 0) + len(page)
+    start = max(req.cursor, 0)
+    page = readers[start : start + max(1, min(req.size, 100))]
+    following = start + len(page)
     return {"readUserIdList": page, "next_cursor": following if following < len(readers) else 0}
 
 

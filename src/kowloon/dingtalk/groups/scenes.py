@@ -13,13 +13,14 @@ from kowloon.dingtalk.chat.resources import Conversation
 from kowloon.dingtalk.contacts.directory import Directory
 from kowloon.dingtalk.groups import logic
 from kowloon.dingtalk.platform.call import Call
-from kowloon.dingtalk.platform.decode import Commas, page_start
+from kowloon.dingtalk.platform.decode import Commas, page_of
 from kowloon.dingtalk.platform.endpoints import endpoints
 from kowloon.dingtalk.platform.errors import MISSING, Refusal
 
 SCOPE: Final = "qyapi_chat_manage"
 _MOST_TITLE: Final = 100
 _MOST_AT_ONCE: Final = 999
+_MOST_ON_PAGE: Final = 1_000
 
 WRONG_ROLE = Refusal(40035, "invalidParameter.role.invalid", "role 只能为 2 或 3")
 
@@ -194,13 +195,15 @@ def query_older(call: Call, req: OfGroupSnake) -> dict[str, Any]:
 
 @endpoints.newer("POST", "/v1.0/im/sceneGroups/members/batchQuery", scope=SCOPE, reads=True)
 def members(call: Call, req: Members) -> dict[str, Any]:
-    page, following = _page(call, req.open_conversation_id, req.next_token, req.max_results)
+    people = call.parts.messenger.members(logic.find(call, req.open_conversation_id))
+    page, following = page_of(people, req.next_token, req.max_results, _MOST_ON_PAGE)
     return {"success": True, "memberUserIds": page, "hasMore": bool(following), "nextToken": following}
 
 
 @endpoints.newer("POST", "/v1.0/im/sceneGroups/members/query", scope=SCOPE, reads=True)
 def members_by_cursor(call: Call, req: MembersByCursor) -> dict[str, Any]:
-    page, following = _page(call, req.open_conversation_id, req.cursor, req.size)
+    people = call.parts.messenger.members(logic.find(call, req.open_conversation_id))
+    page, following = page_of(people, req.cursor, req.size, _MOST_ON_PAGE)
     return {"success": True, "memberUserIds": page, "hasMore": bool(following), "nextCursor": following}
 
 
@@ -216,14 +219,6 @@ def sub_admins(call: Call, req: SubAdmins) -> dict[str, Any]:
 def disband(call: Call, req: OfGroup) -> dict[str, Any]:
     logic.dissolve(call, logic.find(call, req.open_conversation_id))
     return {"success": True}
-
-
-def _page(call: Call, id: str, token: str, size: int) -> tuple[list[str], str]:
-    people = call.parts.messenger.members(logic.find(call, id))
-    start = page_start(token)
-    page = list(people[start : start + max(1, min(size, 1000))])
-    more = start + len(page) < len(people)
-    return page, str(start + len(page)) if more else ""
 
 
 def _named(call: Call, req: People) -> list[str]:

@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 
-from kowloon.dingtalk.platform.errors import INVALID, MISSING
+from kowloon.dingtalk.platform.errors import INVALID, MISSING, NOT_JSON
 
 T = TypeVar("T")
 # A list that travels as `a,b`; a real list is taken, too.
@@ -42,6 +42,17 @@ def read_json(raw: bytes | str) -> Any:
     return value
 
 
+def read_body(raw: bytes) -> dict[str, Any]:
+    """What a call says in JSON. PlatformError for what is no object."""
+    try:
+        body = read_json(raw)
+    except ValueError:
+        body = None
+    if not isinstance(body, dict):
+        raise NOT_JSON.error()
+    return body
+
+
 def check_plain(value: Any) -> None:
     """ValueError for what nobody else could read again."""
     level = [value]
@@ -60,9 +71,12 @@ def check_plain(value: Any) -> None:
     raise ValueError(f"it is deeper than {_MOST_DEPTH} levels")
 
 
-def page_start(token: str) -> int:
-    """Where a page begins, by the token that the page before it gave; 0 for what is none."""
-    return int(token) if token.isascii() and token.isdigit() and len(token) <= _MOST_PLACE_DIGITS else 0
+def page_of(rows: Sequence[T], token: str, size: int, most: int) -> tuple[list[T], str]:
+    """From where the token of the page before says, or the first; and the token of the next one, '' for none."""
+    start = int(token) if token.isascii() and token.isdigit() and len(token) <= _MOST_PLACE_DIGITS else 0
+    page = list(rows[start : start + max(1, min(size, most))])
+    following = start + len(page)
+    return page, str(following) if following < len(rows) else ""
 
 
 class Decoder:

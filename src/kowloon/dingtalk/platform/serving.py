@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import logging
-from collections import deque
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -18,18 +17,19 @@ from kowloon.dingtalk.contacts.resources import AccessToken, Application, Member
 from kowloon.dingtalk.parts import Parts
 from kowloon.dingtalk.platform import errors
 from kowloon.dingtalk.platform.call import Call, own_id
-from kowloon.dingtalk.platform.decode import MOST_BODY_BYTES, MOST_FIELDS, read_json
+from kowloon.dingtalk.platform.decode import MOST_BODY_BYTES, MOST_FIELDS, read_body
 from kowloon.dingtalk.platform.endpoints import Endpoint, Endpoints
 from kowloon.dingtalk.platform.errors import PlatformError
 from kowloon.dingtalk.platform.published import published_name
+from kowloon.dingtalk.platform.recent import Recent
 from kowloon.dingtalk.platform.record import record
 from kowloon.store.store import Transaction
+from kowloon.wire.encode import JSON_TYPE
 from kowloon.wire.http import HttpRequest, HttpResponse
 from kowloon.wire.parameters import FORM_TYPE
 
 log = logging.getLogger("kowloon.dingtalk")
 
-_JSON: Final = "application/json;charset=utf-8"
 _TOKEN_HEADER: Final = "x-acs-dingtalk-access-token"
 _METHODS: Final = "GET POST PUT DELETE"
 _NEWER: Final = ("/v1.0/", "/v2.0/")
@@ -44,8 +44,8 @@ class OpenPlatform:
     def __init__(self, endpoints: Endpoints, parts: Parts) -> None:
         self._endpoints = endpoints
         self._parts = parts
-        # When an application called an endpoint within the last second. Wall time.
-        self._recent: dict[tuple[str, str], deque[float]] = {}
+        # Calls of an application to an endpoint. Wall time.
+        self._recent = Recent(limits.DINGTALK_CALLS_PER_S, 1.0)
 
     def register(self, routes: Routes) -> None:
         for prefix in (*_NEWER, _TOPAPI):
@@ -55,7 +55,7 @@ class OpenPlatform:
             routes.add(_METHODS, path, self.handle, "own", body_bytes=body_bytes)
 
     def forget(self) -> None:
-        self._recent.clear()
+        self._recent.forget()
 
     async def handle(self, request: HttpRequest) -> HttpResponse:
         older = not request.path.startswith(_NEWER)
@@ -145,16 +145,8 @@ class OpenPlatform:
         call.application, call.account = application, token.account
         _check_address(application, request.peer)
         call.need(endpoint.scope)
-        self._count(application.id, endpoint)
-
-    def _count(self, application: str, endpoint: Endpoint) -> None:
-        now = self._parts.clock.wall()
-        recent = self._recent.setdefault((application, endpoint.name), deque())
-        while recent and recent[0] <= now - 1.0:
-            recent.popleft()
-        if len(recent) >= limits.DINGTALK_CALLS_PER_S:
+        if not self._recent.count((application.id, endpoint.name), parts.clock.wall()):
             raise errors.TOO_FAST.error()
-        recent.append(now)
 
     async def _run(self, call: Call, endpoint: Endpoint, asked: Any) -> Any:
         if endpoint.waits:
@@ -176,13 +168,7 @@ def _parameters(request: HttpRequest, endpoint: Endpoint) -> dict[str, Any]:
         return given
     if content_type == FORM_TYPE and endpoint.older:
         return {**given, **_form(request.body)}
-    try:
-        body = read_json(request.body)
-    except ValueError:
-        body = None
-    if not isinstance(body, dict):
-        raise errors.NOT_JSON.error()
-    return {**given, **body}
+    return {**given, **read_body(request.body)}
 
 
 def _form(raw: str | bytes) -> dict[str, str]:
@@ -212,14 +198,16 @@ def _older(request: HttpRequest, request_id: str, answer: Any, failure: Platform
         return HttpResponse(
             failure.status,
             msgspec.json.encode({"errcode": failure.errcode, "errmsg": failure.message}),
-            content_type=_JSON,
+            content_type=JSON_TYPE,
         )
     elif failure.wrapped and request.path.startswith(_TOPAPI):
         body = _wrapped(failure)
     else:
         body = {"errcode": failure.errcode, "errmsg": failure.message}
     return HttpResponse(
-        200, msgspec.json.encode({**body, "request_id": request_id.lower().replace("-", "")[:12]}), content_type=_JSON
+        200,
+        msgspec.json.encode({**body, "request_id": request_id.lower().replace("-", "")[:12]}),
+        content_type=JSON_TYPE,
     )
 
 
@@ -237,6 +225,6 @@ def _wrapped(failure: PlatformError) -> dict[str, Any]:
 def _newer(request: HttpRequest, request_id: str, answer: Any, failure: PlatformError | None) -> HttpResponse:
     if failure is None:
         body = msgspec.json.encode(answer if answer is not None else {})
-        return HttpResponse(200, body, content_type=_JSON)
+        return HttpResponse(200, body, content_type=JSON_TYPE)
     told = {"code": failure.code, "message": failure.message, "requestid": request_id, **failure.detail}
-    return HttpResponse(failure.status, msgspec.json.encode(told), content_type=_JSON)
+    return HttpResponse(failure.status, msgspec.json.encode(told), content_type=JSON_TYPE)

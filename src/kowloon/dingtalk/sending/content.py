@@ -11,12 +11,11 @@ import msgspec
 from kowloon.dingtalk import messages
 from kowloon.dingtalk.messages import Content
 from kowloon.dingtalk.platform.decode import read_json
-from kowloon.dingtalk.platform.errors import PlatformError, Refusal
+from kowloon.dingtalk.platform.errors import MISSING, PlatformError, Refusal
 
 MOST_PARAM_BYTES: Final = 15_000
 MOST_MSG_BYTES: Final = 2_048
 
-NO_KEY = Refusal(40035, "invalidParameter.msgKey.empty", "缺少参数 msgKey")
 UNKNOWN_KEY = Refusal(40035, "invalidParameter.msgKey.invalid", "不支持的消息模板 {key}")
 WRONG_PARAM = Refusal(40035, "invalidParameter.msgParam.invalid", "消息模板参数不合法：{name}")
 PARAM_TOO_LONG = Refusal(
@@ -31,7 +30,7 @@ _Part = dict[str, Any]
 def from_template(key: str, param: str) -> Content:
     """Of an application's robot. It notifies nobody in particular: this form has no @."""
     if not key:
-        raise NO_KEY.error()
+        raise MISSING.error(name="msgKey")
     if len(param.encode()) > MOST_PARAM_BYTES:
         raise PARAM_TOO_LONG.error()
     try:

@@ -11,9 +11,9 @@ from kowloon.dingtalk.contacts.directory import Directory
 from kowloon.dingtalk.messages import Content
 from kowloon.dingtalk.platform.call import Call
 from kowloon.dingtalk.platform.endpoints import endpoints
-from kowloon.dingtalk.platform.errors import Refusal
+from kowloon.dingtalk.platform.errors import MISSING, Refusal
 from kowloon.dingtalk.sending import resources
-from kowloon.dingtalk.sending.robots import check_robot, tell_each
+from kowloon.dingtalk.sending.robots import TOO_MANY, check_robot, tell_each
 
 SCOPE: Final = "Robot.DING.Send"
 _MOST_PEOPLE: Final = 200
@@ -22,10 +22,6 @@ _WAYS: Final = {1: "app", 2: "sms", 3: "phone"}
 
 NO_DING = Refusal(34006, "invalidParameter.openDingId.invalid", "openDingId 不存在")
 WRONG_WAY = Refusal(40035, "invalidParameter.remindType.invalid", "remindType 只能为 1、2、3")
-NO_PEOPLE = Refusal(40035, "invalidParameter.receiverUserIdList.empty", "缺少参数 receiverUserIdList")
-TOO_MANY = Refusal(
-    40035, "invalidParameter.receiverUserIdList.overMax", f"receiverUserIdList 超过最大限制 {_MOST_PEOPLE}"
-)
 CONTENT = Refusal(40035, "invalidParameter.content.invalid", f"content 长度应在 1 到 {_MOST_CHARACTERS} 之间")
 
 
@@ -49,9 +45,9 @@ async def send(call: Call, req: Ding) -> dict[str, Any]:
     if way is None:
         raise WRONG_WAY.error()
     if not req.receiver_user_id_list:
-        raise NO_PEOPLE.error()
+        raise MISSING.error(name="receiverUserIdList")
     if len(req.receiver_user_id_list) > _MOST_PEOPLE:
-        raise TOO_MANY.error()
+        raise TOO_MANY.error(name="receiverUserIdList", most=_MOST_PEOPLE)
     if not 1 <= len(req.content) <= _MOST_CHARACTERS:
         raise CONTENT.error()
     directory = Directory(call.store, call.account)

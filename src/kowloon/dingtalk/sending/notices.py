@@ -128,10 +128,10 @@ async def update_status_bar(call: Call, req: StatusBar) -> None:
     sent = _sent(call, req.agent_id, req.task_id)
     messenger = call.parts.messenger
     for id in sent.messages.values():
-        kept = messenger.log.find(id)
-        conversation = messenger.find(call.account, kept.conversation) if kept is not None else None
-        if kept is None or conversation is None:
+        found = messenger.find_message(call.account, id)
+        if found is None:
             continue
+        conversation, kept = found
         said = messenger.read(kept)
         if said.recalled:
             raise TOO_LATE.error()

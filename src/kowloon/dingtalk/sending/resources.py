@@ -91,27 +91,21 @@ async def recall(call: Call, sent: Sent) -> bool:
 
 
 async def _recall_one(call: Call, id: str) -> None:
-    messenger = call.parts.messenger
-    kept = messenger.log.find(id)
-    conversation = messenger.find(call.account, kept.conversation) if kept is not None else None
-    if kept is not None and conversation is not None:
-        await messenger.recall(conversation, kept)
+    found = call.parts.messenger.find_message(call.account, id)
+    if found is not None:
+        await call.parts.messenger.recall(*found)
 
 
 async def read_at(call: Call, sent: Sent) -> dict[str, float | None]:
     """By userid, when that person had read it; None: not yet."""
     messenger = call.parts.messenger
-    found: dict[str, float | None] = {}
+    when: dict[str, float | None] = {}
     for place, (userid, id) in enumerate(sent.messages.items(), 1):
         if place % _AT_ONCE == 0:
             await asyncio.sleep(0)
-        kept = messenger.log.find(id)
-        conversation = messenger.find(call.account, kept.conversation) if kept is not None else None
-        readers = (
-            messenger.readers(conversation, kept.sequence) if conversation is not None and kept is not None else {}
-        )
-        found[userid] = readers.get(userid)
-    return found
+        found = messenger.find_message(call.account, id)
+        when[userid] = messenger.readers(found[0], found[1].sequence).get(userid) if found is not None else None
+    return when
 
 
 RESOURCES: tuple[type[Resource], ...] = (Sent,)

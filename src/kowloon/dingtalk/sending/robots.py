@@ -12,32 +12,28 @@ from kowloon.dingtalk.contacts.directory import Directory
 from kowloon.dingtalk.contacts.resources import Application
 from kowloon.dingtalk.messages import Content
 from kowloon.dingtalk.platform.call import Call
-from kowloon.dingtalk.platform.decode import page_start
+from kowloon.dingtalk.platform.decode import page_of
 from kowloon.dingtalk.platform.endpoints import endpoints
-from kowloon.dingtalk.platform.errors import Refusal
+from kowloon.dingtalk.platform.errors import MISSING, Refusal
 from kowloon.dingtalk.sending import resources
 from kowloon.dingtalk.sending.content import from_template
-from kowloon.dingtalk.sending.resources import Sent
+from kowloon.dingtalk.sending.resources import RECALLED_WITHIN_S, Sent
 from kowloon.engines.messages.log import Kept
 from kowloon.store.store import Transaction
 
 SEND: Final = "qyapi_robot_sendmsg"
-RECALLED_WITHIN_S: Final = 24 * 3600.0
 READ_SHOWN_S: Final = 24 * 3600.0
 _MOST_PEOPLE: Final = 20
 _MOST_KEYS: Final = 20
+_MOST_ON_PAGE: Final = 200
 _AT_ONCE: Final = 50
 
-NO_CODE = Refusal(40035, "invalidParameter.robotCode.empty", "缺少参数 robotCode")
 NOT_OWN_ROBOT = Refusal(40035, "invalidParameter.robotCode.auth", "机器人不属于该应用")
-NO_PEOPLE = Refusal(40035, "invalidParameter.userIds.empty", "缺少参数 userIds")
-TOO_MANY_PEOPLE = Refusal(40035, "invalidParameter.userIds.overMax", f"userIds 超过最大限制 {_MOST_PEOPLE}")
+TOO_MANY = Refusal(40035, "invalidParameter.{name}.overMax", "{name} 超过最大限制 {most}")
 NO_CONVERSATION = Refusal(34005, "invalid.openConversationId", "openConversationId 不存在")
 NOT_IN_GROUP = Refusal(400106, "resource.unavailable", "机器人不在该群中")
 NO_MESSAGE = Refusal(34006, "invalidParameter.processQueryKey.invalid", "processQueryKey 不存在")
-TOO_MANY_KEYS = Refusal(
-    40035, "invalidParameter.processQueryKeys.overMax", f"processQueryKeys 超过最大限制 {_MOST_KEYS}"
-)
+_TOO_LATE: Final = "消息已撤回或超过可撤回时间"
 
 
 class ToPeople(msgspec.Struct, kw_only=True, rename="camel"):
@@ -89,9 +85,9 @@ class OfConversation(msgspec.Struct, kw_only=True, rename="camel"):
 async def send_to_people(call: Call, req: ToPeople) -> dict[str, Any]:
     check_robot(call, req.robot_code)
     if not req.user_ids:
-        raise NO_PEOPLE.error()
+        raise MISSING.error(name="userIds")
     if len(req.user_ids) > _MOST_PEOPLE:
-        raise TOO_MANY_PEOPLE.error()
+        raise TOO_MANY.error(name="userIds", most=_MOST_PEOPLE)
     content = from_template(req.msg_key, req.msg_param)
     directory = Directory(call.store, call.account)
     there = [each for each in dict.fromkeys(req.user_ids) if directory.find_member(each) is not None]
@@ -119,15 +115,16 @@ async def read_by_people(call: Call, req: OfPeople) -> dict[str, Any]:
 @endpoints.newer("POST", "/v1.0/robot/otoMessages/batchRecall", scope=SEND)
 async def recall_from_people(call: Call, req: RecallFromPeople) -> dict[str, Any]:
     check_robot(call, req.robot_code)
-    done, failed = _check_keys(req.process_query_keys)
-    for key in dict.fromkeys(req.process_query_keys):
+    done: list[str] = []
+    failed: dict[str, str] = {}
+    for key in _few(req.process_query_keys):
         sent = resources.find(call, "robot", key)
         if sent is None:
             failed[key] = NO_MESSAGE.message
         elif await resources.recall(call, sent):
             done.append(key)
         else:
-            failed[key] = "消息已撤回或超过可撤回时间"
+            failed[key] = _TOO_LATE
     return {"successResult": done, "failedResult": failed}
 
 
@@ -197,32 +194,32 @@ def _readers(call: Call, req: OfGroup, form: str) -> tuple[Conversation, list[st
         raise NO_MESSAGE.error()
     readers = sorted(call.parts.messenger.readers(conversation, kept.sequence))
     there = [each for each in readers if call.parts.messenger.member(call.account, each) is not None]
-    start = page_start(req.next_token)
-    page = there[start : start + max(1, min(req.max_results, 200))]
-    more = start + len(page) < len(there)
-    return conversation, page, {"hasMore": more, "nextToken": str(start + len(page)) if more else ""}
+    page, following = page_of(there, req.next_token, req.max_results, _MOST_ON_PAGE)
+    return conversation, page, {"hasMore": bool(following), "nextToken": following}
 
 
 async def _recall(call: Call, req: RecallFromGroup, form: str) -> dict[str, Any]:
     check_robot(call, req.robot_code)
     conversation = conversation_of(call, req.open_conversation_id, form)
-    done, failed = _check_keys(req.process_query_keys)
-    for key in dict.fromkeys(req.process_query_keys):
+    done: list[str] = []
+    failed: dict[str, str] = {}
+    for key in _few(req.process_query_keys):
         kept = _own_message(call, conversation, key)
         if kept is None:
             failed[key] = NO_MESSAGE.message
         elif call.parts.messenger.read(kept).recalled or kept.at + RECALLED_WITHIN_S <= call.now:
-            failed[key] = "消息已撤回或超过可撤回时间"
+            failed[key] = _TOO_LATE
         else:
             await call.parts.messenger.recall(conversation, kept)
             done.append(key)
     return {"successResult": done, "failedResult": failed}
 
 
-def _check_keys(keys: list[str]) -> tuple[list[str], dict[str, str]]:
+def _few(keys: list[str]) -> list[str]:
+    """Each once."""
     if len(keys) > _MOST_KEYS:
-        raise TOO_MANY_KEYS.error()
-    return [], {}
+        raise TOO_MANY.error(name="processQueryKeys", most=_MOST_KEYS)
+    return list(dict.fromkeys(keys))
 
 
 def _own_message(call: Call, conversation: Conversation, id: str) -> Kept | None:
@@ -248,7 +245,7 @@ async def _read_rows(call: Call, sent: Sent) -> list[dict[str, Any]]:
 def check_robot(call: Call, code: str) -> None:
     """The application's own; its code is the appKey."""
     if not code:
-        raise NO_CODE.error()
+        raise MISSING.error(name="robotCode")
     if code != call.app.id:
         raise NOT_OWN_ROBOT.error()
 

@@ -3,11 +3,8 @@ needs no key, and ends by itself."""
 
 from __future__ import annotations
 
-from collections import deque
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 from urllib.parse import parse_qs
-
-import msgspec
 
 from kowloon.actions.routes import Routes
 from kowloon.core import limits
@@ -15,21 +12,19 @@ from kowloon.dingtalk import messages
 from kowloon.dingtalk.chat.resources import Conversation, Sender
 from kowloon.dingtalk.contacts.resources import Application
 from kowloon.dingtalk.parts import Parts
-from kowloon.dingtalk.platform.decode import read_json
-from kowloon.dingtalk.platform.errors import NOT_JSON, SYSTEM_BUSY, WRONG_METHOD, PlatformError, Refusal
+from kowloon.dingtalk.platform.decode import read_body
+from kowloon.dingtalk.platform.errors import SYSTEM_BUSY, WRONG_METHOD, PlatformError, Refusal
+from kowloon.dingtalk.platform.recent import Recent
+from kowloon.dingtalk.robot import PER_MINUTE, TOO_FAST, TOO_LONG, answer
 from kowloon.store.resources import Resource
 from kowloon.store.store import Transaction
+from kowloon.wire.encode import JSON_TYPE
 from kowloon.wire.http import HttpRequest, HttpResponse
 
 PATH: Final = "/robot/sendBySession"
 LIFE_S: Final = 90 * 60.0
-# As a webhook.
-PER_MINUTE: Final = 20
-_JSON: Final = "application/json;charset=utf-8"
 
 NO_SESSION = Refusal(300005, "invalidParameter.session.invalid", "session is not exist")
-TOO_FAST = Refusal(130101, "send.too.fast", f"send too fast, exceed {PER_MINUTE} times per minute")
-TOO_LONG = Refusal(460101, "invalidParameter.msg.tooLong", f"message too long, exceed {messages.MOST_BYTES} bytes")
 
 
 class SessionWebhook(Resource, frozen=True, kw_only=True):
@@ -47,8 +42,8 @@ class SessionWebhooks:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        # Per session: when it posted within the last minute. Cloud time.
-        self._recent: dict[str, deque[float]] = {}
+        # What each posted; as often as a webhook. Cloud time.
+        self._recent = Recent(PER_MINUTE, 60.0)
 
     def register(self, routes: Routes) -> None:
         routes.add("GET POST PUT DELETE", PATH, self.send, "own")
@@ -85,9 +80,9 @@ class SessionWebhooks:
             await self._send(request)
         except PlatformError as refusal:
             if refusal.status == 503:
-                return HttpResponse(503, b"", content_type=_JSON)
-            return _answer(refusal.errcode, refusal.message)
-        return _answer(0, "ok")
+                return HttpResponse(503, b"", content_type=JSON_TYPE)
+            return answer(refusal.errcode, refusal.message)
+        return answer(0, "ok")
 
     async def _send(self, request: HttpRequest) -> None:
         if not self._parts.plane.serves():
@@ -105,37 +100,13 @@ class SessionWebhooks:
             raise NO_SESSION.error()
         if len(request.body) > messages.MOST_BYTES:
             raise TOO_LONG.error()
-        content = messages.parse(_body(request))
-        self._count(session.id)
+        content = messages.parse(read_body(request.body))
+        if not self._recent.count(session.id, self._parts.clock.now()):
+            raise TOO_FAST.error()
         await self._parts.messenger.post(conversation, Sender("application", application.id, application.name), content)
 
-    def _count(self, session: str) -> None:
-        now = self._parts.clock.now()
-        for quiet in [id for id, recent in self._recent.items() if recent[-1] <= now - 60.0]:
-            del self._recent[quiet]
-        recent = self._recent.setdefault(session, deque())
-        while recent and recent[0] <= now - 60.0:
-            recent.popleft()
-        if len(recent) >= PER_MINUTE:
-            raise TOO_FAST.error()
-        recent.append(now)
-
     def forget(self) -> None:
-        self._recent.clear()
-
-
-def _body(request: HttpRequest) -> dict[str, Any]:
-    try:
-        body = read_json(request.body)
-    except ValueError:
-        body = None
-    if not isinstance(body, dict):
-        raise NOT_JSON.error()
-    return body
-
-
-def _answer(code: int, message: str) -> HttpResponse:
-    return HttpResponse(200, msgspec.json.encode({"errcode": code, "errmsg": message}), content_type=_JSON)
+        self._recent.forget()
 
 
 RESOURCES: tuple[type[Resource], ...] = (SessionWebhook,)
