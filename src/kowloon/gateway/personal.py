@@ -9,13 +9,14 @@ import msgspec
 
 from kowloon.actions.declare import Registry
 from kowloon.actions.ports import AccessRequest, Answered, Authorizer, CredentialSource
+from kowloon.actions.sessions import keep_session
 from kowloon.core.clock import Clock
 from kowloon.core.errors import ErrorSpec
 from kowloon.core.ids import Ids
 from kowloon.gateway.chain import Chain
 from kowloon.gateway.json_calls import Signer, product_of, signed_request
 from kowloon.store.identity import StoredKey, User
-from kowloon.store.store import Store, Transaction
+from kowloon.store.store import Store
 
 _SESSION_S: Final = 900
 # A session that ends sooner is not begun with.
@@ -91,14 +92,6 @@ class PersonalCalls:
             token="CAIS" + self._ids.secret(200),
             expires_at=float(int(wall)) + _SESSION_S,
         )
-
-        def body(tx: Transaction) -> None:
-            # Those that have ended go, and the one before.
-            for key in tx.list(StoredKey, account=account):
-                if key.expires_at is not None and key.expires_at <= wall:
-                    tx.delete(key)
-            tx.put(fresh)
-
-        await self._store.run(body)
+        await self._store.run(lambda tx: keep_session(tx, fresh, wall))
         self._sessions[id] = fresh.id
         return fresh
