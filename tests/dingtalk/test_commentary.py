@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from kowloon.core.events import HealthEvent, ResourceEvent
-from kowloon.dingtalk.commentary import GROUP, MERGE_S, MOST_LINES
+from kowloon.dingtalk.commentary import GROUP
+from kowloon.dingtalk.news import MERGE_S, MOST_LINES
 from kowloon.dingtalk.robot import PER_MINUTE
 from tests.core.parts import START_S, Caller, paper_cloud
 from tests.dingtalk.parts import kept_in, messages

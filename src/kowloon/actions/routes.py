@@ -9,6 +9,7 @@ import msgspec
 
 from kowloon.core import limits
 from kowloon.core.errors import ErrorSpec
+from kowloon.wire.encode import JSON_TYPE
 from kowloon.wire.http import HttpRequest, HttpResponse
 
 B = TypeVar("B")
@@ -61,3 +62,7 @@ def json_body(request: HttpRequest, kind: type[B]) -> B:
         return msgspec.json.decode(request.body or b"{}", type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
         raise _INVALID_BODY.error(problem=problem) from None
+
+
+def answer_json(body: object, status: int = 200) -> HttpResponse:
+    return HttpResponse(status, msgspec.json.encode(body), content_type=JSON_TYPE)

@@ -9,11 +9,10 @@ from urllib.parse import unquote
 import msgspec
 
 from kowloon.actions.accounts import ADMINISTRATOR, Opened, new_account_id, new_key, open_account
-from kowloon.actions.routes import Routes, json_body
+from kowloon.actions.routes import Routes, answer_json, json_body
 from kowloon.core.clock import Clock, iso_seconds
 from kowloon.core.errors import ApiError
 from kowloon.core.ids import Ids
-from kowloon.gateway.front import answer_json
 from kowloon.store.identity import Account, StoredKey, User
 from kowloon.store.store import Store, Transaction
 from kowloon.wire.http import HttpRequest, HttpResponse

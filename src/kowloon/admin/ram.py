@@ -10,10 +10,9 @@ import msgspec
 from kowloon.actions import arns
 from kowloon.actions.declare import Registry
 from kowloon.actions.ports import AccessRequest
-from kowloon.actions.routes import Routes, json_body
+from kowloon.actions.routes import Routes, answer_json, json_body
 from kowloon.core.clock import Clock, iso_seconds
 from kowloon.core.errors import ApiError
-from kowloon.gateway.front import answer_json
 from kowloon.services.ram.explanation import explain
 from kowloon.services.ram.generation import generate
 from kowloon.services.ram.policies import AttachedPolicies

@@ -10,7 +10,7 @@ import msgspec
 
 from kowloon import __version__
 from kowloon.actions.declare import Registry
-from kowloon.actions.routes import Routes, json_body
+from kowloon.actions.routes import Routes, answer_json, json_body
 from kowloon.admin.live import LiveEvents
 from kowloon.core.clock import Clock
 from kowloon.core.errors import ApiError
@@ -21,7 +21,6 @@ from kowloon.engines.blob.base import ObjectStorage
 from kowloon.faults.kinds import KINDS
 from kowloon.faults.manager import FaultManager
 from kowloon.faults.resources import Fault
-from kowloon.gateway.front import answer_json
 from kowloon.store.resources import Resource
 from kowloon.store.store import Store
 from kowloon.store.units import Unit

@@ -17,13 +17,12 @@ from typing import Any, Final, NamedTuple, Protocol
 import msgspec
 
 from kowloon import __version__
-from kowloon.actions.routes import Routes, json_body
+from kowloon.actions.routes import Routes, answer_json, json_body
 from kowloon.core.clock import Clock, iso_seconds
 from kowloon.core.config import HomeCredentials
 from kowloon.core.errors import ApiError, ConfigurationError
 from kowloon.engines.blob.base import ObjectStorage
 from kowloon.faults.resources import Fault
-from kowloon.gateway.front import answer_json
 from kowloon.store import snapshots as files
 from kowloon.store.codec import Codec
 from kowloon.store.resources import Counter, Resource

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 
 import msgspec
 
-from kowloon.actions.routes import Routes
+from kowloon.actions.routes import Routes, answer_json
 from kowloon.core.errors import ApiError
 from kowloon.dingtalk.chat.resources import Conversation
 from kowloon.dingtalk.contacts.login import check_redirect_uri
@@ -21,7 +21,6 @@ from kowloon.engines.dialler import check_url
 from kowloon.store.identity import Account
 from kowloon.wire.http import HttpRequest, HttpResponse
 
-_JSON = "application/json;charset=utf-8"
 _MOST = 2_000
 
 
@@ -79,10 +78,10 @@ class DingTalkAdmin:
                     "at_all": said.at_all,
                 }
             )
-        return _json({"messages": rows})
+        return answer_json({"messages": rows})
 
     def robots(self, request: HttpRequest) -> HttpResponse:
-        return _json({"robots": [_shown(robot) for robot in self._parts.store.list(Robot)]})
+        return answer_json({"robots": [_shown(robot) for robot in self._parts.store.list(Robot)]})
 
     async def create(self, request: HttpRequest) -> HttpResponse:
         try:
@@ -92,10 +91,10 @@ class DingTalkAdmin:
             )
         except (msgspec.DecodeError, ValueError, RecursionError) as problem:
             raise ApiError("InvalidBody", 400, f"The robot is not as expected: {problem}.") from None
-        return _json(_shown(robot), 201)
+        return answer_json(_shown(robot), 201)
 
     def applications(self, request: HttpRequest) -> HttpResponse:
-        return _json({"applications": [_application(each) for each in self._parts.store.list(Application)]})
+        return answer_json({"applications": [_application(each) for each in self._parts.store.list(Application)]})
 
     async def create_application(self, request: HttpRequest) -> HttpResponse:
         """An internal application of an organisation, with its robot: what the developer console gives."""
@@ -126,7 +125,7 @@ class DingTalkAdmin:
             robot_url=body.robot_url,
         )
         await self._parts.store.run(lambda tx: tx.put(application))
-        return _json(_application(application), 201)
+        return answer_json(_application(application), 201)
 
 
 def _application(application: Application) -> dict[str, Any]:
@@ -152,7 +151,3 @@ def _shown(robot: Robot) -> dict[str, Any]:
         "keywords": list(robot.keywords),
         "addresses": list(robot.addresses),
     }
-
-
-def _json(body: object, status: int = 200) -> HttpResponse:
-    return HttpResponse(status, msgspec.json.encode(body), content_type=_JSON)

@@ -6,11 +6,10 @@ from urllib.parse import parse_qs
 
 import msgspec
 
-from kowloon.actions.routes import Routes, json_body
+from kowloon.actions.routes import Routes, answer_json, json_body
 from kowloon.core.errors import ApiError
 from kowloon.drill.service import Drills
 from kowloon.faults.scenario import Provider
-from kowloon.gateway.front import answer_json
 from kowloon.wire.http import HttpRequest, HttpResponse
 
 _PREFIX = "/_kowloon/drills/"

@@ -7,8 +7,6 @@ import inspect
 import logging
 from collections.abc import Awaitable
 
-import msgspec
-
 from kowloon.actions.browser import is_foreign
 from kowloon.actions.ports import OwnProtocol
 from kowloon.actions.routes import Handler, Route, Routes
@@ -18,7 +16,7 @@ from kowloon.gateway.chain import Chain
 from kowloon.gateway.explanations import Explanations, why_host_refused
 from kowloon.gateway.hosts import Hosts, is_local
 from kowloon.gateway.receiving import Gatherer
-from kowloon.wire.encode import JSON_TYPE, encode_error
+from kowloon.wire.encode import encode_error
 from kowloon.wire.http import BodyReceiver, HttpRequest, HttpResponse
 from kowloon.wire.identify import METADATA_HOST, Format, is_object_call, is_presigned_object_call
 from kowloon.wire.oss.addressing import names_bucket
@@ -122,7 +120,3 @@ class Front:
     @staticmethod
     def _refuse(request: HttpRequest, error: ApiError) -> HttpResponse:
         return encode_error(error, request_id="", host_id=request.host, body_format=Format.JSON)
-
-
-def answer_json(body: object, status: int = 200) -> HttpResponse:
-    return HttpResponse(status, msgspec.json.encode(body), content_type=JSON_TYPE)

@@ -13,12 +13,11 @@ from kowloon.actions.browser import SIGN_IN_NEEDED, check_page, session_of
 from kowloon.actions.declare import Action, Product, Registry
 from kowloon.actions.openapi import describe
 from kowloon.actions.ports import CredentialSource
-from kowloon.actions.routes import Routes, json_body
+from kowloon.actions.routes import Routes, answer_json, json_body
 from kowloon.core.clock import Clock, iso_seconds
 from kowloon.core.errors import ErrorSpec
 from kowloon.core.ids import Ids
 from kowloon.gateway.chain import Chain
-from kowloon.gateway.front import answer_json
 from kowloon.wire.http import HttpRequest, HttpResponse
 from kowloon.wire.parameters import FORM_TYPE, flatten
 from kowloon.wire.signatures import encode, sign_acs3

@@ -11,7 +11,8 @@ import requests
 
 from kowloon.core.events import HealthEvent, ProviderMessage, ResourceEvent
 from kowloon.dingtalk.contacts.resources import Application
-from kowloon.dingtalk.ops.rules import MERGE_S, MOST_RULES
+from kowloon.dingtalk.news import MERGE_S
+from kowloon.dingtalk.ops.rules import MOST_RULES
 from kowloon.testing.cloud import LocalCloud
 from tests.dingtalk.page.people import Chats
 from tests.dingtalk.parts import standing

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs
 
 import msgspec
 
-from kowloon.actions.routes import Routes, json_body
+from kowloon.actions.routes import Routes, answer_json, json_body
 from kowloon.actions.sessions import trusts_service
 from kowloon.core.errors import ErrorSpec
 from kowloon.dingtalk.contacts.directory import ROLE_SERVICE, Directory, end_role_sessions
@@ -17,7 +17,6 @@ from kowloon.dingtalk.parts import Parts
 from kowloon.dingtalk.platform.errors import PlatformError
 from kowloon.store.identity import Account, Role, User
 from kowloon.store.store import Transaction
-from kowloon.wire.encode import JSON_TYPE
 from kowloon.wire.http import HttpRequest, HttpResponse
 
 NO_ACCOUNT = ErrorSpec("AccountNotFound", 404, "There is no account {account}.")
@@ -62,7 +61,7 @@ class MemberAdmin:
         account = self._account(parse_qs(request.query).get("account", [""])[-1])
         directory = Directory(self._parts.store, account)
         departments = [each for each in directory.all(Department) if each.number != ROOT_DEPARTMENT]
-        return _json(
+        return answer_json(
             {
                 "account": account,
                 "corp_id": corp_id(account),
@@ -89,7 +88,7 @@ class MemberAdmin:
             tx.put(changed)
             return changed
 
-        return _json(_member(await self._parts.store.run(write)))
+        return answer_json(_member(await self._parts.store.run(write)))
 
     async def give_role(self, request: HttpRequest) -> HttpResponse:
         """Whoever had another one by that department has it no longer."""
@@ -112,7 +111,7 @@ class MemberAdmin:
             tx.put(changed)
             return changed
 
-        return _json(_department(await self._parts.store.run(write)))
+        return answer_json(_department(await self._parts.store.run(write)))
 
     def _account(self, wanted: str) -> str:
         account = wanted or self._parts.home()
@@ -140,7 +139,3 @@ def _department(department: Department) -> dict[str, Any]:
         "managers": list(department.managers),
         "role": department.ram_role.partition(":")[2],
     }
-
-
-def _json(body: object) -> HttpResponse:
-    return HttpResponse(200, msgspec.json.encode(body), content_type=JSON_TYPE)

@@ -7,14 +7,14 @@ from urllib.parse import parse_qs
 
 import msgspec
 
-from kowloon.actions.routes import Routes, json_body
+from kowloon.actions.routes import Routes, answer_json, json_body
 from kowloon.dingtalk.chat.resources import Conversation
-from kowloon.dingtalk.ops.rules import Kind, Rule, Rules
+from kowloon.dingtalk.news import Kind
+from kowloon.dingtalk.ops.rules import Rule, Rules
 from kowloon.dingtalk.parts import Parts
 from kowloon.wire.http import HttpRequest, HttpResponse
 
 _PATH = "/_kowloon/dingtalk/rules"
-_JSON = "application/json;charset=utf-8"
 
 
 class RuleBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -38,7 +38,7 @@ class RuleRoutes:
         routes.add("DELETE", f"{_PATH}/", self.remove, "admin")
 
     def list(self, request: HttpRequest) -> HttpResponse:
-        return _answer({"rules": [self._shown(each) for each in self._rules.all(self._account(request))]})
+        return answer_json({"rules": [self._shown(each) for each in self._rules.all(self._account(request))]})
 
     async def add(self, request: HttpRequest) -> HttpResponse:
         body = json_body(request, RuleBody)
@@ -51,11 +51,11 @@ class RuleRoutes:
             level=body.level,
             at_all=body.at_all,
         )
-        return _answer(self._shown(rule), 201)
+        return answer_json(self._shown(rule), 201)
 
     async def remove(self, request: HttpRequest) -> HttpResponse:
         await self._rules.remove(self._account(request), request.path.removeprefix(f"{_PATH}/"))
-        return _answer({})
+        return answer_json({})
 
     def _account(self, request: HttpRequest) -> str:
         return parse_qs(request.query).get("account", [""])[-1] or self._parts.home()
@@ -72,7 +72,3 @@ class RuleRoutes:
             "level": rule.level,
             "at_all": rule.at_all,
         }
-
-
-def _answer(body: object, status: int = 200) -> HttpResponse:
-    return HttpResponse(status, msgspec.json.encode(body), content_type=_JSON)

@@ -1,28 +1,25 @@
-"""Rules: which events of the cloud come into which conversation. What comes close together is one message, so that a
-zone's loss is no flood."""
+"""Rules: which events of the cloud come into which conversation."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable
 from fnmatch import fnmatchcase
-from typing import ClassVar, Final, Literal, NamedTuple
+from typing import ClassVar, Final, Literal
 
 from kowloon.core.clock import Timer
 from kowloon.core.errors import ErrorSpec
 from kowloon.core.events import DrillEvent, DutyEvent, Event, FaultEvent, HealthEvent, ProviderMessage, ResourceEvent
 from kowloon.dingtalk.chat.resources import Conversation, Sender
 from kowloon.dingtalk.messages import At, Content
+from kowloon.dingtalk.news import MERGE_S, Digest, Kind, News, news_of
 from kowloon.dingtalk.ops.robot import NAME, operations_key
 from kowloon.dingtalk.parts import Parts
 from kowloon.store.resources import Key, Resource
 from kowloon.store.store import Transaction
 
-Kind = Literal["fault", "health", "resource", "provider", "drill", "duty"]
 LEVELS: Final = ("INFO", "WARN", "CRITICAL")
-MERGE_S: Final = 6.0
 MOST_RULES: Final = 200
-_MOST_LINES: Final = 25
 # Words that receivers of alarms look for.
 _KEYWORDS: Final = "告警 alert CloudMonitor 云监控"
 
@@ -45,16 +42,6 @@ class Rule(Resource, frozen=True, kw_only=True):
     at_all: bool = False
 
 
-class News(NamedTuple):
-    """An event as rules see it. `account`: of one account alone."""
-
-    kind: Kind
-    about: tuple[str, ...]
-    level: str
-    text: str
-    account: str = ""
-
-
 class Rules:
     """A listener of the bus, and the Reconciler by rule that posts what it heard."""
 
@@ -64,9 +51,8 @@ class Rules:
     def __init__(self, parts: Parts, poke: Callable[[str, str], None]) -> None:
         self._parts = parts
         self._poke = poke
-        # By rule: what its conversation has not been told, and how many there were besides.
-        self._heard: dict[str, list[str]] = {}
-        self._left_out: dict[str, int] = {}
+        # By rule: what its conversation has not been told.
+        self._heard: dict[str, Digest] = {}
         self._timers: dict[str, Timer] = {}
         parts.bus.subscribe(self._hear, FaultEvent, HealthEvent, ResourceEvent, ProviderMessage, DrillEvent, DutyEvent)
 
@@ -74,7 +60,6 @@ class Rules:
         for timer in self._timers.values():
             timer.cancel()
         self._heard.clear()
-        self._left_out.clear()
         self._timers.clear()
 
     # --- rules ---
@@ -133,18 +118,14 @@ class Rules:
     # --- events ---
 
     def _hear(self, event: Event) -> None:
-        news = _news(event)
+        news = news_of(event)
         if news is None:
             return
         account = account_of(self._parts, event.id) if isinstance(event, ResourceEvent) else news.account
         for rule in self._parts.store.list(Rule, account=account or None):
             if not _fits(rule, news):
                 continue
-            heard = self._heard.setdefault(rule.id, [])
-            if len(heard) >= _MOST_LINES:
-                self._left_out[rule.id] = self._left_out.get(rule.id, 0) + 1
-            else:
-                heard.append(news.text)
+            self._heard.setdefault(rule.id, Digest()).add(news.text)
             if rule.id not in self._timers:
                 due = functools.partial(self._due, rule.id)
                 self._timers[rule.id] = self._parts.clock.call_later(MERGE_S, due)
@@ -166,13 +147,11 @@ class Rules:
         if not self._parts.plane.serves():
             # It waits for the messenger to be there again.
             return 30.0
-        lines, left_out = self._heard.pop(key, []), self._left_out.pop(key, 0)
+        lines = self._heard.pop(key, Digest()).lines
         rule = self._parts.store.get(Rule, key)
         conversation = self._parts.store.get(Conversation, rule.conversation) if rule is not None else None
         if rule is None or conversation is None or conversation.dissolved or not lines:
             return None
-        if left_out:
-            lines.append(f"- and {left_out} more")
         text = f"#### {rule.name}\n" + "\n".join(lines) + f"\n\n{_KEYWORDS}"
         body = {"msgtype": "markdown", "markdown": {"title": rule.name, "text": text}}
         at = At(everyone=rule.at_all)
@@ -194,29 +173,6 @@ def _fits(rule: Rule, news: News) -> bool:
     if LEVELS.index(news.level) < LEVELS.index(rule.level):
         return False
     return not rule.about or any(fnmatchcase(name, pattern) for name in news.about for pattern in rule.about)
-
-
-def _news(event: Event) -> News | None:
-    if isinstance(event, FaultEvent):
-        level = "CRITICAL" if event.phase == "injected" else "INFO"
-        text = f"- fault {event.kind} on {', '.join(event.scope)}: {event.phase} {event.text}".rstrip()
-        return News("fault", (event.kind, *event.scope), level, text)
-    if isinstance(event, HealthEvent):
-        text = f"- **{event.level}** {event.node} {event.aspect}: {event.state}"
-        return News("health", (event.node, event.aspect, event.node.rpartition("@")[2]), event.level, text)
-    if isinstance(event, ResourceEvent):
-        text = f"- **{event.level}** {event.kind} {event.id}: {event.state} {event.text}".rstrip()
-        return News("resource", (event.kind, event.id, event.region), event.level, text)
-    if isinstance(event, ProviderMessage):
-        return News("provider", (event.channel,), "WARN", f"- provider ({event.channel}): {event.text}")
-    if isinstance(event, DrillEvent):
-        text = f"- drill {event.drill_id} T+{event.scenario_minute:.0f} min: {event.state} {event.text}".rstrip()
-        return News("drill", (event.drill_id, event.state), "INFO", text)
-    if isinstance(event, DutyEvent):
-        level = "WARN" if event.what in ("paged", "page-unanswered", "nobody-left") else "INFO"
-        text = f"- duty: {event.what} {event.post} {event.person} {event.text}".rstrip()
-        return News("duty", (event.post, event.what, event.person), level, text, event.account)
-    return None
 
 
 RESOURCES: tuple[type[Resource], ...] = (Rule,)
