@@ -1,27 +1,21 @@
-"""People of a drill: who answers a page after how many minutes, and who never does. They are timers of the cloud's
-clock, so they answer at their minute while a drill skips hours."""
+"""People of a drill: who answers a page after how many minutes, and who never does."""
 
 from __future__ import annotations
 
-import asyncio
+import functools
 import logging
 
 import msgspec
 
-from kowloon.actions.routes import Routes, json_body
-from kowloon.core.clock import Timer
+from kowloon.actions.cast import MINUTE_S, Cast, within_a_week
 from kowloon.core.errors import ApiError
 from kowloon.core.events import DutyEvent, Event
 from kowloon.duty.logic import pages
 from kowloon.duty.logic.state import DutyState
 from kowloon.duty.loops import Changer
 from kowloon.duty.resources import Page
-from kowloon.wire.http import HttpRequest, HttpResponse
 
 log = logging.getLogger("kowloon.duty")
-
-_JSON = "application/json;charset=utf-8"
-_MINUTE_S = 60.0
 
 
 class CastBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -33,36 +27,14 @@ class CastBody(msgspec.Struct, forbid_unknown_fields=True):
     resolves_after_min: float | None = None
 
 
-class Cast:
+class DutyCast(Cast[CastBody]):
     def __init__(self, changer: Changer) -> None:
+        super().__init__(changer.clock, "/_kowloon/duty/cast", CastBody, _check)
         self._changer = changer
-        self._cast: CastBody | None = None
-        self._timers: set[Timer] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
         changer.bus.subscribe(self._hear, DutyEvent)
 
-    def register(self, routes: Routes) -> None:
-        routes.add("PUT DELETE", "/_kowloon/duty/cast", self.handle, "admin")
-
-    def handle(self, request: HttpRequest) -> HttpResponse:
-        """PUT: these people play from now on. DELETE: nobody does."""
-        self.clear()
-        if request.method == "PUT":
-            body = json_body(request, CastBody)
-            minutes = [*body.people.values(), body.resolves_after_min]
-            if any(each is not None and not 0 <= each <= 7 * 24 * 60 for each in minutes):
-                raise ApiError("InvalidParameter.people", 400, "People answer within 0 minutes to a week, or never.")
-            self._cast = body
-        return HttpResponse(200, b"{}", content_type=_JSON)
-
-    def clear(self) -> None:
-        self._cast = None
-        for timer in self._timers:
-            timer.cancel()
-        self._timers.clear()
-
     def _hear(self, event: Event) -> None:
-        cast = self._cast
+        cast = self.playing
         if cast is None or not isinstance(event, DutyEvent) or event.account != cast.account or not event.page:
             return
         if event.what == "paged":
@@ -72,17 +44,7 @@ class Cast:
         else:
             return
         if minutes is not None:
-            self._later(event, minutes * _MINUTE_S)
-
-    def _later(self, event: DutyEvent, delay_s: float) -> None:
-        def due() -> None:
-            self._timers.discard(timer)
-            task = asyncio.get_running_loop().create_task(self._act(event))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-
-        timer = self._changer.clock.call_at(event.at + delay_s, due)
-        self._timers.add(timer)
+            self.later(event.at + minutes * MINUTE_S, functools.partial(self._act, event))
 
     async def _act(self, event: DutyEvent) -> None:
         try:
@@ -90,6 +52,11 @@ class Cast:
         except ApiError as problem:
             # Somebody has changed the organisation since.
             log.info("the cast could not answer %s: %s", event.page, problem)
+
+
+def _check(cast: CastBody) -> None:
+    if not within_a_week([*cast.people.values(), cast.resolves_after_min]):
+        raise ApiError("InvalidParameter.people", 400, "People answer within 0 minutes to a week, or never.")
 
 
 def _play(state: DutyState, event: DutyEvent) -> None:

@@ -8,7 +8,7 @@ from kowloon.actions.paging import Pager
 from kowloon.core.clock import Clock
 from kowloon.core.events import EventBus
 from kowloon.core.ids import Ids
-from kowloon.duty.cast import Cast
+from kowloon.duty.cast import DutyCast
 from kowloon.duty.loops import Askings, Changer, Deliveries, HandOvers, PageSteps, PlanRuns
 from kowloon.duty.rosters import Rosters
 from kowloon.duty.watch import PagingRules
@@ -33,7 +33,7 @@ class DutyService:
         self.rosters = rosters
         self.changer = Changer(store, clock, ids, bus, rosters)
         self._jobs = Jobs(most=1)
-        self.cast = Cast(self.changer)
+        self.cast = DutyCast(self.changer)
         self.rules = PagingRules(self.changer, self.rosters, poke)
         self.loops = (
             HandOvers(self.changer, self.rosters),

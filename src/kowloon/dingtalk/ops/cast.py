@@ -1,16 +1,12 @@
-"""People of a drill in the messenger: what they type in the incident's room, and how soon who is on duty agrees. They
-are timers of the cloud's clock, so they speak at their minute while a drill skips hours."""
+"""People of a drill in the messenger: what they type in the incident's room, and how soon who is on duty agrees."""
 
 from __future__ import annotations
 
-import asyncio
 import functools
-from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from kowloon.actions.routes import Routes, json_body
-from kowloon.core.clock import Timer
+from kowloon.actions.cast import MINUTE_S, Cast, within_a_week
 from kowloon.core.errors import ApiError
 from kowloon.core.events import Event, RoomEvent
 from kowloon.dingtalk.chat.resources import Conversation, Sender
@@ -21,11 +17,7 @@ from kowloon.dingtalk.ops.robot import CONFIRM, operations_key
 from kowloon.dingtalk.parts import Parts
 from kowloon.dingtalk.platform.errors import PlatformError
 from kowloon.store.resources import Key, Resource
-from kowloon.wire.http import HttpRequest, HttpResponse
 
-_JSON = "application/json;charset=utf-8"
-_PATH = "/_kowloon/dingtalk/cast"
-_MINUTE_S = 60.0
 _MOST_LINES = 200
 _INSTANCE = "{instance}"
 # Who confirms what they asked for themselves does it at once.
@@ -47,46 +39,24 @@ class CastBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     approves_after_min: float | None = None
 
 
-class ChatCast:
+class ChatCast(Cast[CastBody]):
+    """`says` is said in the next room that opens."""
+
     def __init__(self, parts: Parts) -> None:
+        super().__init__(parts.clock, "/_kowloon/dingtalk/cast", CastBody, _check)
         self._parts = parts
-        self._cast: CastBody | None = None
-        self._timers: set[Timer] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
         parts.bus.subscribe(self._hear, RoomEvent)
         parts.store.on_change(self._changed)
 
-    def register(self, routes: Routes) -> None:
-        routes.add("PUT DELETE", _PATH, self.handle, "admin")
-
-    def handle(self, request: HttpRequest) -> HttpResponse:
-        """PUT: these people speak from now on, in the next room that opens. DELETE: nobody does."""
-        self.clear()
-        if request.method == "PUT":
-            body = json_body(request, CastBody)
-            minutes = [*[line.after_min for line in body.says], body.approves_after_min or 0.0]
-            if len(body.says) > _MOST_LINES or any(not 0 <= each <= 7 * 24 * 60 for each in minutes):
-                raise ApiError("InvalidParameter.says", 400, "People say at most 200 lines, within a week.")
-            self._cast = body
-        return HttpResponse(200, b"{}", content_type=_JSON)
-
-    def clear(self) -> None:
-        self._cast = None
-        for timer in self._timers:
-            timer.cancel()
-        self._timers.clear()
-
-    # --- what they do, and when ---
-
     def _hear(self, event: Event) -> None:
-        cast = self._cast
+        cast = self.playing
         if cast is None or not isinstance(event, RoomEvent) or event.what != "opened" or event.account != cast.account:
             return
         for line in cast.says:
-            self._later(event.at + line.after_min * _MINUTE_S, functools.partial(self._say, event.room, line))
+            self.later(event.at + line.after_min * MINUTE_S, functools.partial(self._say, event.room, line))
 
     def _changed(self, changes: list[tuple[Key, Resource | None]]) -> None:
-        cast = self._cast
+        cast = self.playing
         if cast is None:
             return
         for _, item in changes:
@@ -94,17 +64,7 @@ class ChatCast:
                 continue
             after_min = cast.approves_after_min if item.approvers else _AT_ONCE_MIN
             if after_min is not None:
-                self._later(item.created_at + after_min * _MINUTE_S, functools.partial(self._agree, item.id))
-
-    def _later(self, at: float, work: Callable[[], Awaitable[None]]) -> None:
-        def due() -> None:
-            self._timers.discard(timer)
-            task = asyncio.ensure_future(work())
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-
-        timer = self._parts.clock.call_at(at, due)
-        self._timers.add(timer)
+                self.later(item.created_at + after_min * MINUTE_S, functools.partial(self._agree, item.id))
 
     async def _say(self, room: str, line: Line) -> None:
         incident = self._parts.store.get(Incident, room)
@@ -138,3 +98,9 @@ class ChatCast:
         except PlatformError:
             # The messenger is down, or the card is gone.
             return
+
+
+def _check(cast: CastBody) -> None:
+    minutes = [*[line.after_min for line in cast.says], cast.approves_after_min]
+    if len(cast.says) > _MOST_LINES or not within_a_week(minutes):
+        raise ApiError("InvalidParameter.says", 400, "People say at most 200 lines, within a week.")
