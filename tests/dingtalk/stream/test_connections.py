@@ -90,7 +90,12 @@ def test_in_tls_the_endpoint_is_in_tls(tmp_path: Path) -> None:
         ({"clientId": None}, 400, "invalidParameter.clientId.empty", "缺少参数 clientId"),
         ({"subscriptions": None}, 400, "invalidParameter.subscriptions.empty", "缺少参数 subscriptions"),
         ({"subscriptions": []}, 400, "invalidParameter.subscriptions.empty", "缺少参数 subscriptions"),
-        ({"subscriptions": [{"type": "EVENT"}]}, 400, "invalidParameter.subscriptions[0].topic.empty", ""),
+        (
+            {"subscriptions": [{"type": "EVENT"}]},
+            400,
+            "invalidParameter.subscriptions[0].topic.empty",
+            "缺少参数 subscriptions[0].topic",
+        ),
         (
             {"subscriptions": [{"type": "OTHER", "topic": "*"}]},
             400,
@@ -107,7 +112,7 @@ def test_in_tls_the_endpoint_is_in_tls(tmp_path: Path) -> None:
             {"subscriptions": [{"type": "CALLBACK", "topic": "*"}]},
             400,
             "invalidParameter.subscriptions.topic.invalid",
-            "",
+            "不合法的参数 subscriptions.topic",
         ),
         (
             {"subscriptions": [EVENTS] * 101},
@@ -121,8 +126,7 @@ def test_what_is_refused(office: Office, changes: dict[str, Any], status: int, c
     asked = {"clientId": office.app_key, "clientSecret": office.app_secret, "subscriptions": [EVENTS], **changes}
     asked = {name: value for name, value in asked.items() if value is not None}
     refused = office.refused("POST", "/v1.0/gateway/connections/open", asked, token="")
-    assert refused[:2] == (status, code)
-    assert message in refused[2]
+    assert refused == (status, code, message)
 
 
 def test_so_many_connections_of_an_application(
