@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from kowloon.core.clock import Clock
-from kowloon.dingtalk.cards.changes import Change, Click, texts
+from kowloon.dingtalk.cards.changes import Change, Click, ParamMap, UpdateOptions, change_of, texts
 from kowloon.dingtalk.cards.errors import NOT_ANSWERED
 from kowloon.dingtalk.cards.resources import Card, CardRoute
 from kowloon.dingtalk.cards.view import STANDARD_DATA
@@ -20,26 +20,18 @@ from kowloon.dingtalk.stream.frames import CARD_CALLBACKS, OK
 from kowloon.engines.dialler import DialError, Dialler
 from kowloon.store.store import Store
 from kowloon.wire.dingtalk_crypto import card_signature, robot_signature
+from kowloon.wire.encode import JSON_TYPE
 
 TIMEOUT_S: Final = 2.0
 _MOST_ANSWER_BYTES: Final = 256 * 1024
 
 
-class _ParamMap(msgspec.Struct, rename="camel"):
-    card_param_map: dict[str, Any] = msgspec.field(default_factory=dict)
-
-
-class _Options(msgspec.Struct, rename="camel"):
-    update_card_data_by_key: bool = False
-    update_private_data_by_key: bool = False
-
-
 class _Answer(msgspec.Struct, rename="camel"):
     """A StandardCard's data is one text."""
 
-    card_update_options: _Options = msgspec.field(default_factory=_Options)
-    card_data: _ParamMap | str | None = None
-    user_private_data: _ParamMap | None = None
+    card_update_options: UpdateOptions = UpdateOptions()
+    card_data: ParamMap | str | None = None
+    user_private_data: ParamMap | None = None
 
 
 def route_id(account: str, application: str, route: str) -> str:
@@ -84,7 +76,7 @@ class Asking:
 
     async def _by_http(self, click: Click) -> Any:
         url, headers = self._address(click.card)
-        headers["content-type"] = "application/json;charset=utf-8"
+        headers["content-type"] = JSON_TYPE
         try:
             reply = await self._dialler.post(
                 url,
@@ -144,9 +136,5 @@ def _change(answer: _Answer, userid: str) -> Change | None:
         data = {STANDARD_DATA: answer.card_data}
     elif answer.card_data is not None:
         data = texts(answer.card_data.card_param_map)
-    return Change(
-        data=data,
-        private={userid: texts(own.card_param_map)} if own is not None else {},
-        data_by_key=answer.card_update_options.update_card_data_by_key,
-        private_by_key=answer.card_update_options.update_private_data_by_key,
-    )
+    private = {userid: texts(own.card_param_map)} if own is not None else {}
+    return change_of(data, private, answer.card_update_options)

@@ -17,7 +17,7 @@ from kowloon.dingtalk.cards import errors
 from kowloon.dingtalk.cards.asking import Asking
 from kowloon.dingtalk.cards.changes import Change, Click
 from kowloon.dingtalk.cards.resources import Card, Delivery
-from kowloon.dingtalk.cards.view import View, view_of
+from kowloon.dingtalk.cards.view import View
 from kowloon.dingtalk.chat.messenger import Messenger
 from kowloon.dingtalk.chat.resources import Conversation, Sender
 from kowloon.dingtalk.messages import At, Content
@@ -121,7 +121,7 @@ class Cards:
                 tx.put(msgspec.structs.replace(fresh, deliveries=(*fresh.deliveries, delivery)))
 
         await self._store.run(body)
-        view = view_of(card.template, card.data)
+        view = card.seen_by()
         told: dict[str, Any] = {"msgtype": "card", "outTrackId": card.track, "cardTemplateId": card.template}
         if recipients:
             told["recipients"] = list(recipients)

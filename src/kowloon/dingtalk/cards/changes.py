@@ -9,6 +9,17 @@ import msgspec
 from kowloon.dingtalk.cards.resources import Card
 
 
+class ParamMap(msgspec.Struct, frozen=True, rename="camel"):
+    """Parameters of a card, as senders and answers to clicks write them."""
+
+    card_param_map: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+class UpdateOptions(msgspec.Struct, frozen=True, rename="camel"):
+    update_card_data_by_key: bool = False
+    update_private_data_by_key: bool = False
+
+
 class Change(msgspec.Struct, frozen=True, kw_only=True):
     """`data`: parameters that everybody sees; None leaves them. `private`: by userid what only they see. By key: those
     that are named are set; else they take the place of all. `guid`: of the piece of a stream that it is."""
@@ -36,6 +47,15 @@ class Click(msgspec.Struct, frozen=True, kw_only=True):
     userid: str
     action: str
     params: dict[str, Any]
+
+
+def change_of(data: dict[str, str] | None, private: dict[str, dict[str, str]], options: UpdateOptions) -> Change:
+    return Change(
+        data=data,
+        private=private,
+        data_by_key=options.update_card_data_by_key,
+        private_by_key=options.update_private_data_by_key,
+    )
 
 
 def texts(given: dict[str, Any]) -> dict[str, str]:

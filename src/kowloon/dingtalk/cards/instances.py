@@ -12,7 +12,7 @@ import msgspec
 
 from kowloon.dingtalk.cards import errors
 from kowloon.dingtalk.cards.asking import route_id
-from kowloon.dingtalk.cards.changes import Change, texts
+from kowloon.dingtalk.cards.changes import Change, ParamMap, UpdateOptions, change_of, texts
 from kowloon.dingtalk.cards.resources import Card, CardRoute
 from kowloon.dingtalk.cards.view import EXECUTING, FAILED, FINISHED, FLOW_STATUS, INPUTTING, PROCESSING
 from kowloon.dingtalk.chat.resources import Conversation
@@ -32,15 +32,6 @@ _MOST_SPACES: Final = 20
 _MOST_ROUTES: Final = 100
 _EVERYBODY: Final = "@ALL"
 _BY_UNION_ID: Final = 2
-
-
-class ParamMap(msgspec.Struct, frozen=True, rename="camel"):
-    card_param_map: dict[str, Any] = msgspec.field(default_factory=dict)
-
-
-class UpdateOptions(msgspec.Struct, frozen=True, rename="camel"):
-    update_card_data_by_key: bool = False
-    update_private_data_by_key: bool = False
 
 
 class GroupDelivery(msgspec.Struct, frozen=True, rename="camel"):
@@ -124,13 +115,7 @@ async def create_and_deliver_card(call: Call, req: CreateAndDeliverCard) -> dict
 
 @endpoints.newer("PUT", "/v1.0/card/instances", scope=WRITE)
 async def update_card(call: Call, req: UpdateCard) -> dict[str, Any]:
-    change = Change(
-        data=texts(req.card_data.card_param_map) if req.card_data is not None else None,
-        private=private_of(call, req.private_data, req.user_id_type),
-        data_by_key=req.card_update_options.update_card_data_by_key,
-        private_by_key=req.card_update_options.update_private_data_by_key,
-    )
-    await call.parts.cards.change(call.account, req.out_track_id, change, application=call.app.id)
+    await changed(call, req)
     return {"success": True, "result": True}
 
 
@@ -151,10 +136,7 @@ async def stream_to_card(call: Call, req: StreamingUpdate) -> dict[str, Any]:
 @endpoints.newer("POST", "/v1.0/card/callbacks/register", scope=WRITE)
 def register_callback(call: Call, req: RegisterCallback) -> dict[str, Any]:
     """Another address for a key that has one only by `forceUpdate`. A secret is made where none is given."""
-    try:
-        check_url(req.callback_url)
-    except ValueError:
-        raise errors.WRONG_URL.error() from None
+    check_address(req.callback_url)
     found = call.tx.get(CardRoute, route_id(call.account, call.app.id, req.callback_route_key))
     if found is not None and found.url != req.callback_url and not req.force_update:
         raise errors.ROUTE_EXISTS.error()
@@ -185,6 +167,12 @@ def own_card(call: Call, track: str) -> Card:
     return card
 
 
+async def changed(call: Call, req: UpdateCard) -> None:
+    data = texts(req.card_data.card_param_map) if req.card_data is not None else None
+    change = change_of(data, private_of(call, req.private_data, req.user_id_type), req.card_update_options)
+    await call.parts.cards.change(call.account, req.out_track_id, change, application=call.app.id)
+
+
 def private_of(call: Call, given: dict[str, ParamMap], user_id_type: int) -> dict[str, dict[str, str]]:
     """By userid, whichever ids the caller names people by; who is not there is left out."""
     return {
@@ -204,6 +192,21 @@ def check_route(call: Call, route: str) -> str:
     if route and call.mine(CardRoute, f"{call.app.id}/{route}") is None:
         raise errors.NO_ROUTE.error()
     return route
+
+
+def check_address(url: str) -> None:
+    try:
+        check_url(url)
+    except ValueError:
+        raise errors.WRONG_URL.error() from None
+
+
+def group_of(call: Call, id: str, form: str = "group") -> Conversation:
+    """One that the application's robot is in."""
+    conversation = conversation_of(call, id, form)
+    if call.app.id not in conversation.robots:
+        raise NOT_IN_GROUP.error()
+    return conversation
 
 
 # --- steps ---
@@ -279,15 +282,9 @@ async def _place(
     if kind == "IM_GROUP":
         model = req.im_group_open_deliver_model
         check_robot(call, model.robot_code or call.app.id)
-        conversation = conversation_of(call, id, "group")
-        if call.app.id not in conversation.robots:
-            raise NOT_IN_GROUP.error()
-        return conversation, model
+        return group_of(call, id), model
     if kind == "IM_SINGLE":
-        conversation = conversation_of(call, id, "single")
-        if call.app.id not in conversation.robots:
-            raise NOT_IN_GROUP.error()
-        return conversation, req.im_single_open_deliver_model
+        return group_of(call, id, "single"), req.im_single_open_deliver_model
     raise errors.NOT_BUILT_SPACE.error(kind=kind)
 
 

@@ -3,17 +3,19 @@ parameters. They are the same cards; `cardBizId` and `outTrackId` are one thing.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
 from kowloon.dingtalk.cards import errors
-from kowloon.dingtalk.cards.changes import Change, texts
+from kowloon.dingtalk.cards.changes import ParamMap, UpdateOptions, change_of, texts
 from kowloon.dingtalk.cards.instances import (
     WRITE,
-    ParamMap,
-    UpdateOptions,
+    UpdateCard,
+    changed,
+    check_address,
     check_route,
+    group_of,
     own_card,
     private_of,
     userids,
@@ -26,9 +28,10 @@ from kowloon.dingtalk.platform.call import Call
 from kowloon.dingtalk.platform.decode import read_json
 from kowloon.dingtalk.platform.endpoints import endpoints
 from kowloon.dingtalk.platform.errors import MISSING
-from kowloon.dingtalk.sending.robots import NOT_IN_GROUP, SEND, check_robot, conversation_of, robot_of
-from kowloon.engines.dialler import check_url
+from kowloon.dingtalk.sending.robots import SEND, check_robot, robot_of
 from kowloon.store.store import Transaction
+
+T = TypeVar("T")
 
 _SINGLE: Final = 0
 _GROUP: Final = 1
@@ -76,12 +79,8 @@ class SendCard(msgspec.Struct, kw_only=True, rename="camel"):
     user_id_type: int = 1
 
 
-class ChangeCard(msgspec.Struct, kw_only=True, rename="camel"):
-    out_track_id: str
-    card_data: ParamMap | None = None
-    private_data: dict[str, ParamMap] = msgspec.field(default_factory=dict)
-    card_options: UpdateOptions = UpdateOptions()
-    user_id_type: int = 1
+class ChangeCard(UpdateCard, kw_only=True, rename="camel"):
+    card_update_options: UpdateOptions = msgspec.field(default=UpdateOptions(), name="cardOptions")
 
 
 @endpoints.newer("POST", "/v1.0/im/v1.0/robot/interactiveCards/send", scope=SEND)
@@ -89,7 +88,7 @@ async def send_robot_card(call: Call, req: SendRobotCard) -> dict[str, Any]:
     check_robot(call, req.robot_code)
     data = _data(req.card_template_id, req.card_data, "cardData")
     if req.callback_url:
-        _check_callback(req.callback_url)
+        check_address(req.callback_url)
     receiver = _object(req.single_chat_receiver, "singleChatReceiver").get("userId")
     private = _private(call, req.card_template_id, req.user_id_private_data_map)
 
@@ -121,12 +120,9 @@ async def send_robot_card(call: Call, req: SendRobotCard) -> dict[str, Any]:
 @endpoints.newer("PUT", "/v1.0/im/robots/interactiveCards", scope=SEND)
 async def update_robot_card(call: Call, req: UpdateRobotCard) -> dict[str, Any]:
     card = own_card(call, req.card_biz_id)
-    change = Change(
-        data=_data(card.template, req.card_data, "cardData") if req.card_data else None,
-        private=_private(call, card.template, req.user_id_private_data_map),
-        data_by_key=req.update_options.update_card_data_by_key,
-        private_by_key=req.update_options.update_private_data_by_key,
-    )
+    data = _data(card.template, req.card_data, "cardData") if req.card_data else None
+    private = _private(call, card.template, req.user_id_private_data_map)
+    change = change_of(data, private, req.update_options)
     await call.parts.cards.change(call.account, card.track, change, application=call.app.id)
     return {"processQueryKey": card.track}
 
@@ -166,13 +162,7 @@ async def send_card(call: Call, req: SendCard) -> dict[str, Any]:
 
 @endpoints.newer("PUT", "/v1.0/im/interactiveCards", scope=WRITE)
 async def change_card(call: Call, req: ChangeCard) -> dict[str, Any]:
-    change = Change(
-        data=texts(req.card_data.card_param_map) if req.card_data is not None else None,
-        private=private_of(call, req.private_data, req.user_id_type),
-        data_by_key=req.card_options.update_card_data_by_key,
-        private_by_key=req.card_options.update_private_data_by_key,
-    )
-    await call.parts.cards.change(call.account, req.out_track_id, change, application=call.app.id)
+    await changed(call, req)
     # The SDKs read a text.
     return {"success": "true"}
 
@@ -180,10 +170,7 @@ async def change_card(call: Call, req: ChangeCard) -> dict[str, Any]:
 def _place(call: Call, group: str, userid: object) -> Conversation:
     """A group that the robot is in, or its conversation with one member. Inside of a transaction."""
     if group:
-        conversation = conversation_of(call, group, "group")
-        if call.app.id not in conversation.robots:
-            raise NOT_IN_GROUP.error()
-        return conversation
+        return group_of(call, group)
     if not userid:
         raise MISSING.error(name="openConversationId")
     if not isinstance(userid, str) or call.parts.messenger.member(call.account, userid) is None:
@@ -210,32 +197,20 @@ def _private(call: Call, template: str, text: str) -> dict[str, dict[str, str]]:
 
 def _people(text: str, name: str) -> list[str]:
     """The userids in a JSON list of people, or of userids."""
-    if not text:
-        return []
-    try:
-        given = read_json(text)
-    except ValueError:
-        given = None
-    if not isinstance(given, list):
-        raise errors.NOT_JSON.error(name=name)
+    given = _read(text, list, name) if text else []
     named = [each.get("userId") if isinstance(each, dict) else each for each in given]
     return [each for each in named if isinstance(each, str)]
 
 
 def _object(text: str, name: str) -> dict[str, Any]:
-    if not text:
-        return {}
+    return _read(text, dict, name) if text else {}
+
+
+def _read(text: str, kind: type[T], name: str) -> T:
     try:
         given = read_json(text)
     except ValueError:
         given = None
-    if not isinstance(given, dict):
+    if not isinstance(given, kind):
         raise errors.NOT_JSON.error(name=name)
     return given
-
-
-def _check_callback(url: str) -> None:
-    try:
-        check_url(url)
-    except ValueError:
-        raise errors.WRONG_URL.error() from None
