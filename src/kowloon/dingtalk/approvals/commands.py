@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import logging
-
 from kowloon.dingtalk.approvals import command_form, telling
 from kowloon.dingtalk.approvals.resources import Approval
 from kowloon.dingtalk.ops.commands import Commands
 from kowloon.dingtalk.parts import Parts
-
-log = logging.getLogger("kowloon.dingtalk")
 
 
 class ApprovedCommands:

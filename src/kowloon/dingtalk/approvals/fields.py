@@ -11,6 +11,7 @@ import msgspec
 
 from kowloon.dingtalk.approvals import errors
 from kowloon.dingtalk.approvals.resources import Value
+from kowloon.dingtalk.platform.decode import read_json
 
 MOST_FIELDS: Final = 150
 _MOST_VALUE_CHARACTERS: Final = 65_535
@@ -119,7 +120,7 @@ def components(given: Sequence[Mapping[str, Any]], token: Callable[[], str]) -> 
     if len(given) > MOST_FIELDS:
         raise errors.TOO_MANY.error(name="formComponents", most=MOST_FIELDS)
     made = tuple([_component(each, token, nested=False) for each in given])
-    labels = [label for each in made if each["componentType"] not in _NOT_FILLED for label in [_label(each)]]
+    labels = [_label(each) for each in made if each["componentType"] not in _NOT_FILLED]
     twice = next((each for each in labels if labels.count(each) > 1), None)
     if twice is not None:
         raise errors.WRONG_FORM.error(problem=f"label {twice}")
@@ -217,8 +218,8 @@ def _list(text: str) -> list[Any] | None:
     if not text.startswith("["):
         return None
     try:
-        found = msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+        found = read_json(text)
+    except ValueError:
         return None
     return found if isinstance(found, list) else None
 

@@ -194,10 +194,9 @@ async def execute(call: Call, req: Execute) -> dict[str, Any]:
 @endpoints.older("/topapi/process/instance/terminate", scope=SCOPE)
 async def terminate(call: Call, req: Terminate) -> dict[str, Any]:
     asked = req.request
-    if not asked.is_system and not asked.operating_userid:
-        raise errors.NO_TERMINATOR.error()
-    person = "" if asked.is_system else asked.operating_userid
-    await running.terminate(call, asked.process_instance_id, person, asked.remark)
+    await running.terminate(
+        call, asked.process_instance_id, asked.operating_userid, asked.remark, by_system=asked.is_system
+    )
     return {"result": True}
 
 

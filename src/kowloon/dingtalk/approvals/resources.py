@@ -50,7 +50,6 @@ class Approval(Resource, frozen=True, kw_only=True):
     values: tuple[Value, ...]
     approvers: tuple[str, ...] = ()
     copies: tuple[str, ...] = ()
-    copies_at_start: bool = False
     copies_at_finish: bool = False
     in_person: bool = False
     process: Process

@@ -11,7 +11,7 @@ import msgspec
 
 from kowloon.core import limits
 from kowloon.dingtalk.approvals import command_form, errors, fields, logic
-from kowloon.dingtalk.approvals.logic import Making, NotYours, Process, Stale, Step, Task
+from kowloon.dingtalk.approvals.logic import Making, NotYours, Process, Stale, Step
 from kowloon.dingtalk.approvals.resources import Approval, Delegation, Form, Value
 from kowloon.dingtalk.contacts.directory import Directory, next_number
 from kowloon.dingtalk.contacts.resources import ROOT_DEPARTMENT, Department, Member, corp_id
@@ -91,17 +91,19 @@ async def redirect(call: Call, task: int, person: str, to: str, remark: str) -> 
     return await _act(call, found.number, change)
 
 
-async def terminate(call: Call, number: str, person: str, remark: str) -> Approval:
-    """`person` is empty where the application does it by itself."""
+async def terminate(call: Call, number: str, person: str, remark: str, *, by_system: bool) -> Approval:
+    """`by_system`: the application does it by itself, whomever it names."""
+    if not by_system and not person:
+        raise errors.NO_TERMINATOR.error()
     check_remark(remark)
 
     def change(approval: Approval, making: Making) -> Process:
-        member = call.mine(Member, person) if person else None
-        if person and member is None:
+        member = None if by_system else call.mine(Member, person)
+        if not by_system and member is None:
             raise errors.NO_USER.error()
         if member is not None and person != approval.originator and not member.admin:
             raise errors.MAY_NOT.error()
-        process = logic.terminate(approval.process, person, remark=remark, at=call.now)
+        process = logic.terminate(approval.process, "" if by_system else person, remark=remark, at=call.now)
         if call.now < approval.process.began_at + _NOT_WITHDRAWN_FOR_S:
             raise errors.STALE.error(problem="提交审批后 15 秒内不允许撤销")
         return process
@@ -133,11 +135,6 @@ def form_of(call: Call, code: str) -> Form:
     if found is None:
         raise errors.NO_FORM.error()
     return found
-
-
-def waiting_for(call: Call, person: str) -> list[tuple[Approval, Task]]:
-    found = [(each, task) for each in call.all(Approval) for task in each.process.open_tasks]
-    return [(approval, task) for approval, task in found if task.person == person]
 
 
 def check_remark(remark: str) -> None:
@@ -187,7 +184,6 @@ def _begin(call: Call, tx: Transaction, asked: Asked) -> Approval:
         values=values,
         approvers=tuple(dict.fromkeys([each for step in steps for each in step.people])),
         copies=asked.copies,
-        copies_at_start=asked.copies_at_start,
         copies_at_finish=asked.copies_at_finish,
         in_person=form.in_person,
         process=process,
