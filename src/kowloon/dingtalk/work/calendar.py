@@ -10,13 +10,14 @@ from __future__ import annotations
 import datetime
 import heapq
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
 
 from kowloon.core import limits
 from kowloon.core.clock import iso_seconds
+from kowloon.dingtalk.contacts.directory import Directory
 from kowloon.dingtalk.contacts.resources import Member, corp_id
 from kowloon.dingtalk.platform.call import Call, own_id
 from kowloon.dingtalk.platform.endpoints import endpoints
@@ -136,7 +137,7 @@ def create_event(call: Call, req: NewEvent) -> dict[str, Any]:
     event = _checked(call, msgspec.structs.replace(event, id=own_id(call.account, event.number)))
     _make_room(call, kept)
     call.tx.put(event)
-    return _shown(call, event, organizer)
+    return _shown(_names(call), event, organizer)
 
 
 @endpoints.newer("GET", _EVENTS + "/{eventId}", scope=READ)
@@ -145,11 +146,11 @@ def get_event(call: Call, req: OfEvent) -> dict[str, Any]:
     number, _, begins = req.event_id.partition("_")
     event = _find(call, req.user_id, req.calendar_id, number)
     if not begins:
-        return _shown(call, event, req.user_id, most_attendees=req.max_attendees)
+        return _shown(_names(call), event, req.user_id, most_attendees=req.max_attendees)
     starts_at = whole_number(begins)
     if starts_at is None or not event.recurrence or starts_at not in _starts(event, starts_at, starts_at + 1.0):
         raise errors.NO_EVENT.error()
-    return _shown(call, event, req.user_id, most_attendees=req.max_attendees, starts_at=starts_at)
+    return _shown(_names(call), event, req.user_id, most_attendees=req.max_attendees, starts_at=starts_at)
 
 
 @endpoints.newer("PUT", _EVENTS + "/{eventId}", scope=WRITE)
@@ -172,7 +173,7 @@ def change_event(call: Call, req: ChangedEvent) -> dict[str, Any]:
     )
     changed = _checked(call, changed)
     call.tx.put(changed)
-    return _shown(call, changed, req.user_id)
+    return _shown(_names(call), changed, req.user_id)
 
 
 @endpoints.newer("DELETE", _EVENTS + "/{eventId}", scope=WRITE)
@@ -227,7 +228,7 @@ def _checked(call: Call, event: Event) -> Event:
         if size > most:
             raise errors.TOO_MANY.error(name=name, most=most)
     if not event.summary:
-        raise errors.WRONG_EVENT.error(name="summary")
+        raise errors.WRONG.error(name="summary")
     if len(msgspec.json.encode((event.reminders, event.meeting, event.recurrence))) > _MOST_DESCRIPTION:
         raise errors.TOO_MANY.error(name="reminders", most=_MOST_REMINDERS)
     known = {each.union_id for each in call.all(Member)}
@@ -239,12 +240,12 @@ def _checked(call: Call, event: Event) -> Event:
     if event.end.date or event.end.date_time:
         ends_at = moment_of(event.end, event.all_day, "end").timestamp()
     if not starts_at <= ends_at <= starts_at + _MOST_LENGTH_S:
-        raise errors.WRONG_EVENT.error(name="end")
+        raise errors.WRONG.error(name="end")
     if event.recurrence:
         try:
             recurrence.read(event.recurrence)
         except WrongRecurrence as problem:
-            raise errors.WRONG_EVENT.error(name=str(problem)) from None
+            raise errors.WRONG.error(name=str(problem)) from None
     return msgspec.structs.replace(event, starts_at=starts_at, ends_at=ends_at)
 
 
@@ -253,7 +254,7 @@ def moment_of(moment: Moment, all_day: bool, name: str) -> datetime.datetime:
     try:
         zone = zone_of(moment.time_zone or _DEFAULT_ZONE)
     except KeyError:
-        raise errors.WRONG_EVENT.error(name=f"{name}.timeZone") from None
+        raise errors.WRONG.error(name=f"{name}.timeZone") from None
     text, field = (moment.date, "date") if all_day else (moment.date_time, "dateTime")
     try:
         if all_day and len(text) != 10:
@@ -263,7 +264,7 @@ def moment_of(moment: Moment, all_day: bool, name: str) -> datetime.datetime:
             raise ValueError
         return found.replace(tzinfo=zone) if found.tzinfo is None else found.astimezone(zone)
     except (ValueError, OverflowError):
-        raise errors.WRONG_EVENT.error(name=f"{name}.{field}") from None
+        raise errors.WRONG.error(name=f"{name}.{field}") from None
 
 
 def _attendees(organizer: str, invited: list[Invited]) -> tuple[Attendee, ...]:
@@ -283,7 +284,7 @@ def _make_room(call: Call, kept: list[Event]) -> None:
 def _person(call: Call, union_id: str, calendar: str) -> str:
     if calendar != _PRIMARY:
         raise errors.NO_CALENDAR.error()
-    if all(each.union_id != union_id for each in call.all(Member)):
+    if Directory(call.tx, call.account).by_union_id(union_id) is None:
         raise errors.NO_UNION_ID.error()
     return union_id
 
@@ -309,7 +310,7 @@ def _window(call: Call, req: Listing) -> tuple[float, float]:
     since = _parsed(req.time_min, "timeMin") if req.time_min else call.now
     until = _parsed(req.time_max, "timeMax") if req.time_max else since + _WINDOW_S
     if not since < until <= since + _WINDOW_S:
-        raise errors.WRONG_EVENT.error(name="timeMax")
+        raise errors.WRONG.error(name="timeMax")
     return since, until
 
 
@@ -320,14 +321,14 @@ def _parsed(text: str, name: str) -> float:
         if not _FIRST_YEAR <= found.year < _LAST_YEAR:
             raise ValueError
     except ValueError:
-        raise errors.WRONG_EVENT.error(name=name) from None
+        raise errors.WRONG.error(name=name) from None
     return (found if found.tzinfo is not None else found.replace(tzinfo=zone_of(_DEFAULT_ZONE))).timestamp()
 
 
 def _synced_at(token: str) -> float:
     moment_ms = whole_number(token or "0")
     if moment_ms is None:
-        raise errors.WRONG_EVENT.error(name="syncToken")
+        raise errors.WRONG.error(name="syncToken")
     return moment_ms / 1000
 
 
@@ -362,22 +363,32 @@ def _page(call: Call, req: Listing, rows: Iterable[tuple[Event, float]], at_end:
         raise errors.TOO_MANY.error(name="maxResults", most=_MOST_PAGE)
     start = whole_number(req.next_token or "0")
     if start is None:
-        raise errors.WRONG_EVENT.error(name="nextToken")
+        raise errors.WRONG.error(name="nextToken")
     following = start + req.max_results
     found = list(itertools.islice(rows, start, following + 1))
+    names = _names(call)
     page = [
-        _shown(call, event, req.user_id, most_attendees=req.max_attendees, starts_at=begins)
+        _shown(names, event, req.user_id, most_attendees=req.max_attendees, starts_at=begins)
         for event, begins in found[: req.max_results]
     ]
     more = {"nextToken": str(following)} if len(found) > req.max_results else at_end
     return {"events": page, **more}
 
 
+def _names(call: Call) -> dict[str, str]:
+    """Of members, by union id."""
+    return {each.union_id: each.name for each in call.all(Member)}
+
+
 def _shown(
-    call: Call, event: Event, person: str, *, most_attendees: int = _MOST_ATTENDEES, starts_at: float | None = None
+    names: Mapping[str, str],
+    event: Event,
+    person: str,
+    *,
+    most_attendees: int = _MOST_ATTENDEES,
+    starts_at: float | None = None,
 ) -> dict[str, Any]:
     """`starts_at`: of the one of a series that is shown."""
-    names = {each.union_id: each.name for each in call.all(Member)}
     shown: dict[str, Any] = {
         "id": event.number,
         "summary": event.summary,

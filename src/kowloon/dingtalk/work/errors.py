@@ -5,11 +5,10 @@ from __future__ import annotations
 
 from kowloon.dingtalk.platform.errors import Refusal
 
-TODO = Refusal(400002, "todo.task{verb}.paramError", "{problem}")
+WRONG_TASK = Refusal(400002, "todo.task{verb}.paramError", "{problem}")
 NO_EVENT = Refusal(400002, "invalidParameter.event.notFound", "日程不存在", 404)
 NO_CALENDAR = Refusal(400002, "invalidParameter.calendarId.invalid", "calendarId 只能是 primary")
 NOT_ORGANIZER = Refusal(400002, "forbidden.organizer", "只有日程组织者可以操作", 403)
-WRONG_EVENT = Refusal(400002, "invalidParameter.{name}.invalid", "参数 {name} 不合法")
 TOO_MANY = Refusal(400002, "invalidParameter.{name}.overMax", "参数 {name} 超过最大限制 {most}")
 NO_UNION_ID = Refusal(400002, "invalidParameter.unionId.notFound", "用户不存在")
 FULL = Refusal(400002, "overLimit.{name}", "{name} 已达上限 {most}")

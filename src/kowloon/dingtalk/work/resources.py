@@ -114,7 +114,6 @@ class AttendanceGroup(Resource, frozen=True, kw_only=True):
     members: tuple[str, ...] = ()
     shifts: tuple[int, ...] = ()
     week: tuple[int, ...] = ()
-    settings: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
 class Planned(msgspec.Struct, frozen=True):

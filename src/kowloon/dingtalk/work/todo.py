@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from kowloon.core import limits
+from kowloon.dingtalk.contacts.directory import Directory
 from kowloon.dingtalk.contacts.resources import Member
 from kowloon.dingtalk.messages import Content
 from kowloon.dingtalk.platform.call import Call, own_id
@@ -91,7 +92,7 @@ class Listing(msgspec.Struct, kw_only=True, rename="camel"):
 @endpoints.newer("POST", _TASKS, scope=WRITE)
 async def create_todo(call: Call, req: NewTodo) -> dict[str, Any]:
     if req.priority not in _PRIORITIES:
-        raise errors.TODO.error(verb="Create", problem="priority is invalid")
+        raise errors.WRONG_TASK.error(verb="Create", problem="priority is invalid")
     todo = await call.write(lambda tx: _create(call, tx, req))
     if todo.notify.get("dingNotify") == "1":
         await _notify(call, todo)
@@ -131,11 +132,11 @@ def update_todo(call: Call, req: Changed) -> dict[str, Any]:
 def update_states(call: Call, req: States) -> dict[str, Any]:
     todo = _find(call, req.union_id, req.task_id, "Update")
     if len(req.executor_status_list) > _MOST_PEOPLE:
-        raise errors.TODO.error(verb="Update", problem="executors is oversize")
+        raise errors.WRONG_TASK.error(verb="Update", problem="executors is oversize")
     done = dict(todo.done)
     for state in req.executor_status_list:
         if state.id not in todo.executors:
-            raise errors.TODO.error(verb="Update", problem=f"executor not exist {state.id}")
+            raise errors.WRONG_TASK.error(verb="Update", problem=f"executor not exist {state.id}")
         if not state.is_done:
             done.pop(state.id, None)
         elif state.id not in done:
@@ -158,10 +159,10 @@ def list_todos(call: Call, req: Listing) -> dict[str, Any]:
     """The member's own; of an executor `isDone` is about that member, else about the whole task."""
     person = _person(call, req.union_id, "Query")
     if any(role not in _ROLES for roles in req.role_types for role in roles):
-        raise errors.TODO.error(verb="Query", problem="roleTypes is invalid")
+        raise errors.WRONG_TASK.error(verb="Query", problem="roleTypes is invalid")
     start = whole_number(req.next_token or "0")
     if start is None:
-        raise errors.TODO.error(verb="Query", problem="nextToken is invalid")
+        raise errors.WRONG_TASK.error(verb="Query", problem="nextToken is invalid")
     found = [
         each
         for each in call.all(Todo)
@@ -184,7 +185,7 @@ def _create(call: Call, tx: Transaction, req: NewTodo) -> Todo:
     source = req.source_id or call.ids.request_id()
     kept = call.all(Todo)
     if req.source_id and any(each.source == source and each.application == call.app.id for each in kept):
-        raise errors.TODO.error(verb="Create", problem=f"task existed sourceId is {source}")
+        raise errors.WRONG_TASK.error(verb="Create", problem=f"task existed sourceId is {source}")
     number = f"task{call.ids.request_id().replace('-', '').lower()}"
     todo = Todo(
         id=own_id(call.account, number),
@@ -220,7 +221,7 @@ def _create(call: Call, tx: Transaction, req: NewTodo) -> Todo:
 
 def _check(call: Call, todo: Todo, verb: str) -> None:
     if not todo.subject:
-        raise errors.TODO.error(verb=verb, problem="subject is empty")
+        raise errors.WRONG_TASK.error(verb=verb, problem="subject is empty")
     sizes = [
         ("subject", len(todo.subject), _MOST_SUBJECT),
         ("description", len(todo.description), _MOST_DESCRIPTION),
@@ -229,25 +230,25 @@ def _check(call: Call, todo: Todo, verb: str) -> None:
     ]
     for name, size, most in sizes:
         if size > most:
-            raise errors.TODO.error(verb=verb, problem=f"{name} is oversize")
+            raise errors.WRONG_TASK.error(verb=verb, problem=f"{name} is oversize")
     if todo.due_ms < 0:
-        raise errors.TODO.error(verb=verb, problem="dueTime is invalid")
+        raise errors.WRONG_TASK.error(verb=verb, problem="dueTime is invalid")
     known = {each.union_id for each in call.all(Member)}
     stranger = next((each for each in (todo.creator, *todo.executors, *todo.participants) if each not in known), None)
     if stranger is not None:
-        raise errors.TODO.error(verb=verb, problem=f"user not exist {stranger}")
+        raise errors.WRONG_TASK.error(verb=verb, problem=f"user not exist {stranger}")
 
 
 def _person(call: Call, union_id: str, verb: str) -> str:
-    if all(each.union_id != union_id for each in call.all(Member)):
-        raise errors.TODO.error(verb=verb, problem=f"user not exist {union_id}")
+    if Directory(call.tx, call.account).by_union_id(union_id) is None:
+        raise errors.WRONG_TASK.error(verb=verb, problem=f"user not exist {union_id}")
     return union_id
 
 
 def _find(call: Call, union_id: str, number: str, verb: str) -> Todo:
     todo = call.mine(Todo, number)
     if todo is None or not todo.concerns(union_id):
-        raise errors.TODO.error(verb=verb, problem="task not exist")
+        raise errors.WRONG_TASK.error(verb=verb, problem="task not exist")
     return todo
 
 
