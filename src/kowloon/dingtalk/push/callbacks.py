@@ -30,7 +30,7 @@ _TOKEN_CHARACTERS: Final = range(6, 65)
 EXISTS = Refusal(71006, "callback.exists", "回调地址已经存在")
 NOT_THERE = Refusal(71007, "callback.notExist", "回调地址已不存在")
 WRONG_TAG = Refusal(71008, "callback.tag.invalid", "回调call_back_tag必须在指定的call_back_tag列表中")
-NOT_SUCCESS = Refusal(71009, "callback.notSuccess", "返回文本非success")
+NOT_SUCCESS = Refusal(71009, "callback.notSuccess", "返回文本非success: {problem}")
 WRONG_FIELD = Refusal(
     71010, "callback.field.invalid", "POST的JSON数据不包含所需要的参数字段或包含的参数格式非法: {name}"
 )
@@ -118,9 +118,7 @@ async def checked(parts: Parts, asked: CallBack, *, owner: str) -> Target:
     except NotReached as problem:
         raise URL_FAILED.error(problem=problem) from None
     except NotTaken as problem:
-        refusal = NOT_SUCCESS.error()
-        refusal.message = f"{refusal.message}: {problem}"
-        raise refusal from None
+        raise NOT_SUCCESS.error(problem=problem) from None
     return target
 
 

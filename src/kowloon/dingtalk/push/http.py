@@ -13,6 +13,7 @@ from kowloon.dingtalk.contacts.resources import Application, corp_id
 from kowloon.dingtalk.push.names import CHECK_URL, pascal
 from kowloon.engines.dialler import DialError, Dialler
 from kowloon.wire.dingtalk_crypto import decrypt, encrypt, signature
+from kowloon.wire.encode import JSON_TYPE
 
 TIMEOUT_S: Final = 1.5
 _MOST_ANSWER_BYTES: Final = 64 * 1024
@@ -80,7 +81,7 @@ class HttpPush:
         try:
             reply = await self._dialler.post(
                 _with_query(target.url, query),
-                {"content-type": "application/json;charset=utf-8"},
+                {"content-type": JSON_TYPE},
                 msgspec.json.encode({"encrypt": encrypted}),
                 timeout_s=TIMEOUT_S,
                 most_bytes=_MOST_ANSWER_BYTES,

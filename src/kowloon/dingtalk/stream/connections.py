@@ -32,6 +32,7 @@ from kowloon.dingtalk.stream.frames import (
     read_ack,
 )
 from kowloon.store.resources import Key, Resource
+from kowloon.wire.encode import JSON_TYPE
 from kowloon.wire.http import HttpRequest, HttpResponse, WebSocket
 
 TICKET_LIFE_S: Final = 90.0
@@ -41,7 +42,6 @@ GRACE_S: Final = 10.0
 PING_EVERY_S: Final = 60.0
 _SWEEP_S: Final = 5.0
 _TICKETS_PER_APPLICATION: Final = 100
-_JSON: Final = "application/json;charset=utf-8"
 
 TICKET_INVALID = Refusal(40014, "invalidTicket", "无效的ticket", 401)
 TOO_MANY = Refusal(
@@ -148,8 +148,8 @@ class Connections:
             return _refused(TICKET_INVALID.error())
         if len(self._open.get(ticket.application, ())) >= limits.DINGTALK_STREAM_CONNECTIONS:
             return _refused(TOO_MANY.error())
-        address = f"{request.scheme}://{request.host_header.rpartition('://')[2]}"
-        return HttpResponse(101, websocket=Connection(self, ticket, self._ids.request_id().lower(), address))
+        connection = Connection(self, ticket, self._ids.request_id().lower(), address_of(request))
+        return HttpResponse(101, websocket=connection)
 
     def joined(self, connection: Connection) -> None:
         connection.opened_at = connection.pinged_at = self._clock.wall()
@@ -280,10 +280,15 @@ class Connections:
         return RealSeconds(_SWEEP_S)
 
 
+def address_of(request: HttpRequest) -> str:
+    """`http://HOST`, under which its sender reaches this cloud. Some clients write a scheme into the Host header."""
+    return f"{request.scheme}://{request.host_header.rpartition('://')[2]}"
+
+
 def _millis(moment: float) -> str:
     return str(int(moment * 1000))
 
 
 def _refused(error: PlatformError) -> HttpResponse:
     body = msgspec.json.encode({"code": error.code, "message": error.message})
-    return HttpResponse(error.status, body, content_type=_JSON)
+    return HttpResponse(error.status, body, content_type=JSON_TYPE)

@@ -25,6 +25,7 @@ from kowloon.dingtalk.stream.told import robot_message
 from kowloon.engines.dialler import DialError, Dialler
 from kowloon.engines.messages.log import Kept
 from kowloon.wire.dingtalk_crypto import robot_signature
+from kowloon.wire.encode import JSON_TYPE
 
 log = logging.getLogger("kowloon.dingtalk")
 
@@ -121,7 +122,7 @@ class RobotInbox:
     async def _tell_by_http(self, application: Application, conversation: Conversation, body: bytes) -> None:
         timestamp = str(int(self._parts.clock.wall() * 1000))
         headers = {
-            "content-type": "application/json;charset=utf-8",
+            "content-type": JSON_TYPE,
             "timestamp": timestamp,
             "sign": robot_signature(application.secret, timestamp),
         }
