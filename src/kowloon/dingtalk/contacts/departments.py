@@ -215,9 +215,10 @@ def search(call: Call, req: Search) -> dict[str, Any]:
     return {"hasMore": req.offset + len(page) < len(found), "totalCount": len(found), "list": page}
 
 
-def check_page(offset: int, size: int, most: int) -> None:
+def check_page(offset: int, size: int, most: int, *, name: str = "offset") -> None:
+    """`name`: that the call has for the offset."""
     if offset < 0:
-        raise errors.OFFSET.error(name="offset")
+        raise errors.OFFSET.error(name=name)
     if not 1 <= size <= most:
         raise errors.PAGE_SIZE.error(most=most)
 

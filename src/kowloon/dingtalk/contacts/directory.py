@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable
-from typing import Final, TypeVar
+from typing import TypeVar
 
 import msgspec
 
@@ -23,14 +23,13 @@ from kowloon.dingtalk.contacts.resources import (
     Sequence,
 )
 from kowloon.dingtalk.platform.call import own_id
+from kowloon.dingtalk.platform.record import SERVICE
 from kowloon.store.identity import Account, StoredKey
 from kowloon.store.resources import Resource
 from kowloon.store.store import Store, Transaction
 
 R = TypeVar("R", bound=Resource)
 
-#: A RAM role that trusts this service may be given to a department's members.
-ROLE_SERVICE: Final = "dingtalk.aliyuncs.com"
 _FIRST_NUMBER = 100_000
 _SESSION_NAME = re.compile(r"[A-Za-z0-9.@_-]{2,32}")
 
@@ -145,7 +144,7 @@ def end_role_sessions(tx: Transaction, member: Member) -> None:
     """What the member got by departments ends, as nobody knows by which of them."""
     name = session_name(member)
     for key in tx.list(StoredKey, account=member.account):
-        if key.service == ROLE_SERVICE and key.session_name == name:
+        if key.service == SERVICE and key.session_name == name:
             tx.delete(key)
 
 

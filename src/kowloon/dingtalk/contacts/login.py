@@ -14,7 +14,7 @@ from kowloon.dingtalk.contacts.people import digest
 from kowloon.dingtalk.contacts.resources import AccessToken, Application, LoginCode, Member, corp_id
 from kowloon.dingtalk.contacts.tokens import TOKEN_LIFE_S, WRONG_CLIENT, WRONG_GRANT, application_of
 from kowloon.dingtalk.parts import Parts
-from kowloon.dingtalk.platform.call import Call, own_id
+from kowloon.dingtalk.platform.call import Call, make_room, own_id
 from kowloon.dingtalk.platform.endpoints import endpoints
 from kowloon.dingtalk.platform.errors import MISSING, Refusal
 from kowloon.store.store import Transaction
@@ -65,8 +65,7 @@ def new_code(
             tx.delete(each)
         elif (each.application, each.userid) == (application.id, member.userid):
             mine.append(each)
-    for oldest in mine[: max(len(mine) + 1 - _MOST_CODES, 0)]:
-        tx.delete(oldest)
+    make_room(tx, mine, _MOST_CODES)
     code = parts.ids.secret(32, "0123456789abcdef")
     tx.put(
         LoginCode(
@@ -126,7 +125,7 @@ def user_access_token(call: Call, req: UserToken) -> dict[str, Any]:
         userid, scope = spent.userid, spent.scope
     else:
         raise WRONG_GRANT.error()
-    _make_room(call, userid)
+    _clear_tokens(call, userid)
     answer: dict[str, Any] = {
         "accessToken": _token(call, userid, scope, TOKEN_LIFE_S, refresh=False),
         "refreshToken": _token(call, userid, scope, REFRESH_LIFE_S, refresh=True),
@@ -164,7 +163,7 @@ def _spend_refresh(call: Call, text: str) -> tuple[str, str]:
     return kept.userid, kept.scope
 
 
-def _make_room(call: Call, userid: str) -> None:
+def _clear_tokens(call: Call, userid: str) -> None:
     """Ended tokens go, and of those of this person for this application the oldest."""
     mine: list[AccessToken] = []
     for each in call.all(AccessToken):
@@ -172,8 +171,7 @@ def _make_room(call: Call, userid: str) -> None:
             call.tx.delete(each)
         elif (each.application, each.userid) == (call.app.id, userid):
             mine.append(each)
-    for oldest in mine[: max(len(mine) + 2 - _MOST_TOKENS, 0)]:
-        call.tx.delete(oldest)
+    make_room(call.tx, mine, _MOST_TOKENS, coming=2)
 
 
 def _token(call: Call, userid: str, scope: str, lasts_s: int, *, refresh: bool) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from kowloon.dingtalk.contacts import departments, errors, users
+from kowloon.dingtalk.contacts import departments, users
 from kowloon.dingtalk.contacts.directory import Directory
 from kowloon.dingtalk.contacts.resources import ROOT_DEPARTMENT, Department, Member
 from kowloon.dingtalk.platform.call import Call
@@ -259,10 +259,7 @@ def parents_of_department(call: Call, req: OfDepartment) -> dict[str, Any]:
 
 
 def _page(call: Call, req: Listing) -> tuple[list[Member], bool]:
-    if req.offset < 0:
-        raise errors.OFFSET.error(name="offset")
-    if not 1 <= req.size <= _MOST_AT_ONCE:
-        raise errors.PAGE_SIZE.error(most=_MOST_AT_ONCE)
+    departments.check_page(req.offset, req.size, _MOST_AT_ONCE)
     directory = Directory(call.tx, call.account)
     directory.department(req.department_id)
     found = directory.in_department(req.department_id)

@@ -10,11 +10,12 @@ import msgspec
 from kowloon.actions.routes import Routes, answer_json, json_body
 from kowloon.actions.sessions import trusts_service
 from kowloon.core.errors import ErrorSpec
-from kowloon.dingtalk.contacts.directory import ROLE_SERVICE, Directory, end_role_sessions
+from kowloon.dingtalk.contacts.directory import Directory, end_role_sessions
 from kowloon.dingtalk.contacts.resources import ROOT_DEPARTMENT, Department, Member, corp_id
 from kowloon.dingtalk.contacts.sign_in import own_role
 from kowloon.dingtalk.parts import Parts
 from kowloon.dingtalk.platform.errors import PlatformError
+from kowloon.dingtalk.platform.record import SERVICE
 from kowloon.store.identity import Account, Role, User
 from kowloon.store.store import Transaction
 from kowloon.wire.http import HttpRequest, HttpResponse
@@ -102,8 +103,8 @@ class MemberAdmin:
             except PlatformError:
                 raise NO_DEPARTMENT.error(number=body.department, account=account) from None
             role = tx.get(Role, own_role(account, body.role)) if body.role else None
-            if body.role and (role is None or not trusts_service(role, ROLE_SERVICE)):
-                raise NO_ROLE.error(account=account, role=body.role, service=ROLE_SERVICE)
+            if body.role and (role is None or not trusts_service(role, SERVICE)):
+                raise NO_ROLE.error(account=account, role=body.role, service=SERVICE)
             if department.ram_role:
                 for member in directory.in_department(department.number):
                     end_role_sessions(tx, member)

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from kowloon.dingtalk.contacts import errors
-from kowloon.dingtalk.contacts.departments import READ, WRITE
+from kowloon.dingtalk.contacts.departments import READ, WRITE, check_page
 from kowloon.dingtalk.contacts.directory import Directory, check_room, next_number
 from kowloon.dingtalk.contacts.resources import Department, Member, Role, RoleGroup
 from kowloon.dingtalk.platform.call import Call, own_id
@@ -70,7 +70,7 @@ class NewGroup(msgspec.Struct, kw_only=True):
 
 @endpoints.older("/topapi/role/list", scope=READ, reads=True)
 def list_roles(call: Call, req: Paging) -> dict[str, Any]:
-    _check_page(req.offset, req.size, 200)
+    check_page(req.offset, req.size, 200)
     groups = [(BUILT_IN_GROUP, "默认", list(_BUILT_IN.items()))]
     roles = call.all(Role)
     for group in call.all(RoleGroup):
@@ -87,9 +87,8 @@ def list_roles(call: Call, req: Paging) -> dict[str, Any]:
 
 @endpoints.older("/topapi/role/simplelist", scope=READ, reads=True)
 def members_of_role(call: Call, req: OfRole) -> dict[str, Any]:
-    _check_page(req.offset, req.size, 100)
-    directory = Directory(call.tx, call.account)
-    rows = _holders(directory, req.role_id)
+    check_page(req.offset, req.size, 100)
+    rows = _holders(call, req.role_id)
     page = rows[req.offset : req.offset + req.size]
     result: dict[str, Any] = {"hasMore": req.offset + len(page) < len(rows), "list": page}
     if result["hasMore"]:
@@ -190,13 +189,12 @@ def add_role_group(call: Call, req: NewGroup) -> dict[str, Any]:
     return {"groupId": number}
 
 
-def _holders(directory: Directory, number: int) -> list[dict[str, Any]]:
+def _holders(call: Call, number: int) -> list[dict[str, Any]]:
     """Of a built-in role: who heads a department, or administers the organisation."""
+    directory = Directory(call.tx, call.account)
     if number in _BUILT_IN:
         return [{"userid": each.userid, "name": each.name} for each in _built_in_holders(directory, number)]
-    role = next((each for each in directory.all(Role) if each.number == number), None)
-    if role is None:
-        raise errors.ROLE_NOT_FOUND.error()
+    role = _role(call, number)
     rows: list[dict[str, Any]] = []
     for userid in role.members:
         scopes = [directory.department(each) for each in role.scopes.get(userid, ())]
@@ -236,7 +234,7 @@ def _role(call: Call, number: int) -> Role:
     """One that may be changed."""
     if number in _BUILT_IN:
         raise errors.ROLE_BUILT_IN.error()
-    role = call.mine(Role, str(number))
+    role = call.mine(Role, number)
     if role is None:
         raise errors.ROLE_NOT_FOUND.error()
     return role
@@ -245,7 +243,7 @@ def _role(call: Call, number: int) -> Role:
 def _group(call: Call, number: int) -> RoleGroup:
     if number == BUILT_IN_GROUP:
         raise errors.ROLE_BUILT_IN.error()
-    group = call.mine(RoleGroup, str(number))
+    group = call.mine(RoleGroup, number)
     if group is None:
         raise errors.ROLE_GROUP_NOT_FOUND.error()
     return group
@@ -263,10 +261,3 @@ def _check_count(name: str, given: list[Any], most: int) -> None:
         raise errors.EMPTY.error(name=name)
     if len(given) > most:
         raise errors.TOO_MANY.error(name=name, most=most)
-
-
-def _check_page(offset: int, size: int, most: int) -> None:
-    if offset < 0:
-        raise errors.OFFSET.error(name="offset")
-    if not 1 <= size <= most:
-        raise errors.PAGE_SIZE.error(most=most)

@@ -15,12 +15,12 @@ from kowloon.actions.sessions import keep_session, open_session, trusts_service
 from kowloon.core.clock import iso_seconds
 from kowloon.core.errors import ApiError, ErrorSpec
 from kowloon.dingtalk.contacts import passwords
-from kowloon.dingtalk.contacts.directory import ROLE_SERVICE, Directory, session_name
+from kowloon.dingtalk.contacts.directory import Directory, session_name
 from kowloon.dingtalk.contacts.people import MEMBER_COOKIE, SignedInPeople, digest
 from kowloon.dingtalk.contacts.resources import FailedSignIns, Member, MemberSession, corp_id
 from kowloon.dingtalk.parts import Parts
-from kowloon.dingtalk.platform.call import own_id
-from kowloon.dingtalk.platform.record import record
+from kowloon.dingtalk.platform.call import make_room, own_id
+from kowloon.dingtalk.platform.record import SERVICE, record
 from kowloon.store.identity import Account, Role, StoredKey
 from kowloon.store.store import Transaction
 from kowloon.wire.cookies import set_cookie
@@ -126,8 +126,7 @@ class MemberSignIn:
                 tx.delete(each)
             elif each.userid == proven.userid:
                 mine.append(each)
-        for oldest in mine[: max(len(mine) + 1 - _MOST_SESSIONS, 0)]:
-            tx.delete(oldest)
+        make_room(tx, mine, _MOST_SESSIONS)
         tx.put(
             MemberSession(
                 id=session, account=account, created_at=now, userid=proven.userid, expires_at=wall + SESSION_S
@@ -190,12 +189,12 @@ class MemberSignIn:
         if not ids:
             raise NO_CONSOLE.error(name=f"{wanted} " if wanted else "")
         role = tx.get(Role, ids[0])
-        if role is None or not trusts_service(role, ROLE_SERVICE):
-            raise NOT_TRUSTED.error(name=ids[0].partition(":")[2], service=ROLE_SERVICE)
+        if role is None or not trusts_service(role, SERVICE):
+            raise NOT_TRUSTED.error(name=ids[0].partition(":")[2], service=SERVICE)
         now, wall = self._parts.clock.now(), self._parts.clock.wall()
         lasts_s = min(role.max_session_s, _ROLE_SESSION_S)
         name = session_name(member)
-        key = open_session(self._parts.ids, role, name, lasts_s, now=now, wall=wall, service=ROLE_SERVICE)
+        key = open_session(self._parts.ids, role, name, lasts_s, now=now, wall=wall, service=SERVICE)
         keep_session(tx, key, wall)
         return key
 
@@ -253,8 +252,7 @@ def _count(tx: Transaction, failed: FailedSignIns, now: float) -> None:
         for each in tx.list(FailedSignIns, account=failed.account)
         if each.id.startswith(own_id(failed.account, "nobody/")) and each.id != failed.id
     ]
-    for oldest in made_up[: max(len(made_up) + 1 - _MOST_NAMES, 0)]:
-        tx.delete(oldest)
+    make_room(tx, made_up, _MOST_NAMES)
     tx.put(changed)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -272,13 +273,9 @@ def get_admin_scope(call: Call, req: OfUser) -> dict[str, Any]:
 def profile(call: Call, req: OfProfile) -> dict[str, Any]:
     """`me` is the person whose token it is; others only an application sees that may read members."""
     call.need(READ_SELF if call.member is not None else READ)
-    if req.union_id == "me":
-        member: Member | None = call.person
-    else:
-        member = Directory(call.tx, call.account).by_union_id(req.union_id)
-        if member is None or (call.member is not None and call.member.userid != member.userid):
-            raise errors.USER_NOT_FOUND.error()
-    assert member is not None
+    member = call.person if req.union_id == "me" else Directory(call.tx, call.account).by_union_id(req.union_id)
+    if member is None or (call.member is not None and call.member.userid != member.userid):
+        raise errors.USER_NOT_FOUND.error()
     return {
         "nick": member.name,
         "avatarUrl": "",
@@ -304,11 +301,8 @@ def search(call: Call, req: Search) -> dict[str, Any]:
     return {"hasMore": req.offset + len(page) < len(found), "totalCount": len(found), "list": page}
 
 
-def _page(call: Call, req: Listing, row: Any) -> dict[str, Any]:
-    if req.cursor < 0:
-        raise errors.OFFSET.error(name="cursor")
-    if not 1 <= req.size <= 100:
-        raise errors.PAGE_SIZE.error(most=100)
+def _page(call: Call, req: Listing, row: Callable[[Member, bool], dict[str, Any]]) -> dict[str, Any]:
+    check_page(req.cursor, req.size, 100, name="cursor")
     directory = Directory(call.tx, call.account)
     department = directory.department(req.dept_id)
     found = directory.in_department(req.dept_id)

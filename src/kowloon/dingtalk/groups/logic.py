@@ -10,7 +10,7 @@ import msgspec
 from kowloon.core import limits
 from kowloon.dingtalk.chat.resources import Conversation
 from kowloon.dingtalk.contacts.directory import Directory
-from kowloon.dingtalk.platform.call import Call, own_id
+from kowloon.dingtalk.platform.call import Call, make_room, own_id
 from kowloon.dingtalk.platform.errors import Refusal
 from kowloon.store.resources import Resource
 
@@ -80,9 +80,7 @@ def create(
 
 
 def _remember(call: Call, uuid: str, group: str) -> None:
-    kept = call.all(GroupRequest)
-    for old in kept[: max(0, len(kept) + 1 - limits.DINGTALK_RECORDS)]:
-        call.tx.delete(old)
+    make_room(call.tx, call.all(GroupRequest), limits.DINGTALK_RECORDS)
     call.tx.put(GroupRequest(id=own_id(call.account, uuid), account=call.account, created_at=call.now, group=group))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -89,7 +89,7 @@ class Call:
         assert self._tx is not None, "only inside of a transaction"
         return self._tx
 
-    def mine(self, kind: type[R], id: str) -> R | None:
+    def mine(self, kind: type[R], id: str | int) -> R | None:
         """The organisation's own resource, by the id that people use; another's is as good as absent."""
         return self._reader.get(kind, own_id(self.account, id))
 
@@ -137,3 +137,9 @@ def by_itself(parts: Parts, account: str) -> Call:
 def own_id(account: str, id: str | int) -> str:
     """Under which an organisation's resource is kept, by the id that people use."""
     return f"{account}/{id}"
+
+
+def make_room(tx: Transaction, kept: Sequence[Resource], most: int, *, coming: int = 1) -> None:
+    """The oldest go, so that with those that come there are not more than `most`."""
+    for old in kept[: max(0, len(kept) + coming - most)]:
+        tx.delete(old)

@@ -3,7 +3,6 @@ newer one an HTTP status, a `code` and a `message`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -22,7 +21,6 @@ class PlatformError(Exception):
         *,
         status: int = 400,
         wrapped: bool = False,
-        detail: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(f"{errcode} {code}: {message}")
         self.errcode = errcode
@@ -30,7 +28,7 @@ class PlatformError(Exception):
         self.message = message
         self.status = status
         self.wrapped = wrapped
-        self.detail = dict(detail or {})
+        self.detail: dict[str, Any] = {}
 
 
 class Refusal(msgspec.Struct, frozen=True):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from kowloon.dingtalk.parts import Parts
 
 PRODUCT: Final = "DingTalk"
-#: Where what comes from no request is from: the messenger itself, on somebody's behalf.
+#: The messenger's own name in the cloud: roles may trust it, and what comes from no request is from there.
 SERVICE: Final = "dingtalk.aliyuncs.com"
 
 

@@ -29,13 +29,13 @@ from kowloon.dingtalk.plane import REGION
 from kowloon.dingtalk.platform.call import Call
 from kowloon.dingtalk.platform.endpoints import endpoints
 from kowloon.dingtalk.platform.errors import MISSING, SYSTEM_BUSY, PlatformError, Refusal
+from kowloon.dingtalk.platform.record import SERVICE
 from kowloon.dingtalk.sending.files import MIB, MOST_BYTES, type_of
 from kowloon.dingtalk.sending.robots import SEND, check_robot
 from kowloon.store.resources import Resource
 from kowloon.store.store import Store, Transaction
 from kowloon.wire.http import HttpRequest, HttpResponse
 
-SERVICE: Final = "dingtalk.aliyuncs.com"
 UPLOAD: Final = "/media/upload"
 DOWNLOADS: Final = "/dingtalk/media/"
 # A file, and the form around it.

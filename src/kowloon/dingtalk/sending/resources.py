@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 import msgspec
 
 from kowloon.core import limits
-from kowloon.dingtalk.platform.call import Call, own_id
+from kowloon.dingtalk.platform.call import Call, make_room, own_id
 from kowloon.store.resources import Resource
 
 _AT_ONCE = 50
@@ -65,8 +65,7 @@ async def keep(
 
     def body(tx: object) -> None:
         kept = call.tx.list(Sent, account=call.account)
-        for old in kept[: max(0, len(kept) + 1 - limits.DINGTALK_RECORDS)]:
-            call.tx.delete(old)
+        make_room(call.tx, kept, limits.DINGTALK_RECORDS)
         call.tx.put(sent)
 
     await call.write(body)

@@ -12,6 +12,7 @@ from kowloon.dingtalk import messages
 from kowloon.dingtalk.chat.resources import Conversation, Sender
 from kowloon.dingtalk.contacts.resources import Application
 from kowloon.dingtalk.parts import Parts
+from kowloon.dingtalk.platform.call import make_room
 from kowloon.dingtalk.platform.decode import read_body
 from kowloon.dingtalk.platform.errors import SYSTEM_BUSY, WRONG_METHOD, PlatformError, Refusal
 from kowloon.dingtalk.platform.recent import Recent
@@ -60,8 +61,7 @@ class SessionWebhooks:
                     kept.append(each)
                 else:
                     tx.delete(each)
-            for old in kept[: max(0, len(kept) + 1 - limits.DINGTALK_RECORDS)]:
-                tx.delete(old)
+            make_room(tx, kept, limits.DINGTALK_RECORDS)
             made = SessionWebhook(
                 id=self._parts.ids.secret(32),
                 account=conversation.account,
