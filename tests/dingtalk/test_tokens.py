@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,19 +12,7 @@ from alibabacloud_tea_openapi.models import Config
 from Tea.exceptions import TeaException
 
 from kowloon.testing.cloud import LocalCloud
-from tests.dingtalk.platform import Office, office_of
-
-
-@pytest.fixture(scope="module")
-def cloud() -> Iterator[LocalCloud]:
-    with LocalCloud() as cloud:
-        yield cloud
-
-
-@pytest.fixture
-def office(cloud: LocalCloud) -> Office:
-    cloud.reset()
-    return office_of(cloud)
+from tests.dingtalk.platform import Office
 
 
 def test_both_ways_give_the_same_token_with_a_renewed_life(cloud: LocalCloud, office: Office) -> None:

@@ -10,6 +10,7 @@ from kowloon.testing.cloud import LocalCloud
 from tests.dingtalk.platform import Office
 
 PASSWORD = "Correct-Horse-7"
+ROOT = 1
 
 
 class Browser:
@@ -52,18 +53,21 @@ class Browser:
         return self.ask("GET", "/dingtalk/signed-in")
 
 
+def department(office: Office, name: str, **fields: Any) -> int:
+    made: int = office.post("/topapi/v2/department/create", {"name": name, **fields})["result"]["dept_id"]
+    return made
+
+
+def person(office: Office, userid: str, *departments: int, **fields: Any) -> str:
+    """In the root department if none is said; who cannot sign in."""
+    body = {"userid": userid, "name": userid.title(), "dept_id_list": ",".join(map(str, departments or (ROOT,)))}
+    made: str = office.post("/topapi/v2/user/create", {**body, **fields})["result"]["userid"]
+    return made
+
+
 def member(office: Office, userid: str, *departments: int, **fields: Any) -> str:
     """Who can sign in as `userid`."""
-    body = {
-        "userid": userid,
-        "name": userid.title(),
-        "dept_id_list": ",".join(map(str, departments or (1,))),
-        "login_id": userid,
-        "init_password": PASSWORD,
-        **fields,
-    }
-    made: str = office.post("/topapi/v2/user/create", body)["result"]["userid"]
-    return made
+    return person(office, userid, *departments, **{"login_id": userid, "init_password": PASSWORD, **fields})
 
 
 def ram_user(cloud: LocalCloud, name: str, *, display_name: str = "", password: str = PASSWORD) -> None:

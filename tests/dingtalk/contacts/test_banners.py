@@ -24,16 +24,8 @@ BANNER = {"ownness_id": 7, "ownenss_type": 1, "text": "代理值班", "start_tim
 SHOWN = {"id": 7, "type": 1, "text": "代理值班", "startTime": START, "endTime": END}
 
 
-@pytest.fixture(scope="module")
-def cloud() -> Iterator[LocalCloud]:
-    with LocalCloud() as cloud:
-        yield cloud
-
-
 @pytest.fixture
-def office(cloud: LocalCloud) -> Office:
-    cloud.reset()
-    office = office_of(cloud)
+def office(office: Office) -> Office:
     member(office, "ada")
     return office
 

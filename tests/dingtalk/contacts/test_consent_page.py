@@ -18,12 +18,6 @@ WIKI = "http://wiki.example"
 
 
 @pytest.fixture(scope="module")
-def cloud() -> Iterator[LocalCloud]:
-    with LocalCloud() as cloud:
-        yield cloud
-
-
-@pytest.fixture(scope="module")
 def context() -> Iterator[BrowserContext]:
     with sync_playwright() as playwright:
         browser = start_browser(playwright)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,20 +11,8 @@ from alibabacloud_ram20150501 import models as ram
 
 from kowloon.testing.callers import Caller
 from kowloon.testing.cloud import LocalCloud
-from tests.dingtalk.contacts.people import Browser, member, ram_user
-from tests.dingtalk.platform import Office, office_of
-
-
-@pytest.fixture(scope="module")
-def cloud() -> Iterator[LocalCloud]:
-    with LocalCloud() as cloud:
-        yield cloud
-
-
-@pytest.fixture
-def office(cloud: LocalCloud) -> Office:
-    cloud.reset()
-    return office_of(cloud)
+from tests.dingtalk.contacts.people import Browser, department, member, ram_user
+from tests.dingtalk.platform import Office
 
 
 @pytest.fixture
@@ -52,11 +39,6 @@ def role(cloud: LocalCloud, name: str, service: str = "dingtalk.aliyuncs.com") -
     trust = [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": [service]}}]
     document = json.dumps({"Version": "1", "Statement": trust})
     cloud.client("ram20150501").create_role(ram.CreateRoleRequest(role_name=name, assume_role_policy_document=document))
-
-
-def department(office: Office, name: str) -> int:
-    made: int = office.post("/topapi/v2/department/create", {"name": name})["result"]["dept_id"]
-    return made
 
 
 def who(cloud: LocalCloud, keys: dict[str, str]) -> str:

@@ -19,20 +19,8 @@ from alibabacloud_tea_util.models import RuntimeOptions
 from Tea.exceptions import TeaException
 
 from kowloon.testing.cloud import LocalCloud
+from tests.dingtalk.contacts.people import ROOT, department, person
 from tests.dingtalk.platform import Office, office_of
-
-ROOT = 1
-
-
-def department(office: Office, name: str, **fields: Any) -> int:
-    made: int = office.post("/topapi/v2/department/create", {"name": name, **fields})["result"]["dept_id"]
-    return made
-
-
-def person(office: Office, userid: str, *departments: int, **fields: Any) -> str:
-    body = {"userid": userid, "name": userid.title(), "dept_id_list": ",".join(map(str, departments or (ROOT,)))}
-    made: str = office.post("/topapi/v2/user/create", {**body, **fields})["result"]["userid"]
-    return made
 
 
 def test_a_tree_of_departments(office: Office) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -26,12 +25,6 @@ from tests.dingtalk.platform import Office, office_of
 
 BACK = "http://127.0.0.1:9/signed-in?next=1"
 CODE_UNKNOWN = (400, "invalidParameter.authCode.notFound", "不存在的临时授权码")
-
-
-@pytest.fixture(scope="module")
-def cloud() -> Iterator[LocalCloud]:
-    with LocalCloud() as cloud:
-        yield cloud
 
 
 @pytest.fixture

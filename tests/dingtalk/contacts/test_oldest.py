@@ -12,18 +12,6 @@ from kowloon.testing.cloud import LocalCloud
 from tests.dingtalk.platform import Office, office_of
 
 
-@pytest.fixture(scope="module")
-def cloud() -> Iterator[LocalCloud]:
-    with LocalCloud() as cloud:
-        yield cloud
-
-
-@pytest.fixture
-def office(cloud: LocalCloud) -> Office:
-    cloud.reset()
-    return office_of(cloud)
-
-
 def ask(office: Office, path: str, **query: Any) -> dict[str, Any]:
     code, message, answer = office.get(path, access_token=office.token, **query)
     assert (code, message) == (0, "ok")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import pytest
 from alibabacloud_ram20150501 import models as ram
@@ -14,21 +13,9 @@ from kowloon.dingtalk.contacts.resources import FailedSignIns, Member, MemberSes
 from kowloon.dingtalk.plane import NODE
 from kowloon.testing.cloud import LocalCloud
 from tests.dingtalk.contacts.people import PASSWORD, Browser, member, ram_user
-from tests.dingtalk.platform import Office, office_of
+from tests.dingtalk.platform import Office
 
 FAILED = (401, "SignInFailed", "The name or the password is wrong, or this member may not sign in with one.")
-
-
-@pytest.fixture(scope="module")
-def cloud() -> Iterator[LocalCloud]:
-    with LocalCloud() as cloud:
-        yield cloud
-
-
-@pytest.fixture
-def office(cloud: LocalCloud) -> Office:
-    cloud.reset()
-    return office_of(cloud)
 
 
 @pytest.fixture

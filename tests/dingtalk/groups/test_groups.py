@@ -19,7 +19,7 @@ from alibabacloud_tea_openapi.models import Config
 from alibabacloud_tea_util.models import RuntimeOptions
 
 from kowloon.testing.cloud import LocalCloud
-from tests.dingtalk.contacts.test_directory import person
+from tests.dingtalk.contacts.people import person
 from tests.dingtalk.platform import Office, office_of
 from tests.dingtalk.sending.test_sending import read_all, scene_group, told
 

@@ -23,7 +23,7 @@ from Tea.exceptions import TeaException
 from kowloon.dingtalk.chat.resources import Conversation, Said
 from kowloon.dingtalk.sending.sessions import LIFE_S, SessionWebhook
 from kowloon.testing.cloud import LocalCloud
-from tests.dingtalk.contacts.test_directory import department, person
+from tests.dingtalk.contacts.people import department, person
 from tests.dingtalk.platform import Office, office_of
 
 TEXT = {"msgKey": "sampleText", "msgParam": '{"content": "告警"}'}
