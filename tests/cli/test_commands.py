@@ -287,7 +287,8 @@ def test_dingtalk_tail_shows_what_is_there_and_robots_their_webhooks(served: Ser
     assert shown.returncode == 0
     assert "[值班 & co] disk" in shown.stdout
     assert "full 满" in shown.stdout
-    message = json.loads(kowloon(served.home, "dingtalk", "tail", "--once", "--group", "值班 & co", "--json").stdout)
+    [line] = kowloon(served.home, "dingtalk", "tail", "--once", "--group", "值班 & co", "--json").stdout.splitlines()
+    message = json.loads(line)
     assert (message["title"], message["text"]) == ("disk", "full 满")
     assert f"http://{served.endpoint}{made['webhook']}" in kowloon(served.home, "dingtalk", "robots").stdout
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from urllib.parse import quote
 
+import msgspec
 import typer
 
 from kowloon.cli.home import RunningCloud, show_json
@@ -34,7 +35,7 @@ def tail(
         for message in cloud.call("GET", f"dingtalk/messages?after={after}&group={quote(group)}")["messages"]:
             after = message["sequence"]
             if as_json:
-                show_json(message)
+                typer.echo(msgspec.json.encode(message).decode())
                 continue
             moment = time.strftime("%H:%M:%S", time.localtime(message["at"]))
             typer.secho(f"{moment}  [{message['group']}] {message['title']}", bold=True)
