@@ -15,10 +15,8 @@ CODE: Final = "PROC-KOWLOON-COMMAND"
 FIELD: Final = "Command"
 
 
-def form(account: str, code: str) -> Form | None:
-    """None: the code is of another one. It is there before anybody asks for it, and nobody can change it."""
-    if code != CODE:
-        return None
+def form(account: str) -> Form:
+    """It is there before anybody asks for it, and nobody can change it."""
     field = {
         "componentType": "TextField",
         "props": {"label": FIELD, "required": True, "componentId": "TextField-COMMAND", "placeholder": "restart i-..."},

@@ -123,8 +123,7 @@ def _page(call: Call, userid: str, offset: int, size: int) -> tuple[list[Form], 
         raise errors.NO_USER.error()
     if offset < 0:
         raise errors.INVALID.error(name="nextToken")
-    built_in = command_form.form(call.account, command_form.CODE)
-    forms = [*([built_in] if built_in is not None else []), *call.all(Form)]
+    forms = [command_form.form(call.account), *call.all(Form)]
     following = offset + size
     return forms[offset:following], following if following < len(forms) else 0
 

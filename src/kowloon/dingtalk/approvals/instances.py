@@ -31,7 +31,6 @@ class Approvers(msgspec.Struct, kw_only=True, rename="camel"):
 
 
 class Chosen(msgspec.Struct, kw_only=True, rename="camel"):
-    actioner_key: str = ""
     actioner_user_ids: list[str] = msgspec.field(default_factory=list)
 
 

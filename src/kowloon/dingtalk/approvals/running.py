@@ -15,7 +15,7 @@ from kowloon.dingtalk.approvals.logic import Making, NotYours, Process, Stale, S
 from kowloon.dingtalk.approvals.resources import Approval, Delegation, Form, Value
 from kowloon.dingtalk.contacts.directory import Directory, next_number
 from kowloon.dingtalk.contacts.resources import ROOT_DEPARTMENT, Department, Member, corp_id
-from kowloon.dingtalk.platform.call import Call, by_itself, own_id
+from kowloon.dingtalk.platform.call import Call, by_itself, make_room, own_id
 from kowloon.dingtalk.platform.dates import SHANGHAI
 from kowloon.store.store import Transaction
 
@@ -131,7 +131,7 @@ def find(call: Call, number: str) -> Approval:
 
 def form_of(call: Call, code: str) -> Form:
     """The organisation's, or the one that every organisation has."""
-    found = call.mine(Form, code) or command_form.form(call.account, code)
+    found = command_form.form(call.account) if code == command_form.CODE else call.mine(Form, code)
     if found is None:
         raise errors.NO_FORM.error()
     return found
@@ -278,14 +278,11 @@ def _check_people(directory: Directory, steps: tuple[Step, ...], copies: tuple[s
 def _make_room(call: Call, tx: Transaction) -> None:
     """The oldest that are over go; none that is not."""
     kept = tx.list(Approval, account=call.account)
-    excess = len(kept) + 1 - limits.DINGTALK_RECORDS
-    if excess <= 0:
-        return
     over = [each for each in kept if each.process.status != "RUNNING"]
-    if len(over) < excess:
+    staying = len(kept) - len(over)
+    if staying >= limits.DINGTALK_RECORDS:
         raise errors.FULL.error(name="processInstances", most=limits.DINGTALK_RECORDS)
-    for old in over[:excess]:
-        tx.delete(old)
+    make_room(tx, over, limits.DINGTALK_RECORDS - staying)
 
 
 def _emit(call: Call, before: Approval | None, after: Approval) -> None:

@@ -22,7 +22,7 @@ from kowloon.dingtalk.chat.messenger import Messenger
 from kowloon.dingtalk.chat.resources import Conversation, Sender
 from kowloon.dingtalk.messages import At, Content
 from kowloon.dingtalk.plane import MessengerPlane
-from kowloon.dingtalk.platform.call import own_id
+from kowloon.dingtalk.platform.call import make_room, own_id
 from kowloon.dingtalk.platform.errors import SYSTEM_BUSY
 from kowloon.engines.messages.log import Kept
 from kowloon.store.store import Store, Transaction
@@ -93,9 +93,7 @@ class Cards:
             callback_url=callback_url,
         )
         _check_size(card)
-        kept = tx.list(Card, account=account)
-        for old in kept[: max(0, len(kept) + 1 - limits.DINGTALK_RECORDS)]:
-            tx.delete(old)
+        make_room(tx, tx.list(Card, account=account), limits.DINGTALK_RECORDS)
         tx.put(card)
         return card
 
@@ -137,12 +135,11 @@ class Cards:
         template: str,
         data: Mapping[str, str],
         at: At | None = None,
-        private: Mapping[str, dict[str, str]] | None = None,
     ) -> Kept:
         """One of the messenger's own: clicks go to `on_click`'s handlers."""
 
         def body(tx: Transaction) -> Card:
-            return self.create(tx, conversation.account, track=track, template=template, data=data, private=private)
+            return self.create(tx, conversation.account, track=track, template=template, data=data)
 
         return await self.deliver(await self._store.run(body), sender, conversation, at=at)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import msgspec
 
-from kowloon.actions.routes import Routes, json_body
+from kowloon.actions.routes import Routes, answer_json, json_body
 from kowloon.core.errors import ApiError
 from kowloon.dingtalk.contacts.resources import Application
 from kowloon.dingtalk.parts import Parts
@@ -41,4 +41,4 @@ class PushConsole:
         except PlatformError as refusal:
             raise ApiError("CallbackRefused", 400, f"{refusal.errcode}: {refusal.message}") from None
         await self._parts.store.run(lambda tx: subscribed(tx, application.id, target, asked))
-        return HttpResponse(200, b"{}", content_type="application/json")
+        return answer_json({})

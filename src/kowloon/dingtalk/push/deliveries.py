@@ -17,6 +17,7 @@ from kowloon.core.clock import Clock
 from kowloon.dingtalk.contacts.resources import Application
 from kowloon.dingtalk.outbox import FailedEvent, PendingEvent
 from kowloon.dingtalk.plane import MessengerPlane
+from kowloon.dingtalk.platform.call import make_room
 from kowloon.dingtalk.push.http import HttpPush, NotTaken
 from kowloon.dingtalk.stream.connections import Connections
 from kowloon.dingtalk.stream.frames import ALL_EVENTS, EVENT, Ack
@@ -177,5 +178,4 @@ def _fail(tx: Transaction, event: PendingEvent) -> None:
         )
     )
     failed = [each for each in tx.list(FailedEvent, account=event.account) if each.application == event.application]
-    for each in failed[: -limits.DINGTALK_EVENTS_KEPT]:
-        tx.delete(each)
+    make_room(tx, failed, limits.DINGTALK_EVENTS_KEPT, coming=0)

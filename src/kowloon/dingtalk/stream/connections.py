@@ -13,6 +13,7 @@ from urllib.parse import parse_qs
 
 import msgspec
 
+from kowloon.actions.routes import answer_json
 from kowloon.core import limits
 from kowloon.core.clock import Clock, RealSeconds
 from kowloon.core.ids import Ids
@@ -32,7 +33,6 @@ from kowloon.dingtalk.stream.frames import (
     read_ack,
 )
 from kowloon.store.resources import Key, Resource
-from kowloon.wire.encode import JSON_TYPE
 from kowloon.wire.http import HttpRequest, HttpResponse, WebSocket
 
 TICKET_LIFE_S: Final = 90.0
@@ -290,5 +290,4 @@ def _millis(moment: float) -> str:
 
 
 def _refused(error: PlatformError) -> HttpResponse:
-    body = msgspec.json.encode({"code": error.code, "message": error.message})
-    return HttpResponse(error.status, body, content_type=JSON_TYPE)
+    return answer_json({"code": error.code, "message": error.message}, error.status)

@@ -19,7 +19,7 @@ from kowloon.core import limits
 from kowloon.core.clock import iso_seconds
 from kowloon.dingtalk.contacts.directory import Directory
 from kowloon.dingtalk.contacts.resources import Member, corp_id
-from kowloon.dingtalk.platform.call import Call, own_id
+from kowloon.dingtalk.platform.call import Call, make_room, own_id
 from kowloon.dingtalk.platform.endpoints import endpoints
 from kowloon.dingtalk.work import errors, recurrence
 from kowloon.dingtalk.work.pages import whole_number
@@ -273,12 +273,11 @@ def _attendees(organizer: str, invited: list[Invited]) -> tuple[Attendee, ...]:
 
 
 def _make_room(call: Call, kept: list[Event]) -> None:
-    excess = len(kept) + 1 - limits.DINGTALK_RECORDS
     gone = [each for each in kept if each.deleted]
-    if len(gone) < excess:
+    staying = len(kept) - len(gone)
+    if staying >= limits.DINGTALK_RECORDS:
         raise errors.FULL.error(name="events", most=limits.DINGTALK_RECORDS)
-    for old in gone[: max(0, excess)]:
-        call.tx.delete(old)
+    make_room(call.tx, gone, limits.DINGTALK_RECORDS - staying)
 
 
 def _person(call: Call, union_id: str, calendar: str) -> str:

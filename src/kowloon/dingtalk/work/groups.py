@@ -17,7 +17,7 @@ from kowloon.dingtalk.platform.endpoints import endpoints
 from kowloon.dingtalk.work import errors
 from kowloon.dingtalk.work.pages import whole_number
 from kowloon.dingtalk.work.resources import AttendanceGroup, Shift
-from kowloon.dingtalk.work.shifts import READ, WRITE, check_operator, shift_of, shown_sections
+from kowloon.dingtalk.work.shifts import READ, WRITE, check_member, shift_of, shown_sections
 
 _MOST_GROUPS: Final = 500
 _MOST_NAME_CHARACTERS: Final = 64
@@ -74,7 +74,7 @@ class Simple(msgspec.Struct, kw_only=True):
 
 @endpoints.older("/topapi/attendance/group/add", scope=WRITE)
 def add_group(call: Call, req: AddGroup) -> dict[str, Any]:
-    check_operator(call, req.op_user_id)
+    check_member(call, req.op_user_id)
     given = req.top_group
     if not 0 < len(given.name) <= _MOST_NAME_CHARACTERS:
         raise errors.WRONG.error(name="name")
@@ -114,7 +114,7 @@ def add_group(call: Call, req: AddGroup) -> dict[str, Any]:
 
 @endpoints.older("/topapi/attendance/group/query", scope=READ, reads=True)
 def query_group(call: Call, req: OfGroup) -> dict[str, Any]:
-    check_operator(call, req.op_user_id)
+    check_member(call, req.op_user_id)
     group = group_of(call, req.group_id)
     return {
         "result": {
@@ -145,8 +145,7 @@ def simple_groups(call: Call, req: Simple) -> dict[str, Any]:
 @endpoints.older("/topapi/attendance/getusergroup", scope=READ, reads=True)
 def user_group(call: Call, req: OfUser) -> dict[str, Any]:
     """Without a group: nothing but the name of none."""
-    if call.mine(Member, req.userid) is None:
-        raise errors.NO_USER.error()
+    check_member(call, req.userid)
     group = group_of_member(call, req.userid)
     if group is None:
         return {"result": {"group_id": 0, "name": "", "type": "NONE", "classes": []}}
@@ -159,7 +158,7 @@ def user_group(call: Call, req: OfUser) -> dict[str, Any]:
 
 @endpoints.older("/topapi/attendance/group/memberusers/list", scope=READ, reads=True)
 def group_users(call: Call, req: OfGroup) -> dict[str, Any]:
-    check_operator(call, req.op_user_id)
+    check_member(call, req.op_user_id)
     if req.cursor < 0:
         raise errors.WRONG.error(name="cursor")
     members = present(call, group_of(call, req.group_id))

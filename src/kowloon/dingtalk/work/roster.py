@@ -22,7 +22,7 @@ from kowloon.dingtalk.work import errors
 from kowloon.dingtalk.work.groups import group_of, group_of_member, present
 from kowloon.dingtalk.work.pages import whole_number
 from kowloon.dingtalk.work.resources import AttendanceGroup, Check, Planned, RosterMonth, Shift
-from kowloon.dingtalk.work.shifts import READ, WRITE, check_operator, moment, shift_of
+from kowloon.dingtalk.work.shifts import READ, WRITE, check_member, moment, shift_of
 
 _REST, _CLEAR = 1, -2
 _MOST_ROWS, _MOST_USERS, _MOST_DAYS, _MOST_PAGE = 200, 50, 8, 200
@@ -78,7 +78,7 @@ class OfOrganisation(msgspec.Struct, kw_only=True, rename="camel"):
 @endpoints.older("/topapi/attendance/group/schedule/async", scope=WRITE)
 def write_roster(call: Call, req: Write) -> dict[str, Any]:
     """All of it, or nothing. Months that nobody has been able to write for long go."""
-    check_operator(call, req.op_user_id)
+    check_member(call, req.op_user_id)
     group = group_of(call, req.group_id)
     if group.type != "TURN":
         raise errors.NOT_TURN.error()
@@ -105,7 +105,7 @@ def write_roster(call: Call, req: Write) -> dict[str, Any]:
 
 @endpoints.older("/topapi/attendance/group/schedule/clear", scope=WRITE)
 def clear_roster(call: Call, req: Clear) -> dict[str, Any]:
-    check_operator(call, req.op_user_id)
+    check_member(call, req.op_user_id)
     group = group_of(call, req.group_id)
     if group.type != "TURN":
         raise errors.NOT_TURN.error()
@@ -131,7 +131,7 @@ def clear_roster(call: Call, req: Clear) -> dict[str, Any]:
 
 @endpoints.older("/topapi/attendance/schedule/listbyusers", scope=READ, reads=True)
 def roster_of_users(call: Call, req: OfUsers) -> dict[str, Any]:
-    check_operator(call, req.op_user_id)
+    check_member(call, req.op_user_id)
     if not 0 < len(req.userids) <= _MOST_USERS:
         raise errors.TOO_MANY.error(name="userids", most=_MOST_USERS)
     first, last = _day(req.from_date_time, "from_date_time"), _day(req.to_date_time, "to_date_time")
@@ -140,7 +140,7 @@ def roster_of_users(call: Call, req: OfUsers) -> dict[str, Any]:
         raise errors.TOO_MANY.error(name="to_date_time", most=_MOST_DAYS - 1)
     rows = []
     for userid in dict.fromkeys(req.userids):
-        check_operator(call, userid)
+        check_member(call, userid)
         for place in range(days):
             rows += _rows(call, userid, first + datetime.timedelta(days=place))
     return {"result": rows}
@@ -148,8 +148,8 @@ def roster_of_users(call: Call, req: OfUsers) -> dict[str, Any]:
 
 @endpoints.older("/topapi/attendance/schedule/listbyday", scope=READ, reads=True)
 def roster_of_day(call: Call, req: OfDay) -> dict[str, Any]:
-    check_operator(call, req.op_user_id)
-    check_operator(call, req.user_id)
+    check_member(call, req.op_user_id)
+    check_member(call, req.user_id)
     return {"result": _rows(call, req.user_id, _day(req.date_time, "date_time"))}
 
 

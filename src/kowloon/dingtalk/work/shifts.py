@@ -64,7 +64,7 @@ class OfShift(msgspec.Struct, kw_only=True):
 
 @endpoints.older("/topapi/attendance/shift/add", scope=WRITE)
 def add_shift(call: Call, req: AddShift) -> dict[str, Any]:
-    check_operator(call, req.op_user_id)
+    check_member(call, req.op_user_id)
     given = req.shift
     if not 0 < len(given.name) <= _MOST_NAME_CHARACTERS:
         raise errors.WRONG.error(name="name")
@@ -92,7 +92,7 @@ def add_shift(call: Call, req: AddShift) -> dict[str, Any]:
 
 @endpoints.older("/topapi/attendance/shift/list", scope=READ, reads=True)
 def list_shifts(call: Call, req: ListShifts) -> dict[str, Any]:
-    check_operator(call, req.op_user_id)
+    check_member(call, req.op_user_id)
     if req.cursor < 0:
         raise errors.WRONG.error(name="cursor")
     shifts = call.all(Shift)
@@ -104,7 +104,7 @@ def list_shifts(call: Call, req: ListShifts) -> dict[str, Any]:
 
 @endpoints.older("/topapi/attendance/shift/query", scope=READ, reads=True)
 def query_shift(call: Call, req: OfShift) -> dict[str, Any]:
-    check_operator(call, req.op_user_id)
+    check_member(call, req.op_user_id)
     shift = shift_of(call, req.shift_id)
     result = {"id": shift.number, "name": shift.name, "owner": shift.owner, "sections": shown_sections(shift)}
     return {"result": {**result, "shift_setting": shift.settings}, "success": True}
@@ -113,7 +113,7 @@ def query_shift(call: Call, req: OfShift) -> dict[str, Any]:
 @endpoints.older("/topapi/attendance/shift/delete", scope=WRITE)
 def delete_shift(call: Call, req: OfShift) -> dict[str, Any]:
     """Not one that a group has; rosters that name it keep its number, and show nothing for it."""
-    check_operator(call, req.op_user_id)
+    check_member(call, req.op_user_id)
     shift = shift_of(call, req.shift_id)
     if any(shift.number in (*each.shifts, *each.week) for each in call.all(AttendanceGroup)):
         raise errors.SHIFT_IN_USE.error()
@@ -121,7 +121,7 @@ def delete_shift(call: Call, req: OfShift) -> dict[str, Any]:
     return {"success": True}
 
 
-def check_operator(call: Call, userid: str) -> None:
+def check_member(call: Call, userid: str) -> None:
     if call.mine(Member, userid) is None:
         raise errors.NO_USER.error()
 

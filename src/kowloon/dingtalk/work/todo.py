@@ -14,7 +14,7 @@ from kowloon.core import limits
 from kowloon.dingtalk.contacts.directory import Directory
 from kowloon.dingtalk.contacts.resources import Member
 from kowloon.dingtalk.messages import Content
-from kowloon.dingtalk.platform.call import Call, own_id
+from kowloon.dingtalk.platform.call import Call, make_room, own_id
 from kowloon.dingtalk.platform.endpoints import endpoints
 from kowloon.dingtalk.sending.robots import robot_of
 from kowloon.dingtalk.work import errors
@@ -209,12 +209,11 @@ def _create(call: Call, tx: Transaction, req: NewTodo) -> Todo:
         modifier=req.operator_id or req.union_id,
     )
     _check(call, todo, "Create")
-    excess = len(kept) + 1 - limits.DINGTALK_RECORDS
     over = [each for each in kept if each.finished_at]
-    if len(over) < excess:
+    staying = len(kept) - len(over)
+    if staying >= limits.DINGTALK_RECORDS:
         raise errors.FULL.error(name="tasks", most=limits.DINGTALK_RECORDS)
-    for old in over[: max(0, excess)]:
-        tx.delete(old)
+    make_room(tx, over, limits.DINGTALK_RECORDS - staying)
     tx.put(todo)
     return todo
 
