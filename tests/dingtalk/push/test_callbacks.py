@@ -8,11 +8,13 @@ import pytest
 import requests
 
 from kowloon.core.events import RequestEvent
-from kowloon.dingtalk.outbox import FailedEvent, PendingEvent
+from kowloon.dingtalk.outbox import FailedEvent
+from kowloon.dingtalk.plane import NODE
 from kowloon.testing.cloud import LocalCloud
 from tests.dingtalk.platform import Office, office_of
 from tests.dingtalk.push.receiver import Receiver, Subscriber
 from tests.dingtalk.stream.client import EVENTS, StreamClient
+from tests.dingtalk.stream.test_events import department, pending
 from tests.helpers import eventually
 
 TAGS = ["org_dept_create", "org_dept_remove"]
@@ -26,15 +28,6 @@ def callback(receiver: Receiver, subscriber: Subscriber, **changes: Any) -> dict
         "url": f"{receiver.url}/events",
         **changes,
     }
-
-
-def department(office: Office, name: str) -> int:
-    made: int = office.post("/topapi/v2/department/create", {"name": name})["result"]["dept_id"]
-    return made
-
-
-def pending(cloud: LocalCloud) -> list[PendingEvent]:
-    return cloud.call(lambda: cloud.cloud.store.list(PendingEvent))
 
 
 @pytest.mark.parametrize("line_breaks", [False, True])
@@ -194,8 +187,6 @@ def test_who_is_connected_by_stream_hears_it_there(cloud: LocalCloud, office: Of
 
 
 def test_what_failed_while_the_messenger_was_down_goes_out_after(cloud: LocalCloud, office: Office) -> None:
-    from kowloon.dingtalk.plane import NODE
-
     subscriber = Subscriber()
     with Receiver(subscriber.answer) as receiver:
         office.post("/call_back/register_call_back", callback(receiver, subscriber))
