@@ -13,12 +13,12 @@ from kowloon.actions.routes import Routes, answer_json
 from kowloon.core.errors import ApiError
 from kowloon.dingtalk.chat.resources import Conversation
 from kowloon.dingtalk.contacts.login import check_redirect_uri
+from kowloon.dingtalk.contacts.operators import account_of
 from kowloon.dingtalk.contacts.resources import Application, corp_id
 from kowloon.dingtalk.parts import Parts
 from kowloon.dingtalk.resources import Robot
 from kowloon.dingtalk.robot import RobotWebhook
 from kowloon.engines.dialler import check_url
-from kowloon.store.identity import Account
 from kowloon.wire.http import HttpRequest, HttpResponse
 
 _MOST = 2_000
@@ -108,9 +108,7 @@ class DingTalkAdmin:
                 check_url(body.robot_url)
         except (msgspec.DecodeError, ValueError, RecursionError) as problem:
             raise ApiError("InvalidBody", 400, f"The application is not as expected: {problem}.") from None
-        account = body.account or self._parts.home()
-        if self._parts.store.get(Account, account) is None:
-            raise ApiError("AccountNotFound", 404, f"There is no account {account}.")
+        account = account_of(self._parts, body.account)
         ids = self._parts.ids
         application = Application(
             id="ding" + ids.secret(16, string.ascii_lowercase + string.digits),

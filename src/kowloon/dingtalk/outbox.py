@@ -34,25 +34,23 @@ class FailedEvent(Resource, frozen=True, kw_only=True):
     data: dict[str, Any]
 
 
-class Outbox:
-    """Whoever delivers hears of what is kept from the store."""
-
-    def keep(self, tx: Transaction, call: Call) -> None:
-        if not call.happened:
-            return
-        for application in tx.list(Application, account=call.account):
-            for happened in call.happened:
-                if application.stream_events or happened.name in application.callback_events:
-                    tx.put(
-                        PendingEvent(
-                            id=call.ids.request_id(),
-                            account=call.account,
-                            created_at=call.now,
-                            application=application.id,
-                            name=happened.name,
-                            data={"timeStamp": int(call.now * 1000), **happened.data},
-                        )
+def keep(tx: Transaction, call: Call) -> None:
+    """What the call told of. Whoever delivers hears of it from the store."""
+    if not call.happened:
+        return
+    for application in tx.list(Application, account=call.account):
+        for happened in call.happened:
+            if application.stream_events or happened.name in application.callback_events:
+                tx.put(
+                    PendingEvent(
+                        id=call.ids.request_id(),
+                        account=call.account,
+                        created_at=call.now,
+                        application=application.id,
+                        name=happened.name,
+                        data={"timeStamp": int(call.now * 1000), **happened.data},
                     )
+                )
 
 
 RESOURCES: tuple[type[Resource], ...] = (PendingEvent, FailedEvent)

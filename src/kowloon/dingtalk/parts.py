@@ -11,7 +11,6 @@ from kowloon.core.ids import Ids
 from kowloon.dingtalk.approvals.telling import Approvals
 from kowloon.dingtalk.cards.cards import Cards
 from kowloon.dingtalk.chat.messenger import Messenger
-from kowloon.dingtalk.outbox import Outbox
 from kowloon.dingtalk.plane import MessengerPlane
 from kowloon.dingtalk.push.http import HttpPush
 from kowloon.dingtalk.sending.media import MediaStore
@@ -28,7 +27,6 @@ class Parts(NamedTuple):
     bus: EventBus
     plane: MessengerPlane
     messenger: Messenger
-    outbox: Outbox
     stream: Connections
     push: HttpPush
     cards: Cards

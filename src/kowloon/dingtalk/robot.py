@@ -12,12 +12,11 @@ import string
 from typing import Any
 from urllib.parse import parse_qsl
 
-import msgspec
-
-from kowloon.actions.routes import Routes
+from kowloon.actions.routes import Routes, answer_json
 from kowloon.dingtalk import messages
 from kowloon.dingtalk.chat.resources import Conversation, Sender
 from kowloon.dingtalk.parts import Parts
+from kowloon.dingtalk.platform.addresses import is_from
 from kowloon.dingtalk.platform.decode import read_body
 from kowloon.dingtalk.platform.errors import MISSING, SYSTEM_BUSY, WRONG_METHOD, PlatformError, Refusal
 from kowloon.dingtalk.platform.recent import Recent
@@ -92,7 +91,8 @@ class RobotWebhook:
             raise NO_ROBOT.error()
         if robot.stopped:
             raise STOPPED.error()
-        _check_address(robot, request.peer)
+        if robot.addresses and not is_from(request.peer, robot.addresses):
+            raise WRONG_ADDRESS.error()
         _check_signature(robot, query, self._parts.clock.wall())
         return robot, body
 
@@ -171,15 +171,7 @@ class RobotWebhook:
 
 
 def answer(code: int, message: str) -> HttpResponse:
-    return HttpResponse(200, msgspec.json.encode({"errcode": code, "errmsg": message}), content_type=JSON_TYPE)
-
-
-def _check_address(robot: Robot, peer: str) -> None:
-    if not robot.addresses:
-        return
-    caller = ipaddress.ip_address(peer)
-    if not any(caller in ipaddress.ip_network(block, strict=False) for block in robot.addresses):
-        raise WRONG_ADDRESS.error()
+    return answer_json({"errcode": code, "errmsg": message})
 
 
 def _check_signature(robot: Robot, query: dict[str, str], wall: float) -> None:

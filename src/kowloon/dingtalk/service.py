@@ -31,7 +31,6 @@ from kowloon.dingtalk.ops.commands import Commands
 from kowloon.dingtalk.ops.robot import OperationsRobot
 from kowloon.dingtalk.ops.rooms import IncidentRooms
 from kowloon.dingtalk.ops.rules import Rules
-from kowloon.dingtalk.outbox import Outbox
 from kowloon.dingtalk.page.service import ChatPage
 from kowloon.dingtalk.pager import RobotPager
 from kowloon.dingtalk.parts import Parts
@@ -91,7 +90,6 @@ class DingTalkService:
             bus=bus,
             plane=plane,
             messenger=self.messenger,
-            outbox=Outbox(),
             stream=self.stream,
             push=HttpPush(clock, ids, dialler),
             cards=Cards(store, clock, plane, self.messenger, Asking(store, clock, self.stream, dialler)),

@@ -59,7 +59,7 @@ class MemberAdmin:
 
     def members(self, request: HttpRequest) -> HttpResponse:
         """Of `?account=`, with the departments of its organisation."""
-        account = self._account(parse_qs(request.query).get("account", [""])[-1])
+        account = account_of(self._parts, parse_qs(request.query).get("account", [""])[-1])
         directory = Directory(self._parts.store, account)
         departments = [each for each in directory.all(Department) if each.number != ROOT_DEPARTMENT]
         return answer_json(
@@ -73,7 +73,7 @@ class MemberAdmin:
 
     async def link(self, request: HttpRequest) -> HttpResponse:
         body = json_body(request, LinkBody)
-        account = self._account(body.account)
+        account = account_of(self._parts, body.account)
 
         def write(tx: Transaction) -> Member:
             directory = Directory(tx, account)
@@ -94,7 +94,7 @@ class MemberAdmin:
     async def give_role(self, request: HttpRequest) -> HttpResponse:
         """Whoever had another one by that department has it no longer."""
         body = json_body(request, RoleBody)
-        account = self._account(body.account)
+        account = account_of(self._parts, body.account)
 
         def write(tx: Transaction) -> Department:
             directory = Directory(tx, account)
@@ -114,11 +114,13 @@ class MemberAdmin:
 
         return answer_json(_department(await self._parts.store.run(write)))
 
-    def _account(self, wanted: str) -> str:
-        account = wanted or self._parts.home()
-        if self._parts.store.get(Account, account) is None:
-            raise NO_ACCOUNT.error(account=account)
-        return account
+
+def account_of(parts: Parts, wanted: str) -> str:
+    """The operators' own where none is named."""
+    account = wanted or parts.home()
+    if parts.store.get(Account, account) is None:
+        raise NO_ACCOUNT.error(account=account)
+    return account
 
 
 def _member(member: Member) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from kowloon.core.ids import Ids
+from kowloon.dingtalk import outbox
 from kowloon.dingtalk.contacts.resources import Application, Member
 from kowloon.dingtalk.platform.errors import NO_PERMISSION, TOKEN_INVALID
 from kowloon.store.resources import Resource
@@ -113,7 +114,7 @@ class Call:
             self._tx = tx
             try:
                 result = body(tx)
-                self.parts.outbox.keep(tx, self)
+                outbox.keep(tx, self)
                 return result
             finally:
                 self._tx = None

@@ -15,8 +15,8 @@ from kowloon.dingtalk.platform.decode import Decoder
 
 Req = TypeVar("Req")
 Res = TypeVar("Res")
-# app: an application's token; user: of a person who signed in; none: the handler looks at credentials itself.
-Auth = Literal["app", "user", "any", "none"]
+# app: an application's token; any: also that of a person who signed in; none: the handler looks at credentials itself.
+Auth = Literal["app", "any", "none"]
 Handler = Callable[[Call, Any], Any]
 
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
 import msgspec
 
-from kowloon.actions.routes import Routes
+from kowloon.actions.routes import Routes, answer_json
 from kowloon.core import limits
 from kowloon.core.errors import ApiError
 from kowloon.core.masking import MASK, masked
 from kowloon.dingtalk.contacts.resources import AccessToken, Application, Member
 from kowloon.dingtalk.parts import Parts
 from kowloon.dingtalk.platform import errors
+from kowloon.dingtalk.platform.addresses import is_from
 from kowloon.dingtalk.platform.call import Call, own_id
 from kowloon.dingtalk.platform.decode import MOST_BODY_BYTES, MOST_FIELDS, read_body
 from kowloon.dingtalk.platform.endpoints import Endpoint, Endpoints
@@ -24,7 +24,6 @@ from kowloon.dingtalk.platform.published import published_name
 from kowloon.dingtalk.platform.recent import Recent
 from kowloon.dingtalk.platform.record import record
 from kowloon.store.store import Transaction
-from kowloon.wire.encode import JSON_TYPE
 from kowloon.wire.http import HttpRequest, HttpResponse
 from kowloon.wire.parameters import FORM_TYPE
 
@@ -136,14 +135,15 @@ class OpenPlatform:
         if token is None or token.refresh or token.expires_at <= call.wall:
             raise errors.TOKEN_INVALID.error()
         application = parts.store.get(Application, token.application)
-        if application is None or (endpoint.auth != "any" and (endpoint.auth == "user") != bool(token.userid)):
+        if application is None or (endpoint.auth == "app" and token.userid):
             raise errors.TOKEN_INVALID.error()
         if token.userid:
             call.member = parts.store.get(Member, own_id(token.account, token.userid))
             if call.member is None:
                 raise errors.TOKEN_INVALID.error()
         call.application, call.account = application, token.account
-        _check_address(application, request.peer)
+        if application.addresses and not is_from(request.peer, application.addresses):
+            raise errors.ADDRESS_REFUSED.error()
         call.need(endpoint.scope)
         if not self._recent.count((application.id, endpoint.name), parts.clock.wall()):
             raise errors.TOO_FAST.error()
@@ -181,34 +181,18 @@ def _form(raw: str | bytes) -> dict[str, str]:
         raise errors.NOT_JSON.error() from None
 
 
-def _check_address(application: Application, peer: str) -> None:
-    if not application.addresses:
-        return
-    caller = ipaddress.ip_address(peer)
-    if not any(caller in ipaddress.ip_network(block, strict=False) for block in application.addresses):
-        raise errors.ADDRESS_REFUSED.error()
-
-
 def _older(request: HttpRequest, request_id: str, answer: Any, failure: PlatformError | None) -> HttpResponse:
     body: dict[str, Any]
     if failure is None:
         body = {"errcode": 0, "errmsg": "ok", **(msgspec.to_builtins(answer) if answer is not None else {})}
     elif failure.status in (501, 503):
         # No client of it retries what has another status than 200, and none takes it for an answer.
-        return HttpResponse(
-            failure.status,
-            msgspec.json.encode({"errcode": failure.errcode, "errmsg": failure.message}),
-            content_type=JSON_TYPE,
-        )
+        return answer_json({"errcode": failure.errcode, "errmsg": failure.message}, failure.status)
     elif failure.wrapped and request.path.startswith(_TOPAPI):
         body = _wrapped(failure)
     else:
         body = {"errcode": failure.errcode, "errmsg": failure.message}
-    return HttpResponse(
-        200,
-        msgspec.json.encode({**body, "request_id": request_id.lower().replace("-", "")[:12]}),
-        content_type=JSON_TYPE,
-    )
+    return answer_json({**body, "request_id": request_id.lower().replace("-", "")[:12]})
 
 
 def _wrapped(failure: PlatformError) -> dict[str, Any]:
@@ -224,7 +208,6 @@ def _wrapped(failure: PlatformError) -> dict[str, Any]:
 
 def _newer(request: HttpRequest, request_id: str, answer: Any, failure: PlatformError | None) -> HttpResponse:
     if failure is None:
-        body = msgspec.json.encode(answer if answer is not None else {})
-        return HttpResponse(200, body, content_type=JSON_TYPE)
+        return answer_json(answer if answer is not None else {})
     told = {"code": failure.code, "message": failure.message, "requestid": request_id, **failure.detail}
-    return HttpResponse(failure.status, msgspec.json.encode(told), content_type=JSON_TYPE)
+    return answer_json(told, failure.status)
