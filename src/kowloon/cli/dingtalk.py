@@ -1,4 +1,4 @@
-"""`dingtalk`: read what arrives in the messenger's groups."""
+"""`dingtalk`: what arrives in the messenger's groups; its robots, applications, people and rules."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ import typer
 
 from kowloon.cli.home import RunningCloud, show_json
 
-app = typer.Typer(help="The messenger: robots and what they post.", no_args_is_help=True)
-
+app = typer.Typer(help="The messenger: its robots, applications, people and rules.", no_args_is_help=True)
 member_app = typer.Typer(help="People: which RAM user somebody is, which role a department has.", no_args_is_help=True)
 app.add_typer(member_app, name="member")
 rule_app = typer.Typer(help="Which events of the cloud come into which conversation.", no_args_is_help=True)

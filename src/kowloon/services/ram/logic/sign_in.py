@@ -92,7 +92,7 @@ def sign_in(ctx: Context, asked: Asked) -> StoredKey | ApiError:
         if step is None:
             _count(ctx, attempts, password=False, most=policy.max_login_attempts or _MOST_CODES)
             return CODE_REFUSED.error()
-    refused = _why_not_with(profile, policy, asked, ctx.now)
+    refused = _why_not_with(profile, policy, ctx.now, asked.password, asked.new_password)
     if refused is not None:
         return refused
     if asked.new_password:
@@ -119,7 +119,7 @@ def vouched(ctx: Context, name: str, peer: str) -> StoredKey:
         raise CODE_NEEDED.error()
     if profile.mfa_required or preference.mfa_operation == "mandatory":
         raise DEVICE_NEEDED.error()
-    refused = _why_not_with(profile, policy, Asked(name, "", "", "", peer, passwords.Hashes("", {})), ctx.now)
+    refused = _why_not_with(profile, policy, ctx.now)
     if refused is not None:
         raise refused
     return _begin(ctx, user, profile, preference.login_session_h * 3600, mfa=False)
@@ -130,17 +130,19 @@ def _is_right(profile: LoginProfile, asked: Asked) -> bool:
     return same and profile.active
 
 
-def _why_not_with(profile: LoginProfile, policy: PasswordPolicy, asked: Asked, now: float) -> ApiError | None:
+def _why_not_with(
+    profile: LoginProfile, policy: PasswordPolicy, now: float, password: str = "", new_password: str = ""
+) -> ApiError | None:
     """What is wrong with a right password."""
     until = passwords.expires_at(profile, policy)
     expired = until is not None and until <= now
     if expired and policy.hard_expiry:
         return PASSWORD_EXPIRED.error()
     if not (expired or profile.reset_required):
-        return NO_CHANGE_NEEDED.error() if asked.new_password else None
-    if not asked.new_password:
+        return NO_CHANGE_NEEDED.error() if new_password else None
+    if not new_password:
         return PASSWORD_CHANGE_NEEDED.error()
-    if asked.new_password == asked.password:
+    if new_password == password:
         return WEAK_PASSWORD.error(name="NewPassword", why="It is the old one.")
     return None
 
