@@ -67,6 +67,17 @@ class Directory:
         found = [each for each in self.all(Department) if each.parent == number and each.number != number]
         return sorted(found, key=lambda each: each.order)
 
+    def below(self, number: int) -> list[Department]:
+        """All levels, the nearest first, each as `children` has it."""
+        by_parent: dict[int, list[Department]] = {}
+        for each in sorted(self.all(Department), key=lambda each: each.order):
+            if each.parent != each.number:
+                by_parent.setdefault(each.parent, []).append(each)
+        found = by_parent.get(number, [])[:]
+        for each in found:
+            found += by_parent.get(each.number, [])
+        return found
+
     def ancestors(self, number: int) -> list[int]:
         """Itself first, the root last."""
         line: list[int] = []

@@ -171,10 +171,7 @@ def list_departments(call: Call, req: OrRoot) -> dict[str, Any]:
     """One level, or with `fetch_child` all that is below."""
     directory = Directory(call.tx, call.account)
     directory.department(req.id)
-    found = directory.children(req.id)
-    if req.fetch_child:
-        for each in found:
-            found += directory.children(each.number)
+    found = directory.below(req.id) if req.fetch_child else directory.children(req.id)
     return {"department": [_row(each) for each in found]}
 
 

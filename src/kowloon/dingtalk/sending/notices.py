@@ -4,6 +4,7 @@ it. The vendor drops silently what is over a quota, and tells it in the result; 
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from typing import Any, Final
 
 import msgspec
@@ -165,10 +166,11 @@ def _recipients(call: Call, req: Send) -> tuple[list[str], list[str], list[int]]
     people = [each for each in req.userid_list if each in known]
     unknown: list[int] = []
     for number in req.dept_id_list:
-        below = _with_children(directory, number)
-        if not below:
+        if not directory.has_department(number):
             unknown.append(number)
-        people += [each.userid for each in members if below & set(each.departments)]
+            continue
+        meant = {number, *[each.number for each in directory.below(number)]}
+        people += [each.userid for each in members if not meant.isdisjoint(each.departments)]
     strangers = [each for each in req.userid_list if each not in known]
     return _bounded(list(dict.fromkeys(people))), strangers, unknown
 
@@ -177,18 +179,6 @@ def _bounded(people: list[str]) -> list[str]:
     if len(people) > _MOST_RECIPIENTS:
         raise TOO_MANY.error(name="to_all_user", most=_MOST_RECIPIENTS)
     return people
-
-
-def _with_children(directory: Directory, number: int) -> set[int]:
-    """A department and all below it; empty when there is no such one."""
-    if not directory.has_department(number):
-        return set()
-    found, waiting = {number}, [number]
-    while waiting:
-        below = [each.number for each in directory.children(waiting.pop()) if each.number not in found]
-        found.update(below)
-        waiting += below
-    return found
 
 
 def _of_today(call: Call) -> list[Sent]:
@@ -201,11 +191,10 @@ def _of_today(call: Call) -> list[Sent]:
 
 
 def _over_quota(earlier: list[Sent], people: list[str], digest: str) -> dict[str, str]:
-    left_out: dict[str, str] = {}
-    for userid in people:
-        got = [each for each in earlier if userid in each.messages]
-        if any(each.digest == digest for each in got):
-            left_out[userid] = _SAME_CONTENT
-        elif len(got) >= _MOST_A_DAY:
-            left_out[userid] = _OVER_A_DAY
-    return left_out
+    got = Counter(userid for each in earlier for userid in each.messages)
+    same = {userid for each in earlier if each.digest == digest for userid in each.messages}
+    return {
+        userid: _SAME_CONTENT if userid in same else _OVER_A_DAY
+        for userid in people
+        if userid in same or got[userid] >= _MOST_A_DAY
+    }
