@@ -68,7 +68,14 @@ def main() -> None:
         uv, "pip", "install", "-q", "--python", str(python), "--no-deps", "--no-build-isolation", "-e", ".", quiet=False
     ):
         fail("could not install kowloon itself into the environment")
+    offer_compiler()
     offer_browser()
+
+
+def offer_compiler() -> None:
+    """For the modules that every request passes; without one `compile.py` says what is missing."""
+    if shutil.which("cc") is None:
+        install_debian_packages(["gcc", "libc6-dev", "python3-dev"])
 
 
 def offer_browser() -> None:

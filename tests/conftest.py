@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from alibabacloud_tea_openapi.models import Config
 
+import kowloon
 from kowloon.testing.cloud import LocalCloud
 
 REGION = "cn-hongkong"
 
 # The SDKs' models are a million objects that always stay: looking for garbage among them took a quarter of the time.
 gc.set_threshold(50_000, 20, 50)
+
+
+def pytest_configure() -> None:
+    """A compiled module that is older than its source would be tested in its place."""
+    for compiled in Path(kowloon.__file__).parent.rglob("*.so"):
+        source = compiled.with_name(f"{compiled.name.partition('.')[0]}.py")
+        if source.stat().st_mtime > compiled.stat().st_mtime:
+            pytest.exit(f"{source} is newer than what was compiled of it; type: make compiled   or: make plain", 4)
 
 
 def pytest_collection_finish() -> None:

@@ -23,10 +23,11 @@ from kowloon.admin.snapshots import BeforeFaults, Snapshots
 from kowloon.changeover import Changeover
 from kowloon.controllers.runtime import ControllerRuntime
 from kowloon.controllers.units import UnitKeeper
+from kowloon.core.bus import EventBus
 from kowloon.core.clock import Clock
 from kowloon.core.config import HomeCredentials, HomeFiles, MailServer, Settings
 from kowloon.core.errors import ConfigurationError
-from kowloon.core.events import EventBus, RequestEvent
+from kowloon.core.events import RequestEvent
 from kowloon.core.ids import Ids
 from kowloon.core.transitions import Transitions
 from kowloon.dingtalk.service import DingTalkService
@@ -65,9 +66,9 @@ from kowloon.services.ecs.metadata import Metadata
 from kowloon.services.ecs.reconcile import InstanceStatus
 from kowloon.services.location.actions import location
 from kowloon.services.oss.actions import oss
-from kowloon.services.oss.call import Parts as ObjectParts
 from kowloon.services.oss.chain import ObjectChain
 from kowloon.services.oss.leftovers import Leftovers
+from kowloon.services.oss.parts import Parts as ObjectParts
 from kowloon.services.oss.runs.access_logs import AccessLogs
 from kowloon.services.oss.runs.dropped_run import DroppedRuns
 from kowloon.services.oss.runs.inventory_run import InventoryRuns

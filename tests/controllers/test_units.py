@@ -11,8 +11,9 @@ import msgspec
 
 from kowloon.controllers.runtime import ControllerRuntime
 from kowloon.controllers.units import UnitKeeper
+from kowloon.core.bus import EventBus
 from kowloon.core.clock import Clock
-from kowloon.core.events import EventBus, ResourceEvent
+from kowloon.core.events import ResourceEvent
 from kowloon.engines.base import EngineError, UnitSpec, UnitState
 from kowloon.engines.fabric import InProcessFabric
 from kowloon.engines.paper import PaperUnits

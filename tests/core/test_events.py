@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from kowloon.core import limits
-from kowloon.core.events import DrillEvent, Event, EventBus, FaultEvent, to_plain
+from kowloon.core.bus import EventBus
+from kowloon.core.events import DrillEvent, Event, FaultEvent, to_plain
 
 
 def event(number: int) -> DrillEvent:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from kowloon.core.bus import EventBus
 from kowloon.core.clock import Clock
-from kowloon.core.events import Event, EventBus
+from kowloon.core.events import Event
 from kowloon.core.ids import Ids
 from kowloon.faults.checks import check_kind, check_parameters, check_scope
 from kowloon.faults.manager import FaultManager, publish

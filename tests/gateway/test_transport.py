@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from kowloon.gateway.transport_settings import TransportSettings
-from kowloon.wire.framing import FramingLimits
+from kowloon.wire.framing_limits import FramingLimits
 from kowloon.wire.http import HttpResponse
 
 from .sockets import SHORT, Client, eventually, serving

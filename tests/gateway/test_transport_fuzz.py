@@ -16,7 +16,7 @@ from kowloon.core.clock import Clock
 from kowloon.gateway.certificates import CertificateAuthority
 from kowloon.gateway.transport import Receive
 from kowloon.gateway.transport_settings import TransportSettings
-from kowloon.wire.framing import FramingLimits
+from kowloon.wire.framing_limits import FramingLimits
 from kowloon.wire.http import HttpRequest, HttpResponse
 
 from .sockets import Running, serving

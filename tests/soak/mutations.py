@@ -6,7 +6,8 @@ import random
 import time
 
 from kowloon.gateway.chain import Chain
-from kowloon.wire.framing import Framed, FramingLimits, RequestParser
+from kowloon.wire.framing import Framed, RequestParser
+from kowloon.wire.framing_limits import FramingLimits
 from tests.core.parts import Caller, query_of, signed_fields
 
 _NASTY = (

@@ -136,7 +136,9 @@ def test_a_resource_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "state.db"
     on_file(path).close()
     with sqlite3.connect(path) as connection:
-        connection.execute("INSERT INTO resource (kind, id, version, body) VALUES ('machine', 'm', 1, '{\"id\": 5}')")
+        connection.execute(
+            "INSERT INTO resource (kind, id, version, body) VALUES ('machine', 'm', 1, CAST('{\"id\": 5}' AS BLOB))"
+        )
     connection.close()
     backend = SqliteBackend(path)
     with pytest.raises(ConfigurationError, match=r"the state holds a 'machine' that cannot be read: Expected `str`"):

@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator
 import msgspec
 
 from kowloon.core import limits
-from kowloon.core.events import Event, EventBus, RequestEvent, to_plain
+from kowloon.core.bus import EventBus
+from kowloon.core.events import Event, RequestEvent, to_plain
 from kowloon.wire.http import HttpResponse
 
 _KEEP_ALIVE_S = 15.0

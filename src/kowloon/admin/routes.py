@@ -12,9 +12,10 @@ from kowloon import __version__
 from kowloon.actions.declare import Registry
 from kowloon.actions.routes import Routes, answer_json, json_body
 from kowloon.admin.live import LiveEvents
+from kowloon.core.bus import EventBus
 from kowloon.core.clock import Clock
 from kowloon.core.errors import ApiError
-from kowloon.core.events import EventBus, RequestEvent, to_plain
+from kowloon.core.events import RequestEvent, to_plain
 from kowloon.core.masking import masked
 from kowloon.engines.base import UnitEngine
 from kowloon.engines.blob.base import ObjectStorage

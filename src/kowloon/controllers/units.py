@@ -12,8 +12,9 @@ from typing import Any
 import msgspec
 
 from kowloon.controllers.runtime import ControllerRuntime
+from kowloon.core.bus import EventBus
 from kowloon.core.clock import Clock
-from kowloon.core.events import EventBus, ResourceEvent
+from kowloon.core.events import ResourceEvent
 from kowloon.engines.base import EngineError, UnitEngine, UnitReport, UnitSpec, UnitState
 from kowloon.store.resources import Key, Resource
 from kowloon.store.store import Store

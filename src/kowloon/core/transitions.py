@@ -10,8 +10,9 @@ import re
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from kowloon.core.bus import EventBus
 from kowloon.core.clock import Clock
-from kowloon.core.events import Event, EventBus, RequestEvent
+from kowloon.core.events import Event, RequestEvent
 
 INSTANT: Final = "instant"
 REALISTIC: Final = "realistic"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from kowloon.core.bus import EventBus
 from kowloon.core.clock import Clock
-from kowloon.core.events import EventBus
 from kowloon.core.ids import Ids
 from kowloon.dingtalk.approvals.telling import Approvals
 from kowloon.dingtalk.cards.cards import Cards

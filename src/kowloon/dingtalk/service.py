@@ -8,8 +8,8 @@ from kowloon.actions.operations import Operations
 from kowloon.actions.people import People
 from kowloon.actions.ports import ConsoleSessions, CredentialSource, InternalClient, PersonalClient
 from kowloon.actions.routes import Routes
+from kowloon.core.bus import EventBus
 from kowloon.core.clock import Clock
-from kowloon.core.events import EventBus
 from kowloon.core.ids import Ids
 from kowloon.dingtalk import earlier
 from kowloon.dingtalk.admin import DingTalkAdmin

@@ -12,9 +12,10 @@ from collections.abc import Callable
 
 import msgspec
 
+from kowloon.core.bus import EventBus
 from kowloon.core.clock import Clock
 from kowloon.core.errors import ApiError, ConfigurationError
-from kowloon.core.events import DrillEvent, DutyEvent, Event, EventBus, ProviderMessage, ResourceEvent, RoomEvent
+from kowloon.core.events import DrillEvent, DutyEvent, Event, ProviderMessage, ResourceEvent, RoomEvent
 from kowloon.core.ids import Ids
 from kowloon.drill.outlook import Outlook, services_of
 from kowloon.drill.resources import (

@@ -9,8 +9,8 @@ from typing import TypeVar
 import msgspec
 
 from kowloon.actions.paging import NotDelivered, Outgoing, Pager
+from kowloon.core.bus import EventBus
 from kowloon.core.clock import Clock
-from kowloon.core.events import EventBus
 from kowloon.core.ids import Ids
 from kowloon.duty.logic import changes, hand_over, pages, plans
 from kowloon.duty.logic.state import DutyState

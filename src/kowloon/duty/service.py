@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from kowloon.actions.paging import Pager
+from kowloon.core.bus import EventBus
 from kowloon.core.clock import Clock
-from kowloon.core.events import EventBus
 from kowloon.core.ids import Ids
 from kowloon.duty.cast import DutyCast
 from kowloon.duty.loops import Askings, Changer, Deliveries, HandOvers, PageSteps, PlanRuns

@@ -11,9 +11,10 @@ from typing import Any
 
 import msgspec
 
+from kowloon.core.bus import EventBus
 from kowloon.core.clock import Clock, Timer
 from kowloon.core.errors import ApiError
-from kowloon.core.events import EventBus, FaultEvent, ProviderMessage
+from kowloon.core.events import FaultEvent, ProviderMessage
 from kowloon.core.ids import Ids
 from kowloon.faults import watch
 from kowloon.faults.checks import Refusal, check_change, check_kind, check_parameters, check_scope

@@ -15,9 +15,10 @@ from kowloon.actions.declare import Registry, Response
 from kowloon.actions.idempotency import ClientToken
 from kowloon.actions.ports import ANONYMOUS, AccessRequest, Authorizer, CredentialSource, Principal
 from kowloon.core import limits
+from kowloon.core.bus import EventBus
 from kowloon.core.clock import Clock
 from kowloon.core.errors import ApiError
-from kowloon.core.events import EventBus, RequestEvent
+from kowloon.core.events import RequestEvent
 from kowloon.core.ids import Ids
 from kowloon.core.masking import masked
 from kowloon.gateway.asking import ConditionValues, asked_beside, resources_of

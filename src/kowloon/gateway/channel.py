@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import copy
 import socket
 import ssl
 
@@ -105,7 +104,9 @@ class Channel:
 
     def hand_over(self, protocol: asyncio.Protocol) -> Channel:
         """The channel from which `protocol` goes on; this one is finished."""
-        successor = copy.copy(self)
+        successor = Channel(self._transport)
+        successor.tls, successor.writable, successor.ended = self.tls, self.writable, self.ended
+        successor._reading = self._reading
         self._transport.set_protocol(protocol)
         self.lose()
         return successor

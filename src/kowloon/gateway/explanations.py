@@ -8,7 +8,8 @@ import ssl
 from collections.abc import Mapping
 from typing import Final
 
-from kowloon.core.events import Event, EventBus, RequestEvent
+from kowloon.core.bus import EventBus
+from kowloon.core.events import Event, RequestEvent
 
 log = logging.getLogger("kowloon.gateway")
 

@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from kowloon.core import limits
-from kowloon.wire.framing import FramingLimits
+from kowloon.wire.framing_limits import FramingLimits
 
 _LONGEST_SWEEP_S: Final = 1.0
 

@@ -11,9 +11,8 @@ from enum import Enum
 from typing import Final
 
 import httptools
-import msgspec
 
-from kowloon.core import limits
+from kowloon.wire.framing_limits import FramingLimits
 from kowloon.wire.http import HttpRequest, routing_host
 
 # Bytes are given to the parser in slices, so that bounds are noticed soon after they are passed; larger ones in chunks.
@@ -106,16 +105,6 @@ class Framed:
         self.tunnel = tunnel
         self.upgrades = False
         self.arriving: ArrivingBody | None = None
-
-
-class FramingLimits(msgspec.Struct, frozen=True):
-    target_bytes: int = limits.MAX_TARGET_BYTES
-    header_bytes: int = limits.MAX_HEADER_BYTES
-    headers: int = limits.MAX_HEADERS
-    # Of a body that is kept in memory, whoever gathers it.
-    body_bytes: int = limits.MAX_BODY_BYTES
-    # A longer body is not gathered here; nor is one that comes in chunks.
-    gather_bytes: int = limits.GATHER_BYTES
 
 
 class Phase(Enum):

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import lmdb
 import pytest
@@ -264,17 +265,24 @@ async def test_a_full_disk_fails_changes_and_keeps_the_rest(tmp_path: Path, layo
             assert len({str(contents_in(made, zone, 1)) for zone in zones.zones}) == 1
 
 
-async def test_an_index_that_cannot_be_written_fails_the_change(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+class BrokenEnvironment:
+    """An LMDB environment that can be read and not written."""
+
+    def __init__(self, whole: Any) -> None:
+        self.close = whole.close
+
+    def begin(self, *, write: bool) -> Any:
+        raise lmdb.DiskError("mdb_txn_commit")
+
+
+async def test_an_index_that_cannot_be_written_fails_the_change(tmp_path: Path) -> None:
     async with storage(tmp_path / "objects") as made:
         volume = made.volume(1, LRS)
         await put(volume, b"k", b"before")
         index = made.part("zone-a").index
-        with monkeypatch.context() as patch:
-            patch.setattr(index, "write_all", lambda change: (_ for _ in ()).throw(lmdb.DiskError("mdb_txn_commit")))
-            with pytest.raises(BlobError, match="could not be written: mdb_txn_commit"):
-                await volume.commit([Put(b"k", b"", (b"lost",))])
+        index.environment = BrokenEnvironment(index.environment)
+        with pytest.raises(BlobError, match="could not be written: mdb_txn_commit"):
+            await volume.commit([Put(b"k", b"", (b"lost",))])
         assert contents(volume) == {b"k": (b"", [b"before"])}
         await put(volume, b"other", b"after")
     async with storage(tmp_path / "objects") as made:

@@ -16,7 +16,8 @@ from oss2.credentials import StaticCredentialsProvider
 
 from kowloon.wire.http import HttpRequest
 from kowloon.wire.oss.addressing import Address, locate, parse_query, valid_object_name
-from kowloon.wire.oss.claims import Claim, identify
+from kowloon.wire.oss.claims import Claim
+from kowloon.wire.oss.identify import identify
 from kowloon.wire.oss.signatures import KeyCache, verify
 from kowloon.wire.oss.subresources import COMMON
 

@@ -8,7 +8,8 @@ import pytest
 from kowloon.core.errors import ApiError
 from kowloon.wire.http import HttpRequest
 from kowloon.wire.oss.addressing import locate, parse_query
-from kowloon.wire.oss.claims import Claim, Scheme, identify, identify_form
+from kowloon.wire.oss.claims import Claim, Scheme
+from kowloon.wire.oss.identify import identify, identify_form
 from kowloon.wire.oss.signatures import KeyCache, Verdict, verify, verify_policy
 from tests.wire.vectors import Vector, load, request_of
 

@@ -10,7 +10,8 @@ import msgspec
 
 from kowloon.engines.blob.base import Blob
 from kowloon.engines.blob.frames import DeleteRecord, GroupState, Kind, PutRecord, Records, segment_of
-from kowloon.engines.blob.index import CHUNK_BYTES, FILE_PLACE, Index, VolumeState
+from kowloon.engines.blob.index import CHUNK_BYTES, FILE_PLACE, Index
+from kowloon.engines.blob.index_state import VolumeState
 from kowloon.engines.blob.packing import deletion_bytes, held_by, origin_of, pack_entry, record_bytes
 
 _NOTHING: frozenset[int] = frozenset()

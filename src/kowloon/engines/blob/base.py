@@ -73,6 +73,12 @@ class Blob(msgspec.Struct, frozen=True, array_like=True, gc=False):
     md5: bytes = b""
 
 
+class FreshBlob(Blob, frozen=True, array_like=True):
+    """A small duplicate that is not committed yet, with its bytes."""
+
+    data: bytes = b""
+
+
 class Entry(msgspec.Struct, frozen=True, gc=False):
     """One entry of a volume as it is now. `sequence` grows with every commit of the store."""
 

@@ -7,8 +7,8 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
-import msgspec
 from fastcrc import crc64
 
 from kowloon.engines.blob import recovery
@@ -50,7 +50,7 @@ class Submission:
         self.files: list[int] = []
 
 
-class _Pending(msgspec.Struct, frozen=True):
+class _Pending(NamedTuple):
     stamp: int
     entry: Entry | None
 

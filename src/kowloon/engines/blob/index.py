@@ -25,10 +25,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import lmdb
-import msgspec
 
 from kowloon.engines.blob.base import Entry
 from kowloon.engines.blob.frames import GroupState
+from kowloon.engines.blob.index_state import State, VolumeState, decode_group, decode_state, decode_volume, encode
 from kowloon.engines.blob.packing import unpack_entry, value_of
 
 CHUNK_BYTES = 480
@@ -47,27 +47,6 @@ _GROUP = b"group:"
 FILE_PLACE = 0
 
 T = TypeVar("T")
-
-
-class State(msgspec.Struct, array_like=True):
-    """`log_end`: the place up to which the segments are in the index. `counter`: the largest number used for a
-    sequence, a stamp or a blob. `stored_bytes`: of all blobs that entries have."""
-
-    log_end: int = 0
-    counter: int = 0
-    stored_bytes: int = 0
-    children: int = 0
-
-
-class VolumeState(msgspec.Struct, array_like=True):
-    zones: tuple[str, ...]
-    entries: int = 0
-
-
-_encode = msgspec.msgpack.Encoder().encode
-_state = msgspec.msgpack.Decoder(State).decode
-_volume_state = msgspec.msgpack.Decoder(VolumeState).decode
-_group_state = msgspec.msgpack.Decoder(GroupState).decode
 
 
 class Index:
@@ -112,10 +91,10 @@ class Index:
         self._known_places.clear()
         reader = self.reader()
         raw = reader.get(_STATE, db=self._meta)
-        self.state = _state(raw) if raw else State()
-        self.volumes = {_NODE.unpack(key)[0]: _volume_state(raw) for key, raw in reader.cursor(self._volumes)}
+        self.state = decode_state(raw) if raw else State()
+        self.volumes = {_NODE.unpack(key)[0]: decode_volume(raw) for key, raw in reader.cursor(self._volumes)}
         self.needed_bytes = {_NODE.unpack(key)[0]: _NODE.unpack(raw)[0] for key, raw in reader.cursor(self._segments)}
-        groups = [_group_state(raw) for key, raw in reader.cursor(self._meta) if key.startswith(_GROUP)]
+        groups = [decode_group(raw) for key, raw in reader.cursor(self._meta) if key.startswith(_GROUP)]
         self.groups = {group.zones: group for group in groups}
 
     def reader(self) -> Any:
@@ -175,9 +154,9 @@ class Index:
     def save(self, transaction: Any, volumes: Iterable[int], segments: Iterable[int]) -> None:
         """Write what is kept in memory too: the state, and those volumes and segments."""
         put = transaction.put
-        put(_STATE, _encode(self.state), db=self._meta)
+        put(_STATE, encode(self.state), db=self._meta)
         for volume in volumes:
-            put(_NODE.pack(volume), _encode(self.volumes[volume]), db=self._volumes)
+            put(_NODE.pack(volume), encode(self.volumes[volume]), db=self._volumes)
         for segment in segments:
             needed = self.needed_bytes.get(segment)
             if needed is None:
@@ -186,7 +165,7 @@ class Index:
                 put(_NODE.pack(segment), _NODE.pack(max(needed, 0)), db=self._segments)
 
     def save_group(self, transaction: Any, group: GroupState) -> None:
-        transaction.put(_GROUP + ",".join(group.zones).encode(), _encode(group), db=self._meta)
+        transaction.put(_GROUP + ",".join(group.zones).encode(), encode(group), db=self._meta)
 
     def flush(self) -> None:
         self.environment.sync(True)
@@ -222,10 +201,10 @@ class Index:
         """The key in `entries`, or None where a long key's way ends early."""
         node = _NODE.pack(volume)
         while len(key) >= CHUNK_BYTES:
-            node = transaction.get(node + key[:CHUNK_BYTES], db=self.entries)
-            if node is None:
+            child: bytes | None = transaction.get(node + key[:CHUNK_BYTES], db=self.entries)
+            if child is None:
                 return None
-            key = key[CHUNK_BYTES:]
+            node, key = child, key[CHUNK_BYTES:]
         return node + key
 
     def make(self, transaction: Any, volume: int, key: bytes) -> bytes:
@@ -243,7 +222,7 @@ class Index:
 
     def prune(self, transaction: Any, volume: int, key: bytes) -> None:
         """After the deletion of a long key: remove the nodes that lead nowhere now."""
-        way = []
+        way: list[tuple[bytes, bytes]] = []
         node = _NODE.pack(volume)
         while len(key) >= CHUNK_BYTES:
             pointer = node + key[:CHUNK_BYTES]

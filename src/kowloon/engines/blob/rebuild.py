@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from kowloon.engines.blob.frames import Frame, GroupState, Kind, place_of, segment_of
-from kowloon.engines.blob.index import CHUNK_BYTES, FILE_PLACE, Index, VolumeState
+from kowloon.engines.blob.index import CHUNK_BYTES, FILE_PLACE, Index
+from kowloon.engines.blob.index_state import VolumeState
 from kowloon.engines.blob.packing import blobs_of, deletion_bytes, origin_of, pack_entry, record_bytes_of
 
 _ENTRIES_AT_ONCE = 5000

@@ -10,7 +10,18 @@ from typing import TypeVar
 
 from fastcrc import crc64
 
-from kowloon.engines.blob.base import Blob, BlobError, BlobWriter, Change, DamagedBlob, Entry, Layout, Put, Volume
+from kowloon.engines.blob.base import (
+    Blob,
+    BlobError,
+    BlobWriter,
+    Change,
+    DamagedBlob,
+    Entry,
+    FreshBlob,
+    Layout,
+    Put,
+    Volume,
+)
 from kowloon.engines.blob.copies import Commit, Copies
 from kowloon.engines.blob.frames import DeleteRecord, InlinedBlob, PutRecord, Records
 from kowloon.engines.blob.part import Counter, ZonePart
@@ -20,12 +31,6 @@ SMALL_BYTES = 128 * 1024
 _PIECE_BYTES = 1024 * 1024
 
 T = TypeVar("T")
-
-
-class FreshBlob(Blob, frozen=True, array_like=True):
-    """A small duplicate that is not committed yet, with its bytes."""
-
-    data: bytes = b""
 
 
 class RangeWatch:

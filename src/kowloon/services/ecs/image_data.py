@@ -10,8 +10,9 @@ from collections.abc import Iterable
 
 import msgspec
 
+from kowloon.core.bus import EventBus
 from kowloon.core.clock import Clock
-from kowloon.core.events import EventBus, ResourceEvent
+from kowloon.core.events import ResourceEvent
 from kowloon.core.transitions import IMAGE_COPY, Transitions
 from kowloon.engines.base import EngineError
 from kowloon.engines.compute.base import ComputeEngine

@@ -9,8 +9,9 @@ from collections.abc import Iterable
 
 import msgspec
 
+from kowloon.core.bus import EventBus
 from kowloon.core.clock import Clock
-from kowloon.core.events import EventBus, ResourceEvent
+from kowloon.core.events import ResourceEvent
 from kowloon.core.transitions import INSTANCE_START, INSTANCE_STOP, Change, Transitions
 from kowloon.services.ecs.product import image_data
 from kowloon.services.ecs.resources import Instance

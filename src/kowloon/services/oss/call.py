@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
-
-from kowloon.actions.ports import Authorizer, CredentialSource, Principal
-from kowloon.core.clock import Clock
-from kowloon.core.events import EventBus
-from kowloon.core.ids import Ids
-from kowloon.engines.blob.base import ObjectStorage
-from kowloon.engines.jobs import Jobs
+from kowloon.actions.ports import Principal
 from kowloon.services.oss.errors import MALFORMED_XML, NO_SUCH_BUCKET
-from kowloon.services.oss.leftovers import Leftovers
+from kowloon.services.oss.parts import Parts
 from kowloon.services.oss.product import UNIDENTIFIED, Operation
 from kowloon.services.oss.resources import Bucket
-from kowloon.services.oss.space import Space, Versions
-from kowloon.services.oss.uploads.callback_sender import CallbackSender
-from kowloon.store.store import Store
-from kowloon.topology.health import HealthBoard
+from kowloon.services.oss.space import Space
 from kowloon.wire.http import HttpRequest
 from kowloon.wire.oss.addressing import Address
 from kowloon.wire.oss.xml import Node, parse
@@ -29,41 +19,7 @@ if TYPE_CHECKING:
     from kowloon.services.oss.access.access_point_policy import AccessPoint
     from kowloon.services.oss.sites.website import Website
 
-
-_SPACES_KEPT: Final = 4096
 NOTHING: Final[Mapping[str, str]] = {}
-
-
-class Parts(msgspec.Struct, frozen=True, kw_only=True):
-    """What operations work with, given by app.py."""
-
-    store: Store
-    storage: ObjectStorage
-    board: HealthBoard
-    clock: Clock
-    ids: Ids
-    bus: EventBus
-    credentials: CredentialSource
-    authorizer: Authorizer
-    versions: Versions
-    leftovers: Leftovers
-    default_region: str
-    # Whether a host name is the cloud's own, and so nobody's custom domain.
-    own_host: Callable[[str], bool]
-    callbacks: CallbackSender
-    image_jobs: Jobs
-    select_jobs: Jobs
-    # Of buckets that were asked for lately, as they are now.
-    spaces: dict[str, Space] = msgspec.field(default_factory=dict)
-
-    def space(self, bucket: Bucket) -> Space:
-        found = self.spaces.get(bucket.id)
-        # A bucket that was changed, or made again, is another one.
-        if found is None or found.bucket is not bucket:
-            if len(self.spaces) >= _SPACES_KEPT:
-                self.spaces.clear()
-            found = self.spaces[bucket.id] = Space(bucket, self.storage, self.versions, self.leftovers)
-        return found
 
 
 class Call:
@@ -103,7 +59,7 @@ class Call:
         self.request_id = request_id
         self.wall = wall = parts.clock.wall()
         self.now = wall + parts.clock.offset_s
-        self.headers = request.fields
+        self.headers: Mapping[str, str] = request.fields
         self.region = parts.default_region
 
     @property
@@ -133,6 +89,16 @@ class Call:
     def enter(self, bucket: Bucket) -> None:
         """The call is about that bucket from now on."""
         self.found, self._space = bucket, None
+
+    def about(self, bucket: Bucket, key: str) -> Call:
+        """What the same caller asks at the same moment of another object, without a word besides."""
+        other = Call(self.request, self.parts, self.request_id)
+        other.wall, other.now, other.region, other.headers = self.wall, self.now, bucket.region, NOTHING
+        other.address = self.address._replace(bucket=bucket.id, key=key)
+        other.operation, other.anonymous = self.operation, self.anonymous
+        other.principal, other.access_key_id = self.principal, self.access_key_id
+        other.enter(bucket)
+        return other
 
     def look_again(self) -> None:
         """After a wait: the time, and the bucket as it is by now. 404 NoSuchBucket when it is gone."""

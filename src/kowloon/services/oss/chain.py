@@ -25,7 +25,7 @@ from kowloon.services.oss.access import access
 from kowloon.services.oss.access.access_point_policy import ALIAS_SUFFIX, enter
 from kowloon.services.oss.actions import oss
 from kowloon.services.oss.buckets.transfer_acceleration import check_endpoint
-from kowloon.services.oss.call import Call, Parts
+from kowloon.services.oss.call import Call
 from kowloon.services.oss.content import check_body_hash, check_digest, content_of
 from kowloon.services.oss.errors import (
     ACCESS_KEY_DISABLED,
@@ -48,6 +48,7 @@ from kowloon.services.oss.errors import (
     TOKEN_MISSING,
     WRONG_ENDPOINT,
 )
+from kowloon.services.oss.parts import Parts
 from kowloon.services.oss.product import Answer, Later, Level, Operation
 from kowloon.services.oss.published import not_built
 from kowloon.services.oss.receiver import UploadReceiver
@@ -58,8 +59,9 @@ from kowloon.services.oss.zones import storage_share
 from kowloon.wire.http import BodyReceiver, HttpRequest, HttpResponse
 from kowloon.wire.oss.addressing import locate, parse_query, valid_bucket_name, valid_object_name
 from kowloon.wire.oss.answers import common_lines, error_response
-from kowloon.wire.oss.claims import ANONYMOUS, UNSIGNED_PAYLOAD, Claim, identify
+from kowloon.wire.oss.claims import ANONYMOUS, UNSIGNED_PAYLOAD, Claim
 from kowloon.wire.oss.dates import iso_milliseconds
+from kowloon.wire.oss.identify import identify
 from kowloon.wire.oss.signatures import KeyCache, verify, verify_policy
 
 log = logging.getLogger("kowloon.oss")

@@ -36,7 +36,7 @@ def decode_meta(value: bytes) -> Meta:
     return _known_meta(value) if len(value) <= MOST_KNOWN_BYTES else read_meta(value)
 
 
-class Stored(msgspec.Struct, frozen=True):
+class Stored(NamedTuple):
     """One version as it is kept. `entry.blobs` are its bytes in order, unless it is assembled (`assembled.py`)."""
 
     meta: Meta

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final
-
-import msgspec
+from typing import Final, NamedTuple
 
 from kowloon.actions.ports import Principal
 from kowloon.actions.sessions import ASSUME, TrustDecision
@@ -26,7 +24,7 @@ FREE: Final[Mapping[str, str]] = {
 }
 
 
-class Record(msgspec.Struct, frozen=True):
+class Record(NamedTuple):
     """`values`: the condition values that were asked for, by key. `policies` and `verdict` None: no policy was asked,
     such as of a root. `trust`: it was the trust policy of the role that is the resource."""
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from kowloon.core.bus import EventBus
 from kowloon.core.clock import Clock, Timer
-from kowloon.core.events import Event, EventBus, RequestEvent
+from kowloon.core.events import Event, RequestEvent
 from kowloon.store.identity import KeyUse, StoredKey
 from kowloon.store.store import Store
 

@@ -12,9 +12,10 @@ from kowloon.actions.browser import SESSION_COOKIE, check_host, check_page, cook
 from kowloon.actions.context import Context
 from kowloon.actions.ports import ANONYMOUS, AccessKey, CredentialSource, Principal
 from kowloon.actions.routes import Routes, json_body
+from kowloon.core.bus import EventBus
 from kowloon.core.clock import Clock, iso_seconds
 from kowloon.core.errors import ApiError
-from kowloon.core.events import EventBus, RequestEvent
+from kowloon.core.events import RequestEvent
 from kowloon.core.ids import Ids
 from kowloon.services.ram.logic import passwords
 from kowloon.services.ram.logic.sign_in import Asked, account_of, sign_in, split, vouched

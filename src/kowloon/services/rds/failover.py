@@ -11,8 +11,9 @@ from collections.abc import Iterable
 
 import msgspec
 
+from kowloon.core.bus import EventBus
 from kowloon.core.clock import Clock, RealSeconds
-from kowloon.core.events import EventBus, ResourceEvent
+from kowloon.core.events import ResourceEvent
 from kowloon.core.transitions import DATABASE_CREATION, DATABASE_RESTART, Transitions
 from kowloon.engines.base import EngineError
 from kowloon.engines.database.base import DatabaseEngine, NodeStatus

@@ -6,9 +6,7 @@ import functools
 import ipaddress
 import re
 from collections.abc import Callable
-from typing import Final, Literal
-
-import msgspec
+from typing import Final, Literal, NamedTuple
 
 from kowloon.core.errors import ApiError
 from kowloon.wire.http import HttpRequest
@@ -29,7 +27,7 @@ _LOCAL_BASE: Final = ".localhost"
 Style = Literal["path", "virtual", "cname"]
 
 
-class Address(msgspec.Struct, frozen=True):
+class Address(NamedTuple):
     """`bucket` is empty for calls to the service, `key` for calls to a bucket. `region` is what the host name says,
     empty when it says none. `bucket` and `key` are decoded and as sent: their validity is the product's question."""
 
@@ -67,7 +65,7 @@ def names_bucket(host: str) -> bool:
     return _read_host(host).bucket != ""
 
 
-class _Host(msgspec.Struct, frozen=True):
+class _Host(NamedTuple):
     """What a host name says by itself. `custom`: it may as well be somebody's domain."""
 
     bucket: str = ""

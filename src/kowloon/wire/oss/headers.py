@@ -5,10 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from enum import Enum
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import quote
-
-import msgspec
 
 from kowloon.core.errors import ApiError
 from kowloon.wire.oss.dates import parse_http_date
@@ -159,7 +157,7 @@ def checked_tags(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     return tags
 
 
-class CopySource(msgspec.Struct, frozen=True):
+class CopySource(NamedTuple):
     """`version_id` is empty when the current version is meant."""
 
     bucket: str

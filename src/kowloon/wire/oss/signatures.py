@@ -8,10 +8,8 @@ import itertools
 import re
 from binascii import b2a_base64
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import quote
-
-import msgspec
 
 from kowloon.wire.http import HttpRequest
 from kowloon.wire.oss.addressing import Address
@@ -28,7 +26,7 @@ _MOST_DOUBTFUL: Final = 4
 _KEYS_KEPT: Final = 1024
 
 
-class Verdict(msgspec.Struct, frozen=True):
+class Verdict(NamedTuple):
     """The texts are the server's own, and empty when the signature holds; `canonical_request` is V4's."""
 
     matched: bool

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
@@ -118,10 +117,7 @@ def _target(call: Call, save: str) -> Call:
             extra={"ArgumentName": "b", "ArgumentValue": bucket_name},
         )
     access.check(call, "PutObject", bucket, key, "write", version_id="")
-    target = copy.copy(call)
-    target.address = msgspec.structs.replace(call.address, bucket=bucket_name, key=key)
-    target.enter(bucket)
-    target.query, target.headers = {}, {}
+    target = call.about(bucket, key)
     check_write(target)
     return target
 

@@ -20,8 +20,9 @@ from kowloon.core.clock import RealSeconds
 from kowloon.engines.blob.base import BlobError, ZoneUnavailable
 from kowloon.services.oss import answers, keys
 from kowloon.services.oss.buckets.settings import bucket_as_it_is, forget, keep, new_setting, setting_of
-from kowloon.services.oss.call import Call, Parts
+from kowloon.services.oss.call import Call
 from kowloon.services.oss.errors import MALFORMED_XML, invalid
+from kowloon.services.oss.parts import Parts
 from kowloon.services.oss.product import Body, oss
 from kowloon.services.oss.resources import Bucket, BucketSetting
 from kowloon.services.oss.runs.delivery import deliver

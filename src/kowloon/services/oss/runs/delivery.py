@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from kowloon.services.oss.buckets.encryption import default_encryption, encrypted
-from kowloon.services.oss.call import Parts
 from kowloon.services.oss.content import content_of, content_of_blob
+from kowloon.services.oss.parts import Parts
 from kowloon.services.oss.resources import Bucket, Meta
 
 _PIECE_BYTES: Final = 1024 * 1024

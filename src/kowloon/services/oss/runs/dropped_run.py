@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from kowloon.core.clock import RealSeconds
 from kowloon.engines.blob.base import BlobError, Delete, Layout
-from kowloon.services.oss.call import Parts
+from kowloon.services.oss.parts import Parts
 from kowloon.services.oss.product import oss
 from kowloon.services.oss.resources import Bucket
 from kowloon.store.resources import Key, Resource

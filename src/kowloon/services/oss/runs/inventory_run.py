@@ -23,7 +23,7 @@ import msgspec
 from kowloon.core.clock import RealSeconds
 from kowloon.engines.blob.base import Entry, ZoneUnavailable
 from kowloon.services.oss import keys
-from kowloon.services.oss.call import Parts
+from kowloon.services.oss.parts import Parts
 from kowloon.services.oss.resources import DEFAULT_ACL, NULL_VERSION, Bucket, Meta
 from kowloon.services.oss.runs.delivery import deliver
 from kowloon.services.oss.runs.inventory import ALL_VERSIONS, PERIOD_DAYS, Inventories, Inventory

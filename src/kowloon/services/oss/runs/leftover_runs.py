@@ -10,8 +10,8 @@ from typing import Final
 from kowloon.core.clock import RealSeconds
 from kowloon.engines.blob.base import Change, Delete, Volume, ZoneUnavailable
 from kowloon.services.oss import keys
-from kowloon.services.oss.call import Parts
 from kowloon.services.oss.leftovers import numbers_gone, some_gone
+from kowloon.services.oss.parts import Parts
 from kowloon.services.oss.resources import Bucket
 from kowloon.store.resources import Key, Resource
 

@@ -20,9 +20,9 @@ from kowloon.core.clock import Clock, RealSeconds
 from kowloon.engines.blob.base import Change, Delete, Entry, ZoneUnavailable
 from kowloon.services.oss import keys
 from kowloon.services.oss.buckets.access_monitor import AccessMonitor
-from kowloon.services.oss.call import Parts
 from kowloon.services.oss.objects.guards import is_immutable
 from kowloon.services.oss.objects.multipart import decode_upload, ending
+from kowloon.services.oss.parts import Parts
 from kowloon.services.oss.resources import Bucket, Meta
 from kowloon.services.oss.runs.lifecycle import (
     Lifecycle,

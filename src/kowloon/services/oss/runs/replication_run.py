@@ -17,8 +17,8 @@ from kowloon.core.clock import RealSeconds
 from kowloon.engines.blob.base import Blob, Change, Delete, Put, ZoneUnavailable
 from kowloon.services.oss import keys
 from kowloon.services.oss.assembled import Copy
-from kowloon.services.oss.call import Parts
 from kowloon.services.oss.objects.guards import is_immutable
+from kowloon.services.oss.parts import Parts
 from kowloon.services.oss.product import oss
 from kowloon.services.oss.resources import NULL_VERSION, Bucket, Meta
 from kowloon.services.oss.runs.replication import CLOSING, DOING, STARTING, Replication, Rule, put_rule, put_rules

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-import msgspec
-
 from kowloon.core.errors import ApiError
 from kowloon.services.oss import answers
 from kowloon.services.oss.access import access
@@ -88,7 +86,7 @@ def _page_instead(call: Call, site: Website, problem: ApiError) -> Answer | None
 
 
 def _serve_key(call: Call, key: str) -> None:
-    call.address = msgspec.structs.replace(call.address, key=key)
+    call.address = call.address._replace(key=key)
 
 
 def _stored(call: Call, key: str) -> Stored | None:

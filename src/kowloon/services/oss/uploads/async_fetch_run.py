@@ -17,9 +17,9 @@ from kowloon.engines.blob.base import BlobWriter, ZoneUnavailable
 from kowloon.engines.dialler import DialError, Dialler, Reply
 from kowloon.services.oss import answers
 from kowloon.services.oss.buckets.encryption import default_encryption
-from kowloon.services.oss.call import Parts
 from kowloon.services.oss.content import Content, content_of, content_of_blob
 from kowloon.services.oss.objects.guards import is_immutable
+from kowloon.services.oss.parts import Parts
 from kowloon.services.oss.receiver import MOST_OBJECT_BYTES
 from kowloon.services.oss.resources import Bucket, Meta
 from kowloon.services.oss.space import Space

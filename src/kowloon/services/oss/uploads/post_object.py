@@ -6,8 +6,6 @@ import re
 from collections.abc import Awaitable
 from urllib.parse import urlencode, urlsplit
 
-import msgspec
-
 from kowloon.engines.blob.base import BlobWriter
 from kowloon.services.oss import answers
 from kowloon.services.oss.call import Call
@@ -22,8 +20,9 @@ from kowloon.services.oss.uploads.post_errors import INVALID_FIELD, NO_FILE, NO_
 from kowloon.services.oss.uploads.post_policy import PostPolicy, parse_policy
 from kowloon.wire.http import HttpResponse
 from kowloon.wire.oss.addressing import valid_object_name
-from kowloon.wire.oss.claims import ANONYMOUS, identify_form
+from kowloon.wire.oss.claims import ANONYMOUS
 from kowloon.wire.oss.headers import url_encode
+from kowloon.wire.oss.identify import identify_form
 from kowloon.wire.oss.xml import document, elements
 
 _FILENAME = "${filename}"
@@ -103,7 +102,7 @@ class FormReceiver:
             raise NO_KEY.error(extra={"ArgumentName": "key", "ArgumentValue": ""})
         if not valid_object_name(key):
             raise INVALID_OBJECT_NAME.error(extra={"ObjectName": key})
-        call.address = msgspec.structs.replace(call.address, key=key)
+        call.address = call.address._replace(key=key)
         call.form = fields
         call.headers = _headers(call, fields, head)
         claim = identify_form({_SIGNED_AS.get(name, name): value for name, value in fields.items()})

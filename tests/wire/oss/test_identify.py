@@ -7,7 +7,8 @@ import pytest
 from kowloon.core.errors import ApiError
 from kowloon.wire.http import HttpRequest
 from kowloon.wire.oss.addressing import Address, parse_query
-from kowloon.wire.oss.claims import ANONYMOUS, Claim, Scheme, identify
+from kowloon.wire.oss.claims import ANONYMOUS, Claim, Scheme
+from kowloon.wire.oss.identify import identify
 from kowloon.wire.oss.signatures import KeyCache, verify
 
 DATE = "Wed, 01 Jan 2025 00:00:00 GMT"
