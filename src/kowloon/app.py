@@ -75,7 +75,7 @@ from kowloon.services.oss.runs.inventory_run import InventoryRuns
 from kowloon.services.oss.runs.leftover_runs import LeftoverRuns
 from kowloon.services.oss.runs.lifecycle_run import LifecycleRuns
 from kowloon.services.oss.runs.replication_run import ReplicationRuns
-from kowloon.services.oss.space import Versions
+from kowloon.services.oss.space import Spaces, Versions
 from kowloon.services.oss.uploads.async_fetch_run import FetchRuns
 from kowloon.services.oss.uploads.callback_sender import CallbackSender
 from kowloon.services.oss.zones import StorageZones
@@ -321,6 +321,8 @@ class Cloud:
         self.callbacks.register(self.routes)
         self.image_jobs = Jobs(most=2)
         self.select_jobs = Jobs(most=2)
+        versions = Versions(self.clock, self.ids)
+        leftovers = Leftovers(lambda bucket: self.runtime.poke(LeftoverRuns.name, bucket))
         object_parts = ObjectParts(
             store=self.store,
             storage=self.storage,
@@ -330,13 +332,14 @@ class Cloud:
             bus=self.bus,
             credentials=self.credentials,
             authorizer=self.authorizer,
-            versions=Versions(self.clock, self.ids),
-            leftovers=Leftovers(lambda bucket: self.runtime.poke(LeftoverRuns.name, bucket)),
+            versions=versions,
+            leftovers=leftovers,
             default_region=self.settings.region,
             own_host=self.hosts.serves,
             callbacks=self.callbacks,
             image_jobs=self.image_jobs,
             select_jobs=self.select_jobs,
+            spaces=Spaces(self.storage, versions, leftovers),
         )
         self.access_logs = AccessLogs(object_parts)
         self.objects = ObjectChain(object_parts, self.access_logs)

@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from kowloon.core import limits
-from kowloon.core.clock import Clock, RealSeconds, Timer
+from kowloon.core.clock import Clock, Timer
+from kowloon.core.waits import RealSeconds
 from kowloon.store.resources import Key, Resource
 from kowloon.store.store import Store
 from kowloon.topology.health import HealthBoard

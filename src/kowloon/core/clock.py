@@ -31,10 +31,6 @@ class Timer:
         self.cancelled = True
 
 
-class RealSeconds(float):
-    """A wait in real time, for asking real parts: a skip of the cloud's clock does not ask them thousands of times."""
-
-
 class Clock:
     """Wall and cloud time, timers on cloud time, and the skip. Bound to one event loop once a timer is set."""
 

@@ -5,15 +5,38 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+from typing import Final
 
 from kowloon.wire.tls import TlsStack
+
+# With more than this to say nobody waits for the end of the turn.
+_MOST_WAITING_BYTES: Final = 64 * 1024
+
+
+class Outbox:
+    """What was answered in one turn of the event loop leaves together at its end: a client on another core is woken
+    once for many answers, and not for each."""
+
+    def __init__(self) -> None:
+        self._channels: list[Channel] = []
+
+    def add(self, channel: Channel) -> None:
+        """It has something to send."""
+        if not self._channels:
+            asyncio.get_running_loop().call_soon(self._send)
+        self._channels.append(channel)
+
+    def _send(self) -> None:
+        channels, self._channels = self._channels, []
+        for channel in channels:
+            channel.send_waiting()
 
 
 class Channel:
     """A transport with TLS in front. After `finish` or `abort` nothing more is said; what was written still goes out
     in the first case."""
 
-    def __init__(self, transport: asyncio.Transport) -> None:
+    def __init__(self, transport: asyncio.Transport, outbox: Outbox) -> None:
         self.tls = TlsStack()
         # False while the transport has as much as it may hold.
         self.writable = True
@@ -22,6 +45,9 @@ class Channel:
         # Nothing more is read or answered.
         self.finished = False
         self._transport = transport
+        self._outbox = outbox
+        self._waiting: list[bytes] = []
+        self._waiting_bytes = 0
         self._lost = False
         self._reading = True
         self._resumed: asyncio.Future[None] | None = None
@@ -45,7 +71,7 @@ class Channel:
 
     @property
     def unsent_bytes(self) -> int:
-        return self._transport.get_write_buffer_size()
+        return self._waiting_bytes + self._transport.get_write_buffer_size()
 
     def duplicate(self) -> socket.socket:
         """The socket once more; to write to only behind `flushed` and while nobody calls `write`."""
@@ -61,7 +87,26 @@ class Channel:
             self._transport.write(output)
         return plain
 
+    def write_soon(self, data: bytes) -> None:
+        """At the end of this turn of the event loop."""
+        if not self._waiting:
+            self._outbox.add(self)
+        self._waiting.append(data)
+        self._waiting_bytes += len(data)
+        if self._waiting_bytes > _MOST_WAITING_BYTES:
+            self.send_waiting()
+
+    def send_waiting(self) -> None:
+        waiting = self._waiting
+        if waiting:
+            self._waiting, self._waiting_bytes = [], 0
+            self._write(waiting[0] if len(waiting) == 1 else b"".join(waiting))
+
     def write(self, data: bytes) -> None:
+        self.send_waiting()
+        self._write(data)
+
+    def _write(self, data: bytes) -> None:
         if self._lost:
             return
         if self.tls.depth:
@@ -80,6 +125,7 @@ class Channel:
 
     async def flushed(self) -> None:
         """Until the kernel has all that was written."""
+        self.send_waiting()
         if self._transport.get_write_buffer_size() == 0:
             return
         # With something waiting this is over the mark at once, and `resume_writing` says when nothing is.
@@ -104,7 +150,8 @@ class Channel:
 
     def hand_over(self, protocol: asyncio.Protocol) -> Channel:
         """The channel from which `protocol` goes on; this one is finished."""
-        successor = Channel(self._transport)
+        self.send_waiting()
+        successor = Channel(self._transport, self._outbox)
         successor.tls, successor.writable, successor.ended = self.tls, self.writable, self.ended
         successor._reading = self._reading
         self._transport.set_protocol(protocol)
@@ -115,6 +162,7 @@ class Channel:
         """Send no more. The socket closes when the client has, so that unread bytes do not reset the last answer."""
         if self.finished:
             return
+        self.send_waiting()
         self.finished = True
         try:
             farewell = self.tls.close() if self.tls.depth else b""
@@ -129,6 +177,7 @@ class Channel:
             self.set_reading(True)
 
     def abort(self) -> None:
+        self.send_waiting()
         self.finished = True
         self._transport.abort()
 

@@ -54,7 +54,7 @@ class Connection(asyncio.Protocol):
     # Called by the event loop -------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._channel = Channel(cast(asyncio.Transport, transport))
+        self._channel = Channel(cast(asyncio.Transport, transport), self._server.outbox)
         self._peer = self._channel.peer
         if not self._server.admit(self):
             self._channel.ended = True
@@ -357,7 +357,7 @@ class Connection(asyncio.Protocol):
             if not self._channel.finished:
                 head = self._head(item, response)
                 has_body = response.body and may_have_body(response, item.request.method)
-                self._channel.write(head + response.body if has_body else head)
+                self._channel.write_soon(head + response.body if has_body else head)
                 if not item.keep_alive:
                     self._close_unless_kept(item)
 
@@ -369,7 +369,7 @@ class Connection(asyncio.Protocol):
     def _head(self, item: Framed, response: HttpResponse) -> bytes:
         return head_of(
             response,
-            date=self._server.date(),
+            date=self._server.date.now(),
             method=item.request.method,
             keep_alive=item.keep_alive,
             http_1_0=item.http_1_0,
@@ -400,7 +400,7 @@ class Connection(asyncio.Protocol):
             close_files(response)
         self._answering = None
         if not self._channel.finished:
-            self._channel.write(head + content)
+            self._channel.write_soon(head + content)
             self._close_unless_kept(item)
 
     def _send_slowly(self, item: Framed, response: HttpResponse, work: Awaitable[None]) -> None:
@@ -431,7 +431,7 @@ class Connection(asyncio.Protocol):
 
     def _refuse(self, refusal: Refusal) -> None:
         response = small_error(refusal.status, refusal.code, refusal.message)
-        head = head_of(response, date=self._server.date(), method="", keep_alive=False, http_1_0=False)
+        head = head_of(response, date=self._server.date.now(), method="", keep_alive=False, http_1_0=False)
         self._channel.write(head + response.body)
         self._finish()
 

@@ -13,6 +13,7 @@ from typing import Final, TypeVar
 
 from kowloon.core.clock import Clock
 from kowloon.gateway.certificates import CertificateAuthority
+from kowloon.gateway.channel import Outbox
 from kowloon.gateway.connection import Connection
 from kowloon.gateway.explanations import Explanations
 from kowloon.gateway.receiving import Handler, Receive
@@ -54,8 +55,8 @@ class Server:
         self.explanations = explanations if explanations is not None else Explanations()
         self.closing = False
         self._tasks: set[asyncio.Task[object]] = set()
-        self._wall = clock.wall
-        self._date = DateHeader()
+        self.date = DateHeader(clock.wall)
+        self.outbox = Outbox()
         self._connections: set[Connection | SocketConnection] = set()
         self._empty = asyncio.Event()
         self._listener: asyncio.Server | None = None
@@ -94,10 +95,6 @@ class Server:
     @property
     def connections(self) -> int:
         return len(self._connections)
-
-    def date(self) -> str:
-        """The Date header's value."""
-        return self._date.at(self._wall())
 
     def run(self, work: Awaitable[_T]) -> asyncio.Task[_T]:
         """A task that `close` will not leave behind."""

@@ -46,7 +46,7 @@ def open_socket(
     accept = accept_key(item)
     if server.closing:
         raise Refusal(503, "ServerClosing", "The server is closing.")
-    channel.write(switching_head(response, date=server.date(), accept=accept))
+    channel.write(switching_head(response, date=server.date.now(), accept=accept))
     socket = SocketConnection(server, cast(WebSocketHandler, response.websocket))
     server.replace(connection, socket)
     socket.begin(channel.hand_over(socket), early)

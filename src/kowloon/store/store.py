@@ -41,6 +41,7 @@ class Store:
         self._addresses: dict[Key, dict[int, Key]] = {}
         self._scope_of_id: dict[str, tuple[str, str]] = {}
         self._count_by_kind: Counter[str] = Counter()
+        self._kinds_of_id: Counter[str] = Counter()
         self._listeners: list[Callable[[List[Change]], None]] = []
         # Never used twice, so that a resource made anew cannot pass for the one that was read.
         self._last_version = 0
@@ -92,6 +93,10 @@ class Store:
 
     def count(self, kind: type[Resource]) -> int:
         return self._count_by_kind.get(kind.kind, 0)
+
+    def kinds_of(self, id: str) -> int:
+        """How many kinds have a resource of that id."""
+        return self._kinds_of_id.get(id, 0)
 
     def everything(self) -> Iterator[Resource]:
         return iter(self._items.values())
@@ -197,6 +202,7 @@ class Store:
         for index in (self._items, self._versions, self._by_scope, self._referrers, self._addresses, self._scope_of_id):
             index.clear()
         self._count_by_kind.clear()
+        self._kinds_of_id.clear()
 
     def close(self) -> None:
         self._backend.close()
@@ -205,6 +211,7 @@ class Store:
         key = item.key
         self._items[key] = item
         self._count_by_kind[key.kind] += 1
+        self._kinds_of_id[key.id] += 1
         self._scope_of_id[key.id] = (item.account, item.region)
         self._by_scope.setdefault((key.kind, item.account, item.region), {})[key.id] = item
         for reference in item.references:
@@ -217,6 +224,9 @@ class Store:
         key = item.key
         self._items.pop(key, None)
         self._count_by_kind[key.kind] -= 1
+        self._kinds_of_id[key.id] -= 1
+        if not self._kinds_of_id[key.id]:
+            del self._kinds_of_id[key.id]
         self._scope_of_id.pop(key.id, None)
         # A resource that is only changed keeps its turn in lists.
         if replaced_by is None or (replaced_by.account, replaced_by.region) != (item.account, item.region):

@@ -38,7 +38,7 @@ class InProcess:
         self._cloud = cloud
         self._let_through = let_through
         self._patched: list[tuple[ModuleType, _Send]] = []
-        self._date = DateHeader()
+        self._date = DateHeader(lambda: cloud.cloud.clock.wall())
 
     def __enter__(self) -> InProcess:
         copies = [found for name in _COPIES if (found := _adapters_of(name)) is not None]
@@ -131,8 +131,7 @@ class InProcess:
     # The answer -------------------------------------------------------------------------------------------------------
 
     def _give(self, adapters: ModuleType, adapter: Any, request: Any, asked: HttpRequest, answer: HttpResponse) -> Any:
-        date = self._date.at(self._cloud.cloud.clock.wall())
-        head = head_of(answer, date=date, method=asked.method, keep_alive=True, http_1_0=False)
+        head = head_of(answer, date=self._date.now(), method=asked.method, keep_alive=True, http_1_0=False)
         first, *lines = head.decode().split("\r\n")
         _, status, reason = first.split(" ", 2)
         headers = [(name, value) for name, _, value in (line.partition(": ") for line in lines if line)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import Final
@@ -24,14 +24,15 @@ _WEBSOCKET_WANTED: Final = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-Web
 
 
 class DateHeader:
-    """The Date header's value, formatted once a second."""
+    """The Date header's value, formatted once a second. `wall` tells the time."""
 
-    def __init__(self) -> None:
+    def __init__(self, wall: Callable[[], float]) -> None:
+        self._wall = wall
         self._second = -1
         self._text = ""
 
-    def at(self, wall: float) -> str:
-        second = int(wall)
+    def now(self) -> str:
+        second = int(self._wall())
         if second != self._second:
             self._second = second
             self._text = formatdate(second, usegmt=True)

@@ -15,8 +15,9 @@ import msgspec
 
 from kowloon.actions.routes import answer_json
 from kowloon.core import limits
-from kowloon.core.clock import Clock, RealSeconds
+from kowloon.core.clock import Clock
 from kowloon.core.ids import Ids
+from kowloon.core.waits import RealSeconds
 from kowloon.dingtalk.contacts.resources import Application, corp_id
 from kowloon.dingtalk.plane import MessengerPlane
 from kowloon.dingtalk.platform.errors import PlatformError, Refusal

@@ -9,10 +9,11 @@ from typing import Any
 import msgspec
 
 from kowloon.engines.blob.base import Blob
-from kowloon.engines.blob.frames import DeleteRecord, GroupState, Kind, PutRecord, Records, segment_of
+from kowloon.engines.blob.frames import Kind, segment_of
 from kowloon.engines.blob.index import CHUNK_BYTES, FILE_PLACE, Index
 from kowloon.engines.blob.index_state import VolumeState
 from kowloon.engines.blob.packing import deletion_bytes, held_by, origin_of, pack_entry, record_bytes
+from kowloon.engines.blob.records import DeleteRecord, GroupState, PutRecord, Records
 
 _NOTHING: frozenset[int] = frozenset()
 

@@ -13,18 +13,10 @@ from typing import NamedTuple, Protocol
 from fastcrc import crc64
 
 from kowloon.engines.blob.base import BlobError
-from kowloon.engines.blob.frames import (
-    DeleteRecord,
-    Frame,
-    FrameReader,
-    GroupState,
-    InlinedBlob,
-    Kind,
-    Records,
-    place_of,
-)
+from kowloon.engines.blob.frames import Frame, FrameReader, Kind, place_of
 from kowloon.engines.blob.index import Index
 from kowloon.engines.blob.packing import deletion_bytes, origin_of
+from kowloon.engines.blob.records import DeleteRecord, GroupState, InlinedBlob, Records
 from kowloon.engines.blob.segments import Segments
 
 _RECORDS_AT_ONCE = 200

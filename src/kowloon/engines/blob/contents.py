@@ -13,9 +13,10 @@ from fastcrc import crc64
 
 from kowloon.engines.blob import recovery
 from kowloon.engines.blob.base import Blob, DamagedBlob, Entry
-from kowloon.engines.blob.frames import GroupState, Kind, Records, offset_of, segment_of
+from kowloon.engines.blob.frames import Kind, offset_of, segment_of
 from kowloon.engines.blob.index import FILE_PLACE
 from kowloon.engines.blob.packing import origin_of, unpack_entry
+from kowloon.engines.blob.records import GroupState, Records
 from kowloon.wire.http import FileSlice
 
 _COPY_BYTES = 1 << 20

@@ -14,8 +14,9 @@ from typing import Protocol
 
 from kowloon.engines.blob.base import Entry, Layout, ZoneMode, ZoneReadOnly, ZoneUnavailable
 from kowloon.engines.blob.contents import Submission
-from kowloon.engines.blob.frames import GroupState, Kind, Records, encode_records
+from kowloon.engines.blob.frames import Kind
 from kowloon.engines.blob.part import Counter, ZonePart
+from kowloon.engines.blob.records import GroupState, Records, encode_records
 
 READING = frozenset({ZoneMode.SERVING, ZoneMode.SLOW, ZoneMode.READ_ONLY})
 WRITING = frozenset({ZoneMode.SERVING, ZoneMode.SLOW})

@@ -15,12 +15,11 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator, Sequence
 from enum import IntEnum
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple
 
-import msgspec
 from fastcrc import crc64
 
-from kowloon.engines.blob.base import Blob
+from kowloon.engines.blob.records import GroupState, InlinedBlob, Records, decode_group, decode_records
 
 FORMAT_VERSION = 1
 MAGIC = b"KwB\x01"
@@ -52,53 +51,6 @@ class Kind(IntEnum):
     GROUP = 4
 
 
-class PutRecord(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    key: bytes
-    value: bytes
-    blobs: tuple[Blob, ...]
-    sequence: int
-    stamp: int
-
-
-class DeleteRecord(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """`born`: the segment where the deletion was written first; older segments may still hold what it deleted.
-    0: the segment of this record."""
-
-    key: bytes
-    stamp: int
-    born: int = 0
-
-
-class InlinedBlob(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    id: int
-    size_bytes: int
-    crc64: int
-
-
-class Records(msgspec.Struct, array_like=True):
-    """One atomic change of a volume that `zones` keep."""
-
-    zones: tuple[str, ...]
-    puts: list[PutRecord]
-    deletes: list[DeleteRecord]
-    inlined: list[InlinedBlob]
-
-
-class GroupState(msgspec.Struct, array_like=True, frozen=True):
-    """What a zone knows of the zones that keep copies with it: which of them have everything that was acknowledged,
-    in the `epoch`th version of that set. `watermark`: the last change of theirs that is here."""
-
-    zones: tuple[str, ...]
-    epoch: int
-    in_sync: tuple[str, ...]
-    watermark: int
-
-
-encode_records = msgspec.msgpack.Encoder().encode
-_decode_records = msgspec.msgpack.Decoder(Records).decode
-_decode_group = msgspec.msgpack.Decoder(GroupState).decode
-
-
 def head(kind: Kind, records: bytes, blob_bytes: int, stamp: int, volume: int, synced: int, secret: int) -> bytes:
     header = _HEADER.pack(MAGIC, kind, len(records), blob_bytes, stamp, volume, synced)
     return header + _CHECK.pack(crc64.xz(records, crc64.xz(header, secret)))
@@ -117,10 +69,10 @@ class Frame(NamedTuple):
     records: bytes
 
     def changes(self) -> Records:
-        return _decode_records(self.records)
+        return decode_records(self.records)
 
     def group(self) -> GroupState:
-        return _decode_group(self.records)
+        return decode_group(self.records)
 
 
 class FrameReader:
@@ -152,7 +104,8 @@ class FrameReader:
 
     def next(self, data: memoryview, offset: int) -> Frame | None:
         """The first whole frame at or after `offset`, for getting past damage."""
-        raw = cast("bytes", data.obj)
+        # Bytes or a map of a file.
+        raw: Any = data.obj
         while (offset := raw.find(MAGIC, offset)) >= 0:
             frame = self.at(data, offset)
             if frame is not None:

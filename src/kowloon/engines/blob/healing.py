@@ -14,7 +14,8 @@ import os
 from kowloon.engines.blob.base import Blob, BlobError, DamagedBlob, Entry
 from kowloon.engines.blob.contents import Submission, copy_file
 from kowloon.engines.blob.copies import Copies, Zones
-from kowloon.engines.blob.frames import DeleteRecord, InlinedBlob, Kind, PutRecord, Records, encode_records
+from kowloon.engines.blob.frames import Kind
+from kowloon.engines.blob.records import DeleteRecord, InlinedBlob, PutRecord, Records, encode_records
 from kowloon.engines.blob.volume import SMALL_BYTES
 from kowloon.wire.http import FileSlice
 

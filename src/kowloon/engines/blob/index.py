@@ -27,9 +27,9 @@ from typing import Any, TypeVar
 import lmdb
 
 from kowloon.engines.blob.base import Entry
-from kowloon.engines.blob.frames import GroupState
 from kowloon.engines.blob.index_state import State, VolumeState, decode_group, decode_state, decode_volume, encode
 from kowloon.engines.blob.packing import unpack_entry, value_of
+from kowloon.engines.blob.records import GroupState
 
 CHUNK_BYTES = 480
 _NODE = struct.Struct(">Q")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from kowloon.engines.blob.frames import GroupState
+from kowloon.engines.blob.records import GroupState
 
 
 class State(msgspec.Struct, array_like=True):

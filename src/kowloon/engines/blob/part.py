@@ -22,14 +22,8 @@ from kowloon.engines.blob.applying import Applying
 from kowloon.engines.blob.base import Blob, BlobError
 from kowloon.engines.blob.compaction import Compaction, most_dead
 from kowloon.engines.blob.contents import Contents, Submission
-from kowloon.engines.blob.frames import (
-    HEAD_BYTES,
-    GroupState,
-    Kind,
-    Records,
-    encode_records,
-    head,
-)
+from kowloon.engines.blob.frames import HEAD_BYTES, Kind, head
+from kowloon.engines.blob.records import GroupState, Records, encode_records
 from kowloon.engines.blob.segments import SEGMENT_BYTES, flush
 from kowloon.wire.http import FileSlice
 

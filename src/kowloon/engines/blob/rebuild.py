@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from kowloon.engines.blob.frames import Frame, GroupState, Kind, place_of, segment_of
+from kowloon.engines.blob.frames import Frame, Kind, place_of, segment_of
 from kowloon.engines.blob.index import CHUNK_BYTES, FILE_PLACE, Index
 from kowloon.engines.blob.index_state import VolumeState
 from kowloon.engines.blob.packing import blobs_of, deletion_bytes, origin_of, pack_entry, record_bytes_of
+from kowloon.engines.blob.records import GroupState
 
 _ENTRIES_AT_ONCE = 5000
 # What the place of a blob takes in the index, about.

@@ -13,8 +13,9 @@ from fastcrc import crc64
 from kowloon.engines.blob.base import Blob, DamagedBlob, Entry, ScrubReport, ZoneUnavailable
 from kowloon.engines.blob.contents import Submission, copy_file
 from kowloon.engines.blob.copies import Copies, Zones
-from kowloon.engines.blob.frames import InlinedBlob, Kind, PutRecord, Records, encode_records
+from kowloon.engines.blob.frames import Kind
 from kowloon.engines.blob.part import ZonePart
+from kowloon.engines.blob.records import InlinedBlob, PutRecord, Records, encode_records
 from kowloon.engines.blob.segments import flush
 from kowloon.wire.http import FileSlice
 

@@ -12,8 +12,9 @@ from collections.abc import Awaitable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from kowloon.core.clock import Clock, RealSeconds
+from kowloon.core.clock import Clock
 from kowloon.core.errors import ConfigurationError
+from kowloon.core.waits import RealSeconds
 from kowloon.engines.blob.base import BlobError, Delete, Layout, ScrubReport, ZoneMode, ZoneReport, ZoneUnavailable
 from kowloon.engines.blob.copies import READING, WRITING, Copies
 from kowloon.engines.blob.healing import Healing

@@ -23,8 +23,8 @@ from kowloon.engines.blob.base import (
     Volume,
 )
 from kowloon.engines.blob.copies import Commit, Copies
-from kowloon.engines.blob.frames import DeleteRecord, InlinedBlob, PutRecord, Records
 from kowloon.engines.blob.part import Counter, ZonePart
+from kowloon.engines.blob.records import DeleteRecord, InlinedBlob, PutRecord, Records
 from kowloon.wire.http import FileSlice
 
 SMALL_BYTES = 128 * 1024

@@ -14,8 +14,9 @@ from typing import Final
 import msgspec
 
 from kowloon.actions.decode import Request
-from kowloon.core.clock import Clock, RealSeconds
+from kowloon.core.clock import Clock
 from kowloon.core.events import Event, RequestEvent
+from kowloon.core.waits import RealSeconds
 from kowloon.engines.audit.index import AuditIndex, Row
 from kowloon.engines.audit.journal import MOST_RECORD_BYTES, Journal
 from kowloon.services.actiontrail.records import row_of

@@ -72,6 +72,11 @@ class Call:
         return self.found
 
     @property
+    def has_settings(self) -> bool:
+        """Whether the bucket has a setting of any kind. Most have none, and all their calls need not ask for each."""
+        return self.parts.store.kinds_of(self.bucket.id) > 1
+
+    @property
     def account(self) -> str:
         return self.principal.account if self.principal is not None else ""
 
@@ -83,7 +88,7 @@ class Call:
     def space(self) -> Space:
         found = self._space
         if found is None:
-            found = self._space = self.parts.space(self.bucket)
+            found = self._space = self.parts.spaces.of(self.bucket)
         return found
 
     def enter(self, bucket: Bucket) -> None:
@@ -110,7 +115,7 @@ class Call:
             self.enter(bucket)
 
     def space_of(self, bucket: Bucket) -> Space:
-        return self.parts.space(bucket)
+        return self.parts.spaces.of(bucket)
 
     def document(self, root: str) -> Node:
         """The body as XML; 400 MalformedXML when it is not, or its root is another."""

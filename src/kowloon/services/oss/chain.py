@@ -333,7 +333,7 @@ class ObjectChain:
         """What steps of the chain have to say in the answer, and what scripts of other sites may do with it."""
         if call.more_headers:
             response.headers += call.more_headers
-        if call.found is not None:
+        if call.found is not None and call.has_settings:
             said = cors.headers_for(call, call.found)
             if said:
                 response.headers += said
@@ -372,7 +372,8 @@ class ObjectChain:
         if error is not None or call.fault:
             code, message = (error.code, error.message) if error is not None else ("", "")
             event = msgspec.structs.replace(event, code=code, message=message, fault=call.fault)
-        self._access_logs.note(call, response, event.code, taken_s)
+        if call.found is not None and call.has_settings:
+            self._access_logs.note(call, call.found, response, event.code, taken_s)
         self._parts.bus.emit(event)
 
     def _draft_of(self, call: Call) -> RequestEvent:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
 
 import msgspec
 
@@ -14,13 +13,10 @@ from kowloon.core.ids import Ids
 from kowloon.engines.blob.base import ObjectStorage
 from kowloon.engines.jobs import Jobs
 from kowloon.services.oss.leftovers import Leftovers
-from kowloon.services.oss.resources import Bucket
-from kowloon.services.oss.space import Space, Versions
+from kowloon.services.oss.space import Spaces, Versions
 from kowloon.services.oss.uploads.callback_sender import CallbackSender
 from kowloon.store.store import Store
 from kowloon.topology.health import HealthBoard
-
-_SPACES_KEPT: Final = 4096
 
 
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,14 +38,4 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     callbacks: CallbackSender
     image_jobs: Jobs
     select_jobs: Jobs
-    # Of buckets that were asked for lately, as they are now.
-    spaces: dict[str, Space] = msgspec.field(default_factory=dict)
-
-    def space(self, bucket: Bucket) -> Space:
-        found = self.spaces.get(bucket.id)
-        # A bucket that was changed, or made again, is another one.
-        if found is None or found.bucket is not bucket:
-            if len(self.spaces) >= _SPACES_KEPT:
-                self.spaces.clear()
-            found = self.spaces[bucket.id] = Space(bucket, self.storage, self.versions, self.leftovers)
-        return found
+    spaces: Spaces

@@ -23,6 +23,7 @@ from kowloon.services.oss.resources import NULL_VERSION, VERSIONING_ENABLED, Buc
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(Meta)
 _VERSION_PREFIX = "CAEQ"
+_SPACES_KEPT = 4096
 
 encode_meta = _ENCODER.encode
 #: For scans of thousands; what is asked for by its key is asked for again.
@@ -220,3 +221,22 @@ class Space:
         """No object, no version, no unfinished upload."""
         kinds = (keys.CURRENT, keys.OLDER, keys.UPLOAD)
         return all(next(self.volume.scan(*keys.span(kind)), None) is None for kind in kinds)
+
+
+class Spaces:
+    """Of buckets that were asked for lately, as they are now."""
+
+    def __init__(self, storage: ObjectStorage, versions: Versions, leftovers: Leftovers) -> None:
+        self._storage = storage
+        self._versions = versions
+        self._leftovers = leftovers
+        self._kept: dict[str, Space] = {}
+
+    def of(self, bucket: Bucket) -> Space:
+        found = self._kept.get(bucket.id)
+        # A bucket that was changed, or made again, is another one.
+        if found is None or found.bucket is not bucket:
+            if len(self._kept) >= _SPACES_KEPT:
+                self._kept.clear()
+            found = self._kept[bucket.id] = Space(bucket, self._storage, self._versions, self._leftovers)
+        return found

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from kowloon.core.clock import RealSeconds
+from kowloon.core.waits import RealSeconds
 from kowloon.engines.database.base import AccountSpec, DatabaseEngine
 from kowloon.services.rds.resources import Account, Database, DBInstance
 from kowloon.store.resources import Key, Resource

@@ -12,9 +12,10 @@ from collections.abc import Iterable
 import msgspec
 
 from kowloon.core.bus import EventBus
-from kowloon.core.clock import Clock, RealSeconds
+from kowloon.core.clock import Clock
 from kowloon.core.events import ResourceEvent
 from kowloon.core.transitions import DATABASE_CREATION, DATABASE_RESTART, Transitions
+from kowloon.core.waits import RealSeconds
 from kowloon.engines.base import EngineError
 from kowloon.engines.database.base import DatabaseEngine, NodeStatus
 from kowloon.services.rds.logic import endpoint_payload, node_payload

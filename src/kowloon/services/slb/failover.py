@@ -13,8 +13,9 @@ from collections.abc import Iterable
 import msgspec
 
 from kowloon.core.bus import EventBus
-from kowloon.core.clock import Clock, RealSeconds
+from kowloon.core.clock import Clock
 from kowloon.core.events import ResourceEvent
+from kowloon.core.waits import RealSeconds
 from kowloon.services.slb import groups, load_balancers
 from kowloon.services.slb.payload import groups_of, refresh
 from kowloon.services.slb.resources import INSTANCE, LoadBalancer, Server, ServerGroup

@@ -9,7 +9,8 @@ import msgspec
 from kowloon.actions.context import Context
 from kowloon.actions.declare import Response
 from kowloon.actions.decode import Request
-from kowloon.core.clock import Clock, RealSeconds
+from kowloon.core.clock import Clock
+from kowloon.core.waits import RealSeconds
 from kowloon.engines.balancer.base import BackendStatus, BalancerEngine
 from kowloon.services.slb.listeners import find
 from kowloon.services.slb.load_balancers import mine as my_balancer

@@ -59,7 +59,7 @@ def authorise(call: Call) -> None:
     bucket = None if operation.creates else call.found
     if call.access_point is not None:
         check_entry(call, call.access_point)
-    if bucket is not None:
+    if bucket is not None and call.has_settings:
         check_referer(call, bucket)
         check_payer(call, bucket)
     if operation.asks_itself:

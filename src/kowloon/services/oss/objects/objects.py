@@ -18,7 +18,7 @@ from kowloon.services.oss.objects.reading import (
     send,
     wanted,
 )
-from kowloon.services.oss.objects.writing import check_write, new_meta
+from kowloon.services.oss.objects.writing import ARCHIVED, check_write, new_meta
 from kowloon.services.oss.product import Answer, Body, Later, oss
 from kowloon.services.oss.runs.lifecycle import note_access
 from kowloon.services.oss.space import Removal
@@ -49,11 +49,12 @@ def put_object(call: Call, content: Content) -> Answer:
 def get_object(call: Call) -> Answer:
     link = wanted(call)
     stored = followed(call, link)
-    if not is_read_directly(call, stored.meta):
+    if stored.meta.storage_class in ARCHIVED and not is_read_directly(call, stored.meta):
         check_readable(call, stored.meta, call.key)
     check_conditions(call.headers, seen(link, stored))
     answer = answered(call, send(call, link, stored), link, stored)
-    note_access(call, stored)
+    if call.has_settings:
+        note_access(call, stored)
     return answer
 
 

@@ -132,7 +132,7 @@ def described(call: Call, meta: Meta) -> list[tuple[str, str]]:
 def _besides(call: Call, meta: Meta) -> list[tuple[str, str]]:
     """What an object's own metadata do not tell. A version from before versioning says so only where there are
     others."""
-    headers = lifecycle_headers(call, call.key, meta)
+    headers = lifecycle_headers(call, call.key, meta) if call.has_settings or meta.transitioned else []
     if call.bucket.versioning and not meta.version_id:
         headers.append(("x-oss-version-id", NULL_VERSION))
     if meta.restore_ready_at:

@@ -30,8 +30,9 @@ def check_write(call: Call) -> None:
 
 def check_overwrite(call: Call) -> None:
     """409 FileAlreadyExists where the client forbids to replace what is there, FileImmutable where it must stay."""
-    check_replaceable(call, call.key)
-    check_rules(call)
+    if call.has_settings:
+        check_replaceable(call, call.key)
+        check_rules(call)
     forbid = call.headers.get("x-oss-forbid-overwrite", "").lower()
     if not forbid:
         return
@@ -55,7 +56,7 @@ def new_meta(call: Call, content: Content, **changes: Any) -> Meta:
         storage_class=written["storage_class"],
         content_type=written["content_type"],
     )
-    retention = default_retention(call)
+    retention = default_retention(call) if call.has_settings else {}
     if len(written) == 2 and not retention and not changes:
         return meta
     return msgspec.structs.replace(meta, **{**written, **retention, **changes})
@@ -68,7 +69,7 @@ def meta_fields(call: Call) -> dict[str, Any]:
     if answers.KEPT_HEADERS.keys().isdisjoint(headers) and "x-oss-" not in " ".join(headers):
         # Most writers say nothing of the rest.
         plain = {"storage_class": call.bucket.storage_class, "content_type": headers.get("content-type", "")}
-        return {**plain, **default_encryption(call.parts.store, call.bucket)}
+        return {**plain, **default_encryption(call.parts.store, call.bucket)} if call.has_settings else plain
     fields: dict[str, Any] = {"storage_class": storage_class(call), "content_type": headers.get("content-type", "")}
     kept = answers.kept_headers(headers)
     if kept:

@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from kowloon.core.clock import RealSeconds
+from kowloon.core.waits import RealSeconds
 from kowloon.engines.blob.base import BlobError, ZoneUnavailable
 from kowloon.services.oss import answers, keys
 from kowloon.services.oss.buckets.settings import bucket_as_it_is, forget, keep, new_setting, setting_of
@@ -167,11 +167,8 @@ class AccessLogs:
         self._parts = parts
         self._lines: dict[Hour, list[str]] = {}
 
-    def note(self, call: Call, response: HttpResponse, code: str, taken_s: float) -> None:
+    def note(self, call: Call, bucket: Bucket, response: HttpResponse, code: str, taken_s: float) -> None:
         """One call that was answered, whatever became of it."""
-        bucket = call.found
-        if bucket is None:
-            return
         setting = self._parts.store.get(Logging, bucket.id)
         if setting is None:
             return
@@ -225,7 +222,7 @@ class AccessLogs:
         bucket = self._parts.store.get(Bucket, hour.target)
         if bucket is None:
             return hour.key(1)
-        volume = self._parts.space(bucket).volume
+        volume = self._parts.spaces.of(bucket).volume
         stem = hour.key(0)[:-4]
         last = next(volume.scan(*keys.span(keys.current(stem)), reverse=True), None)
         number = keys.key_of_current(last.key)[len(stem) :] if last is not None else "0"

@@ -20,7 +20,7 @@ async def deliver(
     bucket = parts.store.get(Bucket, bucket_name)
     if bucket is None:
         return False
-    space = parts.space(bucket)
+    space = parts.spaces.of(bucket)
     if len(body) <= parts.storage.small_bytes:
         content = content_of(body)
     else:
@@ -37,7 +37,7 @@ async def deliver(
             if now is None or now.volume != bucket.volume:
                 writer.abort()
                 return False
-            space = parts.space(now)
+            space = parts.spaces.of(now)
         except BaseException:
             writer.abort()
             raise

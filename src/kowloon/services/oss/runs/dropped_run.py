@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import ClassVar
 
-from kowloon.core.clock import RealSeconds
+from kowloon.core.waits import RealSeconds
 from kowloon.engines.blob.base import BlobError, Delete, Layout
 from kowloon.services.oss.parts import Parts
 from kowloon.services.oss.product import oss

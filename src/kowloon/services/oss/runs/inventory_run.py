@@ -20,7 +20,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from kowloon.core.clock import RealSeconds
+from kowloon.core.waits import RealSeconds
 from kowloon.engines.blob.base import Entry, ZoneUnavailable
 from kowloon.services.oss import keys
 from kowloon.services.oss.parts import Parts
@@ -101,7 +101,7 @@ class InventoryRuns:
         """The list in one file, packed in a thread."""
         table = io.StringIO()
         writer = csv.writer(table, quoting=csv.QUOTE_ALL, lineterminator="\n")
-        space = self._parts.space(bucket)
+        space = self._parts.spaces.of(bucket)
         start, end = keys.span(keys.current(item.prefix))
         while True:
             entries = list(islice(space.volume.scan(start, end), _SLICE))

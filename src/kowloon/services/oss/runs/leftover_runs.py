@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import Final
 
-from kowloon.core.clock import RealSeconds
+from kowloon.core.waits import RealSeconds
 from kowloon.engines.blob.base import Change, Delete, Volume, ZoneUnavailable
 from kowloon.services.oss import keys
 from kowloon.services.oss.leftovers import numbers_gone, some_gone

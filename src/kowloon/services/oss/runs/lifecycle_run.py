@@ -16,7 +16,8 @@ from typing import Final
 
 import msgspec
 
-from kowloon.core.clock import Clock, RealSeconds
+from kowloon.core.clock import Clock
+from kowloon.core.waits import RealSeconds
 from kowloon.engines.blob.base import Change, Delete, Entry, ZoneUnavailable
 from kowloon.services.oss import keys
 from kowloon.services.oss.buckets.access_monitor import AccessMonitor
@@ -108,7 +109,7 @@ class Day:
         bucket = self._parts.store.get(Bucket, self._bucket.id)
         if bucket is None or bucket.volume != self._bucket.volume:
             return None
-        return self._parts.space(bucket)
+        return self._parts.spaces.of(bucket)
 
     async def run(self) -> None:
         await self._over(keys.CURRENT, self._current)

@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from kowloon.core.clock import RealSeconds
+from kowloon.core.waits import RealSeconds
 from kowloon.engines.blob.base import Blob, Change, Delete, Put, ZoneUnavailable
 from kowloon.services.oss import keys
 from kowloon.services.oss.assembled import Copy
@@ -99,7 +99,7 @@ class ReplicationRuns:
 
     async def _close(self, source: Bucket, rule: Rule) -> None:
         """Its notes are forgotten, then the rule itself."""
-        volume = self._parts.space(source).volume
+        volume = self._parts.spaces.of(source).volume
         while notes := list(islice(volume.scan(*keys.notes_of(rule.id)), _SLICE)):
             await volume.commit([Delete(note.key) for note in notes])
 
@@ -123,8 +123,8 @@ class Copying:
         self.source = source
         self.rule = rule
         self._parts = parts
-        self._from = parts.space(source)
-        self._to = parts.space(target)
+        self._from = parts.spaces.of(source)
+        self._to = parts.spaces.of(target)
 
     async def work_off(self) -> bool:
         """The oldest notes; True when none is left."""

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from kowloon.core.clock import RealSeconds
+from kowloon.core.waits import RealSeconds
 from kowloon.engines.blob.base import BlobWriter, ZoneUnavailable
 from kowloon.engines.dialler import DialError, Dialler, Reply
 from kowloon.services.oss import answers
@@ -105,7 +105,7 @@ class FetchRuns:
         bucket = self._bucket(task)
         if bucket is None:
             raise _Failed("The bucket is gone.")
-        return self._parts.space(bucket)
+        return self._parts.spaces.of(bucket)
 
     async def _fetched(self, task: FetchTask) -> Meta:
         incoming = _Incoming(self._space(task), self._parts.storage.small_bytes)
