@@ -3,13 +3,14 @@
 format            what this is, and the secret of its frames
 opened            the boot in which it was opened last, while it is open
 segments/         frames (`frames.py`)
-files/            one file for each large blob, by id, never renamed
+files/            one file for each large blob, by id; what is gone may be another's file next (`spares.py`)
 index/            LMDB, derived from the two
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +26,7 @@ from kowloon.engines.blob.contents import Contents, Submission
 from kowloon.engines.blob.frames import HEAD_BYTES, Kind, head
 from kowloon.engines.blob.records import GroupState, Records, encode_records
 from kowloon.engines.blob.segments import SEGMENT_BYTES, flush
+from kowloon.engines.blob.spares import SpareFiles
 from kowloon.wire.http import FileSlice
 
 _TIDY_EVERY_S = 1.0
@@ -58,6 +60,7 @@ class ZonePart(Contents):
         self._syncing: asyncio.Future[None] | None = None
         self._tidy_timer: asyncio.TimerHandle | None = None
         self._freed_files: list[int] = []
+        self._spares = SpareFiles(self.file_path)
         self._compacting: asyncio.Task[None] | None = None
         self._one_compaction = asyncio.Lock()
         #: Segments that could not be compacted: they have damage in them.
@@ -260,6 +263,11 @@ class ZonePart(Contents):
     def _tidy(self) -> None:
         """Once a second while there is writing: to disk with it, and dead space is given back."""
         self._tidy_timer = None
+        unwanted = self._spares.unwanted()
+        if unwanted:
+            self._unlink_later([self.file_path(blob_id) for blob_id in unwanted])
+        elif self._spares:
+            self._tidy_later()
         if not self._durable:
             end, paths = self.segments.unsynced()
             # Flushing runs beside the writing of what comes next.
@@ -287,11 +295,12 @@ class ZonePart(Contents):
         self._unlink_freed()
 
     def _unlink_freed(self) -> None:
-        """Files that nobody needs, once their deletion is on disk."""
+        """Files that nobody needs, once their deletion is on disk. Some are spares for a while."""
         if self._freed_files and self._undisturbed is None:
-            paths = [self.file_path(blob_id) for blob_id in self._freed_files]
-            self._freed_files = []
-            self._unlink_later(paths)
+            freed, self._freed_files = self._spares.keep(self._freed_files), []
+            if freed:
+                self._unlink_later([self.file_path(blob_id) for blob_id in freed])
+            self._tidy_later()
 
     def _unlink_later(self, paths: list[Path]) -> asyncio.Future[None]:
         running = asyncio.get_running_loop().run_in_executor(None, unlink, paths)
@@ -326,13 +335,24 @@ class ZonePart(Contents):
             self._freed_files.append(blob_id)
             self._tidy_later()
 
+    def open_file(self, blob_id: int) -> int:
+        """A new blob's file, open for writing; whoever has written it cuts off what is behind."""
+        path = self.file_path(blob_id)
+        spare = self._spares.take(path)
+        if spare is not None:
+            return spare
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+
+    def _all_freed(self) -> list[Path]:
+        freed, self._freed_files = [*self._freed_files, *self._spares.give_back()], []
+        return [self.file_path(blob_id) for blob_id in freed]
+
     async def remove_freed(self) -> None:
         """Files that were freed are gone, so that their names may be used again."""
         await self.settled()
         await self._nobody_disturbed()
         end, paths = self.segments.unsynced()
-        freed = [self.file_path(blob_id) for blob_id in self._freed_files]
-        self._freed_files = []
+        freed = self._all_freed()
         running = asyncio.get_running_loop().run_in_executor(None, _flush_and_unlink, paths, freed)
         self._background.add(running)
         running.add_done_callback(self._background.discard)
@@ -360,7 +380,7 @@ class ZonePart(Contents):
             self._tidy_timer.cancel()
             self._tidy_timer = None
         end, paths = self.segments.unsynced()
-        freed = [self.file_path(blob_id) for blob_id in self._freed_files]
+        freed = self._all_freed()
         await asyncio.get_running_loop().run_in_executor(None, self._last_words, paths, freed)
         self.segments.mark_synced(end)
         self.segments.close()
@@ -374,7 +394,7 @@ class ZonePart(Contents):
     def abandon(self) -> None:
         """Its disks are gone: what was submitted fails, and its path may belong to another at once."""
         self.broken = "its disks are gone"
-        self._freed_files.clear()
+        self._all_freed()
         if self._compacting is not None:
             self._compacting.cancel()
         self._fail([], None, OSError(self.broken))

@@ -247,7 +247,7 @@ class ZonedStorage:
 
     def _open_writer(self, copies: Copies) -> FileWriter:
         id = self.counter.next()
-        targets = [Target(part, part.file_path(id)) for part in copies.writing_parts()]
+        targets = [Target(part, id) for part in copies.writing_parts()]
         return FileWriter(id, targets, copies, self._threads, self._durable)
 
     # Zones
