@@ -97,7 +97,7 @@ def build(paths: list[Path]) -> None:
     os.chdir(ROOT)
     extensions = mypycify(
         ["--cache-dir", str(WORK / "mypy"), *[str(path.relative_to(ROOT)) for path in paths]],
-        opt_level="2",
+        opt_level="3",
         debug_level="0",
         multi_file=True,
         target_dir=str(WORK),

@@ -16,7 +16,7 @@ from kowloon.gateway.receiving import Gatherer, Incoming, handler_failed, taker_
 from kowloon.gateway.sending import SMALL_BYTES, ShortFile, close_files, pieces_of, send_files, send_stream
 from kowloon.gateway.websocket import open_socket
 from kowloon.wire.framing import BODY, HEAD, OVER, ArrivingBody, Framed, Refusal, RequestParser, body_too_large
-from kowloon.wire.http import FileSlice, FileSource, HttpResponse, routing_host
+from kowloon.wire.http import Deferred, FileSlice, FileSource, HttpResponse, routing_host
 from kowloon.wire.responses import CONTINUE, TUNNEL_OPEN, head_of, may_have_body, small_error
 from kowloon.wire.tls import HANDSHAKE_REFUSED, RECORD_TYPE_HANDSHAKE
 
@@ -324,8 +324,15 @@ class Connection(asyncio.Protocol):
         if isinstance(answer, HttpResponse):
             self._respond(item, answer)
             return
+        if isinstance(answer, Deferred):
+            answer.then(self._made)
+            return
         future = answer if asyncio.isfuture(answer) else self._server.run(answer)
         future.add_done_callback(self._answered)
+
+    def _made(self, response: HttpResponse) -> None:
+        self._respond(cast(Framed, self._answering), response)
+        self._advance()
 
     def _answered(self, answer: asyncio.Future[HttpResponse]) -> None:
         item = cast(Framed, self._answering)
@@ -334,8 +341,7 @@ class Connection(asyncio.Protocol):
         else:
             failure = answer.exception()
             response = answer.result() if failure is None else handler_failed(item, failure)
-        self._respond(item, response)
-        self._advance()
+        self._made(response)
 
     def _respond(self, item: Framed, response: HttpResponse) -> None:
         """Send it, or begin to; `_answering` is None again when it is sent."""

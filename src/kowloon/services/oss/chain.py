@@ -56,7 +56,7 @@ from kowloon.services.oss.resources import Bucket, Domain
 from kowloon.services.oss.runs.access_logs import AccessLogs
 from kowloon.services.oss.sites import cors, site
 from kowloon.services.oss.zones import storage_share
-from kowloon.wire.http import BodyReceiver, HttpRequest, HttpResponse
+from kowloon.wire.http import BodyReceiver, Deferred, HttpRequest, HttpResponse
 from kowloon.wire.oss.addressing import locate, parse_query, valid_bucket_name, valid_object_name
 from kowloon.wire.oss.answers import common_lines, error_response
 from kowloon.wire.oss.claims import ANONYMOUS, UNSIGNED_PAYLOAD, Claim
@@ -304,17 +304,12 @@ class ObjectChain:
             return self._finish(call, answer)
         return await (self._after(call, answer) if isinstance(answer, Later) else self._answer(call, answer))
 
-    def _after(self, call: Call, later: Later) -> asyncio.Future[HttpResponse]:
-        given: asyncio.Future[HttpResponse] = asyncio.get_running_loop().create_future()
-
-        def give(done: asyncio.Future[None]) -> None:
+    def _after(self, call: Call, later: Later) -> Deferred:
+        def make(done: asyncio.Future[None]) -> HttpResponse:
             problem = done.exception() if not done.cancelled() else BlobError("the store was closed")
-            if given.cancelled():
-                return
-            given.set_result(self._finish(call, later.response) if problem is None else self._failed(call, problem))
+            return self._finish(call, later.response) if problem is None else self._failed(call, problem)
 
-        later.done.add_done_callback(give)
-        return given
+        return Deferred(later.done, make)
 
     async def _answer(self, call: Call, work: Coroutine[Any, Any, HttpResponse]) -> HttpResponse:
         try:

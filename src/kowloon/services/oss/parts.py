@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-
-import msgspec
+from dataclasses import dataclass
 
 from kowloon.actions.ports import Authorizer, CredentialSource
 from kowloon.core.bus import EventBus
@@ -19,7 +18,8 @@ from kowloon.store.store import Store
 from kowloon.topology.health import HealthBoard
 
 
-class Parts(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Parts:
     """Given by app.py."""
 
     store: Store

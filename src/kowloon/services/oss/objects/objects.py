@@ -29,7 +29,13 @@ from kowloon.wire.oss.dates import http_date
 
 def check_put(call: Call) -> None:
     check_write(call)
-    check_callback(call)
+    if asks_for_callback(call):
+        check_callback(call)
+
+
+def asks_for_callback(call: Call) -> bool:
+    """Whether any place has something where a callback may be asked for."""
+    return bool(call.form or call.query or "x-oss-callback" in call.headers)
 
 
 @oss.operation("PutObject", "object", "PUT", body=Body.OBJECT, check=check_put, acl="write")
@@ -42,7 +48,8 @@ def put_object(call: Call, content: Content) -> Answer:
         *answers.version_headers(call.bucket, meta),
         *answers.encrypted(meta),
     ]
-    return called_back(call, meta, Later(call.space.commit(changes), HttpResponse(200, headers=headers)))
+    later = Later(call.space.commit(changes), HttpResponse(200, headers=headers))
+    return called_back(call, meta, later) if asks_for_callback(call) else later
 
 
 @oss.operation("GetObject", "object", "GET", acl="read")
