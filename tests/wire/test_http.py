@@ -11,6 +11,7 @@ def test_a_header_that_comes_twice_counts_as_it_came_first() -> None:
     assert request.fields == {"host": "http://OSS.aliyuncs.com:80", "x-a": "1", "x-b": "3"}
     assert (request.header("x-a"), request.header("x-c")) == ("1", None)
     assert (request.host, request.host_header) == ("oss.aliyuncs.com", "http://OSS.aliyuncs.com:80")
+    assert request.origin == "http://OSS.aliyuncs.com:80"
 
 
 def test_files_count_in_the_size_of_an_answer() -> None:

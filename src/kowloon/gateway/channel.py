@@ -107,7 +107,8 @@ class Channel:
         self._write(data)
 
     def _write(self, data: bytes) -> None:
-        if self._lost:
+        # A transport that has failed in this turn says so in the next one.
+        if self._lost or self._transport.is_closing():
             return
         if self.tls.depth:
             try:

@@ -55,6 +55,11 @@ class HttpRequest:
         self.host_header = fields.get("host", "")
         self.host = routing_host(self.host_header)
 
+    @property
+    def origin(self) -> str:
+        """`http://HOST`, under which its sender reaches this cloud. Some clients write a scheme into Host."""
+        return f"{self.scheme}://{self.host_header.rpartition('://')[2]}"
+
     def header(self, name: str) -> str | None:
         """The first value of a header, `name` in lower case."""
         return self.fields.get(name)

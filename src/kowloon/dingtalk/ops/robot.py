@@ -26,6 +26,7 @@ from kowloon.dingtalk.ops.grammar import Command, NotUnderstood, is_dangerous, p
 from kowloon.dingtalk.ops.incident import Incident
 from kowloon.dingtalk.ops.resources import PendingCommand, State
 from kowloon.dingtalk.parts import Parts
+from kowloon.dingtalk.platform.call import make_room
 from kowloon.engines.messages.log import Kept
 from kowloon.store.store import Transaction
 
@@ -178,8 +179,7 @@ class OperationsRobot:
 
         def body(tx: Transaction) -> None:
             kept = tx.list(PendingCommand, account=caller.account)
-            for old in kept[: max(0, len(kept) + 1 - limits.DINGTALK_RECORDS)]:
-                tx.delete(old)
+            make_room(tx, kept, limits.DINGTALK_RECORDS)
             tx.put(pending)
 
         await self._parts.store.run(body)

@@ -25,6 +25,7 @@ from kowloon.dingtalk.ops.incident import QUIET_S, Incident, Lead, Trouble
 from kowloon.dingtalk.ops.robot import NAME, OperationsRobot, operations_key
 from kowloon.dingtalk.ops.rules import account_of
 from kowloon.dingtalk.parts import Parts
+from kowloon.dingtalk.platform.call import make_room
 from kowloon.dingtalk.platform.record import SERVICE
 from kowloon.engines.messages.log import Kept
 from kowloon.store.resources import Key, Resource
@@ -207,8 +208,7 @@ class IncidentRooms:
                 told_at=self._parts.clock.now(),
             )
             kept = tx.list(Incident, account=account)
-            for old in kept[: max(0, len(kept) + 1 - limits.DINGTALK_RECORDS)]:
-                tx.delete(old)
+            make_room(tx, kept, limits.DINGTALK_RECORDS)
             tx.put(made)
             return made
 

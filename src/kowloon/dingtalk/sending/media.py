@@ -238,7 +238,7 @@ def link(call: Call, req: OfCode) -> dict[str, Any]:
     file = call.parts.media.find(call.account, req.download_code)
     if file is None:
         raise NO_DOWNLOAD.error()
-    return {"downloadUrl": f"{call.request.scheme}://{call.request.host_header}{call.parts.media.link(file)}"}
+    return {"downloadUrl": f"{call.request.origin}{call.parts.media.link(file)}"}
 
 
 def form_of(request: HttpRequest) -> dict[str, tuple[str, bytes]]:

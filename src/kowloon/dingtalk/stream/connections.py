@@ -149,7 +149,7 @@ class Connections:
             return _refused(TICKET_INVALID.error())
         if len(self._open.get(ticket.application, ())) >= limits.DINGTALK_STREAM_CONNECTIONS:
             return _refused(TOO_MANY.error())
-        connection = Connection(self, ticket, self._ids.request_id().lower(), address_of(request))
+        connection = Connection(self, ticket, self._ids.request_id().lower(), request.origin)
         return HttpResponse(101, websocket=connection)
 
     def joined(self, connection: Connection) -> None:
@@ -279,11 +279,6 @@ class Connections:
                 connection.pinged_at = now
                 connection.send(SYSTEM, self._headers(connection, PING), {"opaque": self._ids.token(16)})
         return RealSeconds(_SWEEP_S)
-
-
-def address_of(request: HttpRequest) -> str:
-    """`http://HOST`, under which its sender reaches this cloud. Some clients write a scheme into the Host header."""
-    return f"{request.scheme}://{request.host_header.rpartition('://')[2]}"
 
 
 def _millis(moment: float) -> str:

@@ -11,7 +11,6 @@ from kowloon.dingtalk.contacts.tokens import WRONG_CLIENT, application_of
 from kowloon.dingtalk.platform.call import Call
 from kowloon.dingtalk.platform.endpoints import endpoints
 from kowloon.dingtalk.platform.errors import INVALID, MISSING
-from kowloon.dingtalk.stream.connections import address_of
 from kowloon.dingtalk.stream.frames import ALL_EVENTS, CALLBACK, EVENT, TYPES, Subscription
 from kowloon.store.store import Transaction
 
@@ -42,7 +41,7 @@ async def open_connection(call: Call, req: OpenConnection) -> dict[str, str]:
 
     application = await call.write(body)
     ticket = call.parts.stream.new_ticket(application, req.subscriptions)
-    address = address_of(call.request).removeprefix("http")
+    address = call.request.origin.removeprefix("http")
     return {"endpoint": f"ws{address}{PATH}", "ticket": ticket}
 
 
