@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
-_MOST_BYTES: Final = 256 * 1024 * 1024
+_MOST_BYTES: Final = 512 * 1024 * 1024
 _MOST_FILE_BYTES: Final = 4 * 1024 * 1024
 # Only Linux tells whether a file is open elsewhere.
 _LEASE: Final[int | None] = getattr(fcntl, "F_SETLEASE", None)
@@ -51,18 +51,19 @@ class SpareFiles:
             self._wanted = True
             spare = self._path_of(id)
             with contextlib.suppress(OSError):
-                descriptor = os.open(spare, os.O_WRONLY | os.O_CLOEXEC)
+                # From now on nobody finds it; whoever has found it already has the old bytes to the end.
+                spare.rename(path)
+                descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
                 try:
-                    # Whoever reads it still, or knows it by another name, has the old bytes to the end.
                     if _is_nobodys(descriptor):
-                        spare.rename(path)
                         return descriptor
                 except BaseException:
                     os.close(descriptor)
                     raise
                 os.close(descriptor)
-            with contextlib.suppress(OSError):
-                spare.unlink()
+            for each in (spare, path):
+                with contextlib.suppress(OSError):
+                    each.unlink()
         return None
 
     def unwanted(self) -> list[int]:

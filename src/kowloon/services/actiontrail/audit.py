@@ -45,6 +45,8 @@ class AuditTrail:
         self._clock = clock
         self._encoder = msgspec.msgpack.Encoder()
         self._decoder = msgspec.msgpack.Decoder(RequestEvent)
+        # Behind this there are data events only, as far as this process knows; nobody looks those up.
+        self._looked_up_to = journal.end
         # When, and which records of the journal, were last dropped from the index.
         self._forgotten_at = 0.0
         self._forgotten_to = 0
@@ -64,6 +66,8 @@ class AuditTrail:
             self._journal.append(record)
         except OSError as problem:
             log.error("call %s could not be kept in the audit journal: %s", event.request_id, problem)
+        if not event.data:
+            self._looked_up_to = self._journal.end
 
     @property
     def end(self) -> int:
@@ -80,6 +84,10 @@ class AuditTrail:
 
     def _index_some(self) -> bool:
         """One step. False when there was nothing left to do."""
+        if self.index.position >= self._looked_up_to:
+            if self.index.position < self._journal.end:
+                self.index.add([], self._journal.end)
+            return False
         start = max(self.index.position, self._journal.first)
         records = list(itertools.islice(self._journal.read(start), _AT_ONCE))
         if not records:
