@@ -131,9 +131,14 @@ def main() -> None:
     sys.stderr.write(f"compile: {len(paths)} modules into C (about a minute the first time)\n")
     with quiet():
         build(paths)
-    # A change that does not reach the C leaves them as they were: they are of these sources all the same.
+    sources = {path.with_suffix("") for path in paths}
     for compiled in SOURCES.rglob("*.so"):
-        compiled.touch()
+        if compiled.parent != SOURCES and compiled.with_name(compiled.name.partition(".")[0]) not in sources:
+            # Of a module that is not in the list any more: it would be loaded for ever.
+            compiled.unlink()
+        else:
+            # A change that does not reach the C leaves it as it was: it is of these sources all the same.
+            compiled.touch()
 
 
 if __name__ == "__main__":

@@ -23,8 +23,8 @@ def pytest_configure() -> None:
     """A compiled module that is older than its source would be tested in its place."""
     for compiled in Path(kowloon.__file__).parent.rglob("*.so"):
         source = compiled.with_name(f"{compiled.name.partition('.')[0]}.py")
-        if source.stat().st_mtime > compiled.stat().st_mtime:
-            pytest.exit(f"{source} is newer than what was compiled of it; type: make compiled   or: make plain", 4)
+        if not source.exists() or source.stat().st_mtime > compiled.stat().st_mtime:
+            pytest.exit(f"{compiled} is older than its source; type: make compiled   or: make plain", 4)
 
 
 def pytest_collection_finish() -> None:

@@ -1,8 +1,9 @@
 """A zone's store as it is at one moment, kept in another folder, and taken up again.
 
 Segments that are full and files of blobs are never changed, only unlinked: they are shared by hard links, or copied
-where that cannot be. What is kept is settled between two turns of the loop, and is what a killed process would have
-left; whoever opens it recovers as from that. Linking and copying is a thread's, and nothing is unlinked meanwhile.
+where that cannot be. (The file of a blob that is gone may become another's, but not one with a second name.) What is
+kept is settled between two turns of the loop, and is what a killed process would have left; who opens it recovers as
+from that. Linking and copying is a thread's, and nothing is unlinked meanwhile.
 """
 
 from __future__ import annotations

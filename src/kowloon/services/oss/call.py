@@ -77,6 +77,11 @@ class Call:
         return self.parts.store.kinds_of(self.bucket.id) > 1
 
     @property
+    def may_ask_for_callback(self) -> bool:
+        """Whether there is anything in the places where an upload asks for one."""
+        return bool(self.form or self.query or "x-oss-callback" in self.headers)
+
+    @property
     def account(self) -> str:
         return self.principal.account if self.principal is not None else ""
 

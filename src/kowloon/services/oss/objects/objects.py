@@ -29,13 +29,8 @@ from kowloon.wire.oss.dates import http_date
 
 def check_put(call: Call) -> None:
     check_write(call)
-    if asks_for_callback(call):
+    if call.may_ask_for_callback:
         check_callback(call)
-
-
-def asks_for_callback(call: Call) -> bool:
-    """Whether any place has something where a callback may be asked for."""
-    return bool(call.form or call.query or "x-oss-callback" in call.headers)
 
 
 @oss.operation("PutObject", "object", "PUT", body=Body.OBJECT, check=check_put, acl="write")
@@ -49,7 +44,7 @@ def put_object(call: Call, content: Content) -> Answer:
         *answers.encrypted(meta),
     ]
     later = Later(call.space.commit(changes), HttpResponse(200, headers=headers))
-    return called_back(call, meta, later) if asks_for_callback(call) else later
+    return called_back(call, meta, later) if call.may_ask_for_callback else later
 
 
 @oss.operation("GetObject", "object", "GET", acl="read")

@@ -176,9 +176,7 @@ def _refused(spec: Any, argument: str, value: str, **fields: object) -> Exceptio
 def called_back(call: Call, meta: Meta, later: Later) -> Answer:
     """The answer to an upload: what its callback is answered with, if it asks for one. 203 CallbackFailed when that
     fails; the object is stored nevertheless."""
-    if not (call.form or call.query or "x-oss-callback" in call.headers):
-        return later
-    callback = wanted_callback(call)
+    callback = wanted_callback(call) if call.may_ask_for_callback else None
     return later if callback is None else _call_back(call, callback, meta, later)
 
 
@@ -220,7 +218,7 @@ def key_url(call: Call) -> str:
     this cloud's own address for those who name that."""
     request = call.request
     vendors = request.host.endswith(".aliyuncs.com")
-    return f"{request.scheme}://{PUBLIC_KEY_HOST if vendors else request.host_header}{PUBLIC_KEY_PATH}"
+    return f"{f'{request.scheme}://{PUBLIC_KEY_HOST}' if vendors else request.origin}{PUBLIC_KEY_PATH}"
 
 
 async def _values(call: Call, callback: Callback, meta: Meta) -> dict[str, str | int]:
