@@ -66,6 +66,24 @@ class Talks:
         return self.all[-1]
 
 
+class SlowTalk:
+    """A server's handler that takes its time: every WebSocket is `talk`'s, once it is `release`d."""
+
+    def __init__(self, running: Running) -> None:
+        self.talk = Talk()
+        self.release = asyncio.Event()
+        self._asked = asyncio.Event()
+        running.server.handler = self
+
+    async def __call__(self, request: HttpRequest) -> HttpResponse:
+        self._asked.set()
+        await self.release.wait()
+        return HttpResponse(101, websocket=self.talk)
+
+    async def asked(self) -> None:
+        await asyncio.wait_for(self._asked.wait(), PATIENCE_S)
+
+
 def echo(socket: WebSocket, message: str) -> None:
     socket.send(f"echo {message}")
 

@@ -14,6 +14,7 @@ from .talking import (
     ACCEPT,
     HANDSHAKE,
     TEXT,
+    SlowTalk,
     Talk,
     Talks,
     client_frame,
@@ -139,27 +140,20 @@ async def test_what_follows_the_request_waits_for_its_answer(running: Running) -
 
 @pytest.mark.parametrize("how", ["reset", "end"])
 async def test_a_client_that_left_before_the_answer_is_never_opened(running: Running, how: str) -> None:
-    asked, release, talk = asyncio.Event(), asyncio.Event(), Talk()
-
-    async def slow(request: HttpRequest) -> HttpResponse:
-        asked.set()
-        await release.wait()
-        return HttpResponse(101, websocket=talk)
-
-    running.server.handler = slow
+    slow = SlowTalk(running)
     client = await running.connect()
     client.send(HANDSHAKE + client_frame(TEXT, b"a"))
-    await asyncio.wait_for(asked.wait(), 10)
+    await slow.asked()
     if how == "reset":
         reset(client)
         await eventually(lambda: running.server.connections == 0)
     else:
         client.writer.write_eof()
-    release.set()
+    slow.release.set()
     if how == "end":
         assert await client.rest() == b""
     other = await opened(await running.connect())
-    assert talk.calls == ["opened"]
+    assert slow.talk.calls == ["opened"]
     other.close()
     await eventually(lambda: running.server.connections == 0)
-    assert talk.calls == ["opened", "closed"]
+    assert slow.talk.calls == ["opened", "closed"]

@@ -8,7 +8,6 @@ import socket
 import msgspec
 
 from kowloon.gateway.transport_settings import TransportSettings
-from kowloon.wire.http import HttpRequest, HttpResponse
 from kowloon.wire.websocket import text_frame
 
 from .sockets import SHORT, Client, Running, eventually, serving
@@ -18,7 +17,7 @@ from .talking import (
     PING,
     PONG,
     TEXT,
-    Talk,
+    SlowTalk,
     Talks,
     client_frame,
     frame,
@@ -119,25 +118,18 @@ async def test_closing_the_server_waits_for_nobody_for_ever() -> None:
 
 async def test_no_socket_is_opened_while_the_server_closes() -> None:
     async with serving(TransportSettings(drain_s=5)) as running:
-        asked, release, talk = asyncio.Event(), asyncio.Event(), Talk()
-
-        async def slow(request: HttpRequest) -> HttpResponse:
-            asked.set()
-            await release.wait()
-            return HttpResponse(101, websocket=talk)
-
-        running.server.handler = slow
+        slow = SlowTalk(running)
         client = await running.connect()
         client.send(HANDSHAKE)
-        await asyncio.wait_for(asked.wait(), 10)
+        await slow.asked()
         closing = asyncio.create_task(running.server.close())
         await eventually(lambda: running.server.closing)
-        release.set()
+        slow.release.set()
         status, _, body = await client.response()
         assert (status, msgspec.json.decode(body)["Code"]) == (503, "ServerClosing")
         client.close()
         await closing
-        assert talk.calls == []
+        assert slow.talk.calls == []
 
 
 async def test_sockets_count_as_connections() -> None:

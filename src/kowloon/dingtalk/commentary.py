@@ -1,4 +1,4 @@
-"""The incident's running commentary: what happens to places, services and resources, by a robot of every cloud's."""
+"""The incident's running commentary: what happens to places, services and resources, told by a robot."""
 
 from __future__ import annotations
 

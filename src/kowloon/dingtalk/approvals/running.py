@@ -15,7 +15,7 @@ from kowloon.dingtalk.approvals.logic import Making, NotYours, Process, Stale, S
 from kowloon.dingtalk.approvals.resources import Approval, Delegation, Form, Value
 from kowloon.dingtalk.contacts.directory import Directory, next_number
 from kowloon.dingtalk.contacts.resources import ROOT_DEPARTMENT, Department, Member, corp_id
-from kowloon.dingtalk.platform.call import Call, by_itself, make_room, own_id
+from kowloon.dingtalk.platform.call import Call, by_itself, make_room_of_ended, own_id
 from kowloon.dingtalk.platform.dates import SHANGHAI
 from kowloon.store.store import Transaction
 
@@ -277,12 +277,9 @@ def _check_people(directory: Directory, steps: tuple[Step, ...], copies: tuple[s
 
 def _make_room(call: Call, tx: Transaction) -> None:
     """The oldest that are over go; none that is not."""
-    kept = tx.list(Approval, account=call.account)
-    over = [each for each in kept if each.process.status != "RUNNING"]
-    staying = len(kept) - len(over)
-    if staying >= limits.DINGTALK_RECORDS:
-        raise errors.FULL.error(name="processInstances", most=limits.DINGTALK_RECORDS)
-    make_room(tx, over, limits.DINGTALK_RECORDS - staying)
+    kept, most = tx.list(Approval, account=call.account), limits.DINGTALK_RECORDS
+    full = errors.FULL.error(name="processInstances", most=most)
+    make_room_of_ended(tx, kept, lambda each: each.process.status != "RUNNING", most, full)
 
 
 def _emit(call: Call, before: Approval | None, after: Approval) -> None:

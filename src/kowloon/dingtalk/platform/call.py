@@ -10,7 +10,7 @@ import msgspec
 from kowloon.core.ids import Ids
 from kowloon.dingtalk import outbox
 from kowloon.dingtalk.contacts.resources import Application, Member
-from kowloon.dingtalk.platform.errors import NO_PERMISSION, TOKEN_INVALID
+from kowloon.dingtalk.platform.errors import NO_PERMISSION, TOKEN_INVALID, PlatformError
 from kowloon.store.resources import Resource
 from kowloon.store.store import Store, Transaction
 from kowloon.wire.http import HttpRequest
@@ -144,3 +144,14 @@ def make_room(tx: Transaction, kept: Sequence[Resource], most: int, *, coming: i
     """The oldest go, so that with those that come there are not more than `most`."""
     for old in kept[: max(0, len(kept) + coming - most)]:
         tx.delete(old)
+
+
+def make_room_of_ended(
+    tx: Transaction, kept: Sequence[R], ended: Callable[[R], bool], most: int, full: PlatformError
+) -> None:
+    """The same for one that comes, where only what has ended may go; raises `full` where all that is left goes on."""
+    over = [each for each in kept if ended(each)]
+    staying = len(kept) - len(over)
+    if staying >= most:
+        raise full
+    make_room(tx, over, most - staying)

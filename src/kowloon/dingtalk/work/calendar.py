@@ -19,7 +19,7 @@ from kowloon.core import limits
 from kowloon.core.clock import iso_seconds
 from kowloon.dingtalk.contacts.directory import Directory
 from kowloon.dingtalk.contacts.resources import Member, corp_id
-from kowloon.dingtalk.platform.call import Call, make_room, own_id
+from kowloon.dingtalk.platform.call import Call, make_room_of_ended, own_id
 from kowloon.dingtalk.platform.endpoints import endpoints
 from kowloon.dingtalk.work import errors, recurrence
 from kowloon.dingtalk.work.pages import whole_number
@@ -273,11 +273,8 @@ def _attendees(organizer: str, invited: list[Invited]) -> tuple[Attendee, ...]:
 
 
 def _make_room(call: Call, kept: list[Event]) -> None:
-    gone = [each for each in kept if each.deleted]
-    staying = len(kept) - len(gone)
-    if staying >= limits.DINGTALK_RECORDS:
-        raise errors.FULL.error(name="events", most=limits.DINGTALK_RECORDS)
-    make_room(call.tx, gone, limits.DINGTALK_RECORDS - staying)
+    most = limits.DINGTALK_RECORDS
+    make_room_of_ended(call.tx, kept, lambda each: each.deleted, most, errors.FULL.error(name="events", most=most))
 
 
 def _person(call: Call, union_id: str, calendar: str) -> str:

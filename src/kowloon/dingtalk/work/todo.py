@@ -14,7 +14,7 @@ from kowloon.core import limits
 from kowloon.dingtalk.contacts.directory import Directory
 from kowloon.dingtalk.contacts.resources import Member
 from kowloon.dingtalk.messages import Content
-from kowloon.dingtalk.platform.call import Call, make_room, own_id
+from kowloon.dingtalk.platform.call import Call, make_room_of_ended, own_id
 from kowloon.dingtalk.platform.endpoints import endpoints
 from kowloon.dingtalk.sending.robots import robot_of
 from kowloon.dingtalk.work import errors
@@ -209,11 +209,9 @@ def _create(call: Call, tx: Transaction, req: NewTodo) -> Todo:
         modifier=req.operator_id or req.union_id,
     )
     _check(call, todo, "Create")
-    over = [each for each in kept if each.finished_at]
-    staying = len(kept) - len(over)
-    if staying >= limits.DINGTALK_RECORDS:
-        raise errors.FULL.error(name="tasks", most=limits.DINGTALK_RECORDS)
-    make_room(tx, over, limits.DINGTALK_RECORDS - staying)
+    most = limits.DINGTALK_RECORDS
+    full = errors.FULL.error(name="tasks", most=most)
+    make_room_of_ended(tx, kept, lambda each: bool(each.finished_at), most, full)
     tx.put(todo)
     return todo
 
