@@ -347,10 +347,6 @@ class RequestParser:
     def _request_so_far(self) -> Framed:
         """What the head says, without a body."""
         parser = self._parser
-        version = parser.get_http_version()
-        if version not in ("1.1", "1.0"):
-            # Not 505: clients would try again.
-            raise _malformed("only versions 1.0 and 1.1 of HTTP are spoken here")
         raw_method = parser.get_method()
         method = _KNOWN_METHODS.get(raw_method) or raw_method.decode("ascii")
         try:
@@ -367,7 +363,15 @@ class RequestParser:
             # For routing the authority of the target counts; the Host header stays as it was signed.
             request.host = routing_host(authority)
             request.host_header = request.host_header or authority
-        return Framed(request, parser.should_keep_alive() and not tunnel, version == "1.0", tunnel)
+        keep_alive = parser.should_keep_alive()
+        fields = request.fields
+        # llhttp writes the version out anew each time. A connection that goes on without a word about it speaks 1.1.
+        plain = keep_alive and "connection" not in fields and "proxy-connection" not in fields
+        version = "1.1" if plain else parser.get_http_version()
+        if version not in ("1.1", "1.0"):
+            # Not 505: clients would try again.
+            raise _malformed("only versions 1.0 and 1.1 of HTTP are spoken here")
+        return Framed(request, keep_alive and not tunnel, version == "1.0", tunnel)
 
     def _checked_framing(self, framed: Framed) -> int | None:
         """The declared length of the body, None without one; refuses every doubt about where the request ends, and

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from typing import Any, Final, Protocol
 
 
@@ -51,7 +51,7 @@ class HttpRequest:
         if len(fields) != len(headers):
             # A name that comes twice counts as it came first.
             fields = dict(reversed(headers))
-        self.fields: Mapping[str, str] = fields
+        self.fields = fields
         self.host_header = fields.get("host", "")
         self.host = routing_host(self.host_header)
 
@@ -166,7 +166,9 @@ class HttpResponse:
 
     @property
     def files_bytes(self) -> int:
-        files = self.files or []
+        files = self.files
+        if files is None:
+            return 0
         return sum([file.size_bytes for file in files]) if isinstance(files, list) else files.size_bytes
 
 

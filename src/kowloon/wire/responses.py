@@ -64,7 +64,7 @@ def head_of(response: HttpResponse, *, date: str, method: str, keep_alive: bool,
     elif status not in _NO_BODY:
         # Only an answer to HEAD may announce another length than that of its body.
         declared = _declared_length(headers) if method == "HEAD" else ""
-        length = f"Content-Length: {declared or response.size_bytes}\r\n"
+        length = f"Content-Length: {declared or str(response.size_bytes)}\r\n"
     if not keep_alive:
         connection = "Connection: close\r\n"
     elif http_1_0:

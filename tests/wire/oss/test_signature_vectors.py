@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import msgspec
 import pytest
 
 from kowloon.core.errors import ApiError
@@ -32,6 +31,11 @@ def check(request: HttpRequest, secret: str, claim: Claim | None = None) -> Verd
 def claim_of(vector: Vector) -> Claim:
     request = request_of(vector)
     return identify(request, parse_query(request.query))
+
+
+def forge(claim: Claim, signature: str) -> Claim:
+    fields = {name: getattr(claim, name) for name in dir(claim) if not name.startswith("_")}
+    return Claim(**{**fields, "signature": signature})
 
 
 def test_all_vectors_are_here() -> None:
@@ -73,7 +77,7 @@ def test_one_flipped_bit_of_the_signature_is_refused(vector: Vector, position: i
     claim = claim_of(vector)
     flipped = bytearray(claim.signature.encode())
     flipped[position] ^= 1
-    forged = msgspec.structs.replace(claim, signature=flipped.decode())
+    forged = forge(claim, flipped.decode())
     assert not check(request_of(vector), "testsecret", forged).matched
 
 
@@ -107,7 +111,7 @@ def test_policies_of_forms(vector: Vector) -> None:
     refused = Verdict(False, fields["policy"])
     assert verify_policy(claim, fields["policy"], "testsecreT", KeyCache()) == refused
     assert not verify_policy(claim, fields["policy"] + "A", "testsecret", KeyCache()).matched
-    forged = msgspec.structs.replace(claim, signature=claim.signature[::-1])
+    forged = forge(claim, claim.signature[::-1])
     assert not verify_policy(forged, fields["policy"], "testsecret", KeyCache()).matched
 
 

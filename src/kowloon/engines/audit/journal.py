@@ -1,8 +1,8 @@
 """A journal of small records in files that are memory: what `append` took outlives the process, without a system call.
 
 Each file is mapped, and its pages are the kernel's: kill -9 loses nothing of them. A loss of power may cost the last
-seconds. A record is its length, its CRC-32 and its bytes; the length is written last, so a record is there whole or not
-at all. A position is an offset over all files; old files go when there are too many.
+seconds. A record is its length, its CRC-32 and its bytes; the bytes are written first, so a record is there whole or
+not at all. A position is an offset over all files; old files go when there are too many.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ import mmap
 import os
 import re
 import struct
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
+
+from fastcrc import crc32
 
 from kowloon.core.errors import ConfigurationError
 
@@ -26,9 +27,9 @@ _MAGIC: Final = b"kwj1"
 _SUFFIX: Final = ".journal"
 _UNFINISHED: Final = ".new"
 _NAME: Final = re.compile(r"[0-9a-f]{16}")
-_LENGTH: Final = struct.Struct("<I")
-_CHECK: Final = struct.Struct("<I")
-_HEAD_BYTES: Final = _LENGTH.size + _CHECK.size
+# Length and check.
+_HEAD: Final = struct.Struct("<II")
+_HEAD_BYTES: Final = _HEAD.size
 
 
 class _Segment:
@@ -44,12 +45,11 @@ class _Segment:
         """The record at an offset; None where there is none, or none that is whole."""
         if offset + _HEAD_BYTES > self.size_bytes:
             return None
-        (length,) = _LENGTH.unpack_from(self.memory, offset)
+        length, check = _HEAD.unpack_from(self.memory, offset)
         if length == 0 or offset + _HEAD_BYTES + length > self.size_bytes:
             return None
-        (check,) = _CHECK.unpack_from(self.memory, offset + _LENGTH.size)
         record = self.memory[offset + _HEAD_BYTES : offset + _HEAD_BYTES + length]
-        return record if zlib.crc32(record) == check else None
+        return record if crc32.iso_hdlc(record) == check else None
 
     def end(self) -> int:
         """The offset behind the last whole record."""
@@ -112,9 +112,8 @@ class Journal:
             end = offset + _HEAD_BYTES + size_bytes
         memory = segment.memory
         memory[offset + _HEAD_BYTES : end] = record
-        _CHECK.pack_into(memory, offset + _LENGTH.size, zlib.crc32(record))
-        # Last, and at once: now it is there.
-        _LENGTH.pack_into(memory, offset, size_bytes)
+        # Now it is there.
+        _HEAD.pack_into(memory, offset, size_bytes, crc32.iso_hdlc(record))
         self._offset = end
 
     def read(self, position: int) -> Iterator[tuple[int, bytes]]:

@@ -226,6 +226,8 @@ class ObjectStorage(Protocol):
 
     #: A blob of at most this many bytes may be given to `Put` as bytes; larger ones need a writer.
     small_bytes: int
+    #: Of the zones that do not simply serve.
+    modes: dict[str, ZoneMode]
 
     def volume(self, id: int, layout: Layout) -> Volume: ...
 

@@ -23,9 +23,10 @@ WRITING = frozenset({ZoneMode.SERVING, ZoneMode.SLOW})
 
 
 class Zones(Protocol):
-    """The zones of one cloud. `modes`: of those that do not simply serve."""
+    """The zones of one cloud. `parts`: those that are open; `modes`: of those that do not simply serve."""
 
     counter: Counter
+    parts: dict[str, ZonePart]
     modes: dict[str, ZoneMode]
 
     def part(self, zone: str) -> ZonePart: ...
@@ -94,38 +95,41 @@ class Copies:
         #: The last change that was given to the zones in sync.
         self.watermark = 0
         self._zones = zones
+        self._parts, self._modes = zones.parts, zones.modes
         self._single = len(layout.zones) == 1
         self._quorum = layout.quorum
 
     def reader(self) -> ZonePart:
-        zones = self._zones
         slow = None
         for zone in self.in_sync:
-            mode = zones.modes.get(zone)
+            mode = self._modes.get(zone)
             if mode is None or mode is ZoneMode.READ_ONLY:
-                part = zones.part(zone)
+                part = self._part(zone)
                 if part.broken is None:
                     return part
             elif mode is ZoneMode.SLOW and slow is None:
-                slow = zones.part(zone)
+                slow = self._part(zone)
         if slow is not None and slow.broken is None:
             return slow
         raise self.unavailable("no zone that has everything can be read")
+
+    def _part(self, zone: str) -> ZonePart:
+        part = self._parts.get(zone)
+        return self._zones.part(zone) if part is None else part
 
     def readers(self) -> list[ZonePart]:
         """All zones that have everything and can be read, the best one first."""
         best = self.reader()
         zones = self._zones
-        others = [zones.part(zone) for zone in self.in_sync if zones.mode(zone) in READING]
+        others = [self._part(zone) for zone in self.in_sync if zones.mode(zone) in READING]
         return [best, *(part for part in others if part is not best and part.broken is None)]
 
     def writers(self) -> list[str]:
         """Zones in sync that take writes; ZoneUnavailable or ZoneReadOnly where they are too few."""
-        zones = self._zones
-        if zones.modes:
+        if self._modes:
             able = [zone for zone in self.in_sync if self._can_write(zone)]
         else:
-            able = [zone for zone in self.in_sync if zones.part(zone).broken is None]
+            able = [zone for zone in self.in_sync if self._part(zone).broken is None]
         if len(able) < self._quorum:
             missing = [zone for zone in self.layout.zones if zone not in able]
             try:
@@ -136,8 +140,8 @@ class Copies:
         return able
 
     def _can_write(self, zone: str) -> bool:
-        mode = self._zones.modes.get(zone)
-        return (mode is None or mode in WRITING) and self._zones.part(zone).broken is None
+        mode = self._modes.get(zone)
+        return (mode is None or mode in WRITING) and self._part(zone).broken is None
 
     def behind(self) -> list[str]:
         return [zone for zone in self.layout.zones if zone not in self.in_sync]
@@ -150,15 +154,14 @@ class Copies:
 
     def writing_parts(self) -> list[ZonePart]:
         """Zones that take the bytes of new blobs: also those that are being healed, if they can."""
-        zones = self._zones
         behind = [zone for zone in self.healing if self._can_write(zone)]
-        return [zones.part(zone) for zone in (*self.writers(), *behind)]
+        return [self._part(zone) for zone in (*self.writers(), *behind)]
 
     def forget(self, files: Sequence[int], zones: Sequence[str] | None = None) -> None:
         """Blobs of writers and duplicates that no entry will have there."""
         for zone in zones or self.layout.zones:
             for blob_id in files:
-                self._zones.part(zone).forget(blob_id)
+                self._part(zone).forget(blob_id)
 
     def unavailable(self, message: str) -> ZoneUnavailable:
         zones = self._zones
@@ -178,9 +181,8 @@ class Copies:
     ) -> Commit:
         """`able`: what `writers` gives now. `files`: blobs of finished writers, which a zone must have to take the
         change."""
-        zones = self._zones
         if files:
-            able = [zone for zone in able if zones.part(zone).unowned.issuperset(files)]
+            able = [zone for zone in able if self._part(zone).unowned.issuperset(files)]
             if len(able) < self._quorum:
                 if any(map(self.reader().is_owned, files)):
                     raise ValueError("a blob of this change belongs to another entry")
@@ -189,14 +191,14 @@ class Copies:
         encoded = encode_records(records)
         if self._single:
             submission = Submission(Kind.CHANGE, stamp, volume, records, encoded, data, entries, commit.report)
-            zones.part(able[0]).submit(submission)
+            self._part(able[0]).submit(submission)
             return commit
         if len(able) < len(self.in_sync):
             self._leave([zone for zone in self.in_sync if zone not in able])
         self.watermark = stamp
         for zone in able:
             report = functools.partial(self._report, commit, zone)
-            zones.part(zone).submit(Submission(Kind.CHANGE, stamp, volume, records, encoded, data, entries, report))
+            self._part(zone).submit(Submission(Kind.CHANGE, stamp, volume, records, encoded, data, entries, report))
         for zone in self.layout.zones:
             if zone not in able:
                 self._submit_behind(zone, volume, stamp, records, encoded, data, entries)
@@ -218,7 +220,7 @@ class Copies:
         if healer is not None and self._can_write(zone) and healer.takes(volume, records):
             report = functools.partial(self._report_behind, zone)
             submission = Submission(Kind.REPAIR, stamp, volume, records, encoded, data, entries, report)
-            self._zones.part(zone).submit(submission)
+            self._part(zone).submit(submission)
             return
         self.missed[zone] = self.missed.get(zone, 0) + len(entries)
         if healer is not None:
@@ -260,7 +262,7 @@ class Copies:
         for zone in in_sync:
             report = functools.partial(self._report_behind, zone)
             stamp = zones.counter.next()
-            zones.part(zone).submit(Submission(Kind.GROUP, stamp, 0, state, encoded, [], {}, report))
+            self._part(zone).submit(Submission(Kind.GROUP, stamp, 0, state, encoded, [], {}, report))
 
     def restore(self, states: Mapping[str, GroupState | None]) -> None:
         """After a start, from what each zone knows of the group."""
@@ -278,7 +280,7 @@ class Copies:
             return
         self.in_sync = [each for each in self.in_sync if each != zone]
         if not self.in_sync:
-            states = {each: self._zones.part(each).group(self.layout.zones) for each in self.layout.zones}
+            states = {each: self._part(each).group(self.layout.zones) for each in self.layout.zones}
             _, self.in_sync = where_history_is_longest({**states, zone: None})
         self.write_state(self.in_sync)
         self._zones.fell_behind(self)
@@ -287,7 +289,7 @@ class Copies:
         """About how many entries a zone that is behind has to take over; 0 once it is proved that there are none."""
         if zone in self.in_sync:
             return 0
-        counts = [self._zones.part(each).entries_of(self.layout.zones) for each in (*self.in_sync, zone)]
+        counts = [self._part(each).entries_of(self.layout.zones) for each in (*self.in_sync, zone)]
         return max(max(counts) - counts[-1], self.missed.get(zone, 0), 1)
 
 

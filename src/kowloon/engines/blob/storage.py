@@ -43,7 +43,7 @@ class ZonedStorage:
         self._durable = durable
         self._clock = clock
         self._segment_bytes = segment_bytes
-        self._parts: dict[str, ZonePart] = {}
+        self.parts: dict[str, ZonePart] = {}
         self._staged: dict[str, ZonePart] = {}
         self.modes: dict[str, ZoneMode] = {}
         self._delays_s: dict[str, float] = {}
@@ -72,8 +72,8 @@ class ZonedStorage:
                 await loop.run_in_executor(None, shutil.rmtree, trash)
                 folders.remove(trash)
             for zone in [path.name for path in folders]:
-                self._parts[zone] = await loop.run_in_executor(None, self._open_part, zone)
-            layouts = {zones for part in self._parts.values() for zones in part.index.groups}
+                self.parts[zone] = await loop.run_in_executor(None, self._open_part, zone)
+            layouts = {zones for part in self.parts.values() for zones in part.index.groups}
             for layout_zones in sorted(layouts):
                 await self._find_in_sync(self._copies_of(Layout(layout_zones)))
 
@@ -110,10 +110,10 @@ class ZonedStorage:
         return ZonePart(self._root() / zone, self.counter, durable=self._durable, segment_bytes=self._segment_bytes)
 
     def part(self, zone: str) -> ZonePart:
-        found = self._parts.get(zone)
+        found = self.parts.get(zone)
         if found is None:
             self._claim()
-            found = self._parts[zone] = self._open_part(zone)
+            found = self.parts[zone] = self._open_part(zone)
         return found
 
     async def _stop_healing(self) -> None:
@@ -125,9 +125,9 @@ class ZonedStorage:
 
     async def close(self) -> None:
         await self._stop_healing()
-        for part in self._parts.values():
+        for part in self.parts.values():
             await part.close()
-        self._parts.clear()
+        self.parts.clear()
         await asyncio.get_running_loop().run_in_executor(None, self._threads.shutdown)
         if self._lock is not None:
             os.close(self._lock)
@@ -139,9 +139,9 @@ class ZonedStorage:
     async def wipe(self) -> None:
         try:
             await self._stop_healing()
-            for part in list(self._parts.values()):
+            for part in list(self.parts.values()):
                 await part.settled()
-            gone = [self._remove_part(zone, part) for zone, part in list(self._parts.items())]
+            gone = [self._remove_part(zone, part) for zone, part in list(self.parts.items())]
             for copies in self._copies.values():
                 copies.restore(dict.fromkeys(copies.layout.zones))
             self.modes.clear()
@@ -155,7 +155,7 @@ class ZonedStorage:
     def keep(self, target: Path) -> Awaitable[None]:
         running: list[asyncio.Future[None]] = []
         problem: OSError | None = None
-        for zone, part in sorted(self._parts.items()):
+        for zone, part in sorted(self.parts.items()):
             try:
                 running.append(keep(part, target / zone))
             except OSError as found:
@@ -212,14 +212,14 @@ class ZonedStorage:
             self._heal_again()
 
     def _exchange(self) -> Awaitable[object]:
-        gone = [self._remove_part(zone, part) for zone, part in list(self._parts.items())]
+        gone = [self._remove_part(zone, part) for zone, part in list(self.parts.items())]
         while self._staged:
             zone, part = self._staged.popitem()
             part.move_to(self._root() / zone, self.counter)
-            self._parts[zone] = part
-        layouts = {*self._copies, *(Layout(zones) for part in self._parts.values() for zones in part.index.groups)}
+            self.parts[zone] = part
+        layouts = {*self._copies, *(Layout(zones) for part in self.parts.values() for zones in part.index.groups)}
         for layout in layouts:
-            kept = any(zone in self._parts for zone in layout.zones)
+            kept = any(zone in self.parts for zone in layout.zones)
             states = {zone: self.part(zone).group(layout.zones) if kept else None for zone in layout.zones}
             self._copies_of(layout).restore(states)
         return asyncio.gather(*gone)
@@ -266,7 +266,7 @@ class ZonedStorage:
         return self.modes.get(zone, ZoneMode.SERVING)
 
     def delay_s(self, layout: Layout) -> float:
-        if not self.modes or not any(self._delays_s.values()):
+        if not any(self._delays_s.values()):
             return 0.0
         delays = [self._delays_s.get(zone, 0.0) for zone in layout.zones if self.mode(zone) in READING]
         # A quorum answers as soon as its slowest zone does.
@@ -283,11 +283,11 @@ class ZonedStorage:
                 dead_bytes=part.dead_bytes(),
                 behind=sum(copies.entries_behind(zone) for copies in self.copies_with(zone)),
             )
-            for zone, part in sorted(self._parts.items())
+            for zone, part in sorted(self.parts.items())
         ]
 
     async def lose(self, zone: str) -> None:
-        part = self._parts.get(zone)
+        part = self.parts.get(zone)
         if part is None:
             return
         gone = self._remove_part(zone, part)
@@ -298,7 +298,7 @@ class ZonedStorage:
     def _remove_part(self, zone: str, part: ZonePart) -> Awaitable[None]:
         """Gone at once; what is waited for is only that its bytes are removed."""
         part.abandon()
-        del self._parts[zone]
+        del self.parts[zone]
         trash = self._root() / f"{_TRASH}{zone}-{self.counter.next()}"
         part.folder.rename(trash)
         return self._remove_trash(part, trash)

@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 NOTHING: Final[Mapping[str, str]] = {}
 
 
+def resource_name(bucket: Bucket, path: str) -> str:
+    """`acs:oss:REGION:ACCOUNT:BUCKET/KEY`."""
+    return f"acs:oss:{bucket.region}:{bucket.account}:{path}"
+
+
 class Call:
     """`query` and `headers` are decoded, first values by name. `bucket` is there once the bucket was found; `now` is
     cloud time, `wall` wall time. `anonymous` calls have no principal."""
@@ -52,6 +57,11 @@ class Call:
     reason = ""
     fault = ""
     _space: Space | None = None
+    # Whether the bucket has settings, at which generation of the store; and of which address the name is.
+    _has_settings = False
+    _settings_at = -1
+    _resource = ""
+    _resource_of: Address | None = None
 
     def __init__(self, request: HttpRequest, parts: Parts, request_id: str) -> None:
         self.request = request
@@ -74,7 +84,21 @@ class Call:
     @property
     def has_settings(self) -> bool:
         """Whether the bucket has a setting of any kind. Most have none, and all their calls need not ask for each."""
-        return self.parts.store.kinds_of(self.bucket.id) > 1
+        generation = self.parts.store.generation
+        if generation != self._settings_at:
+            self._settings_at = generation
+            self._has_settings = self.parts.store.kinds_of(self.bucket.id) > 1
+        return self._has_settings
+
+    @property
+    def resource(self) -> str:
+        """What it is about, as policies and the record name it."""
+        address = self.address
+        if self._resource_of is not address:
+            bucket = self.bucket
+            self._resource_of = address
+            self._resource = resource_name(bucket, f"{bucket.id}/{address.key}" if address.key else bucket.id)
+        return self._resource
 
     @property
     def may_ask_for_callback(self) -> bool:
@@ -99,12 +123,13 @@ class Call:
     def enter(self, bucket: Bucket) -> None:
         """The call is about that bucket from now on."""
         self.found, self._space = bucket, None
+        self._settings_at, self._resource_of = -1, None
 
     def about(self, bucket: Bucket, key: str) -> Call:
         """What the same caller asks at the same moment of another object, without a word besides."""
         other = Call(self.request, self.parts, self.request_id)
         other.wall, other.now, other.region, other.headers = self.wall, self.now, bucket.region, NOTHING
-        other.address = self.address._replace(bucket=bucket.id, key=key)
+        other.address = Address(bucket.id, key, self.address.style, self.address.region)
         other.operation, other.anonymous = self.operation, self.anonymous
         other.principal, other.access_key_id = self.principal, self.access_key_id
         other.enter(bucket)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Coroutine
 from typing import Any
 
 import msgspec
@@ -78,16 +78,6 @@ class ObjectChain:
         self._keys = KeyCache()
         self._drafts: dict[tuple[str, Operation], tuple[Principal, RequestEvent]] = {}
         self._regions = parts.board.topology.regions
-        # The chain, in order. Each step adds to the call or raises ApiError.
-        self._steps: tuple[Callable[[Call], None], ...] = (
-            self._identify,
-            self._find_bucket,
-            self._front_door,
-            self._authenticate,
-            site.direct,
-            self._authorise,
-            self._throttle,
-        )
 
     def handle(self, request: HttpRequest) -> HttpResponse | Awaitable[HttpResponse]:
         """A whole request. Bodies too large to be held come through `receive`."""
@@ -154,8 +144,14 @@ class ObjectChain:
         return domain.bucket if domain is not None else None
 
     def _enter(self, call: Call) -> None:
-        for step in self._steps:
-            step(call)
+        """The chain, in order. Each step adds to the call or raises ApiError."""
+        self._identify(call)
+        self._find_bucket(call)
+        self._front_door(call)
+        self._authenticate(call)
+        site.direct(call)
+        self._authorise(call)
+        self._throttle(call)
         if call.operation.check is not None:
             call.operation.check(call)
 
@@ -287,10 +283,11 @@ class ObjectChain:
     # --- the end ---
 
     def complete(self, call: Call, answer: Answer) -> HttpResponse | Awaitable[HttpResponse]:
-        found = call.found
-        delay_s = self._parts.storage.delay_s(found.layout) if found is not None else 0.0
-        if delay_s > 0.0:
-            return self._answer_late(call, answer, delay_s)
+        found, storage = call.found, self._parts.storage
+        if found is not None and storage.modes:
+            delay_s = storage.delay_s(found.layout)
+            if delay_s > 0.0:
+                return self._answer_late(call, answer, delay_s)
         if isinstance(answer, HttpResponse):
             return self._finish(call, answer)
         if isinstance(answer, Later):
@@ -359,7 +356,7 @@ class ObjectChain:
             scheme=request.scheme,
             user_agent=call.headers.get("user-agent", ""),
             region=call.region,
-            resources=_resources(call),
+            resources=(call.resource,) if call.found is not None else (),
             status=response.status,
             decision=call.reason,
             latency_ms=taken_s * 1000.0,
@@ -395,14 +392,6 @@ class ObjectChain:
             self._drafts.clear()
         self._drafts[call.access_key_id, operation] = (caller, draft)
         return draft
-
-
-def _resources(call: Call) -> tuple[str, ...]:
-    bucket = call.found
-    if bucket is None:
-        return ()
-    path = f"{bucket.id}/{call.address.key}" if call.address.key else bucket.id
-    return (f"acs:oss:{bucket.region}:{bucket.account}:{path}",)
 
 
 def _is_unsettled(call: Call) -> bool:

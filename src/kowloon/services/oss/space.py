@@ -9,7 +9,7 @@ import asyncio
 import base64
 import functools
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -37,11 +37,12 @@ def decode_meta(value: bytes) -> Meta:
     return _known_meta(value) if len(value) <= MOST_KNOWN_BYTES else read_meta(value)
 
 
-class Stored(NamedTuple):
+class Stored:
     """One version as it is kept. `entry.blobs` are its bytes in order, unless it is assembled (`assembled.py`)."""
 
-    meta: Meta
-    entry: Entry
+    def __init__(self, meta: Meta, entry: Entry) -> None:
+        self.meta: Final = meta
+        self.entry: Final = entry
 
     @property
     def version_id(self) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
 from kowloon.actions.ports import Principal
 from kowloon.actions.sessions import ASSUME, TrustDecision
@@ -24,20 +24,33 @@ FREE: Final[Mapping[str, str]] = {
 }
 
 
-class Record(NamedTuple):
+class Record:
     """`values`: the condition values that were asked for, by key. `policies` and `verdict` None: no policy was asked,
     such as of a root. `trust`: it was the trust policy of the role that is the resource."""
 
-    request_id: str
-    principal: str
-    action: str
-    resource: str
-    reason: str
-    allowed: bool
-    policies: Policies | None
-    verdict: Verdict | None
-    values: Mapping[str, str | None]
-    trust: TrustDecision | None = None
+    def __init__(
+        self,
+        request_id: str,
+        principal: str,
+        action: str,
+        resource: str,
+        reason: str,
+        allowed: bool,
+        policies: Policies | None,
+        verdict: Verdict | None,
+        values: Mapping[str, str | None],
+        trust: TrustDecision | None = None,
+    ) -> None:
+        self.request_id: Final = request_id
+        self.principal: Final = principal
+        self.action: Final = action
+        self.resource: Final = resource
+        self.reason: Final = reason
+        self.allowed: Final = allowed
+        self.policies: Final = policies
+        self.verdict: Final = verdict
+        self.values: Final = values
+        self.trust: Final = trust
 
 
 class Resources:

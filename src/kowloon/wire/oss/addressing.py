@@ -27,14 +27,28 @@ _LOCAL_BASE: Final = ".localhost"
 Style = Literal["path", "virtual", "cname"]
 
 
-class Address(NamedTuple):
+class Address:
     """`bucket` is empty for calls to the service, `key` for calls to a bucket. `region` is what the host name says,
     empty when it says none. `bucket` and `key` are decoded and as sent: their validity is the product's question."""
 
-    bucket: str
-    key: str
-    style: Style
-    region: str = ""
+    def __init__(self, bucket: str, key: str, style: Style, region: str = "") -> None:
+        self.bucket: Final = bucket
+        self.key: Final = key
+        self.style: Final = style
+        self.region: Final = region
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Address) and self._values == other._values
+
+    def __repr__(self) -> str:
+        return f"Address{self._values}"
+
+    @property
+    def _values(self) -> tuple[str, str, str, str]:
+        return self.bucket, self.key, self.style, self.region
+
+    def with_key(self, key: str) -> Address:
+        return Address(self.bucket, key, self.style, self.region)
 
 
 def locate(request: HttpRequest, *, bucket_of_cname: Callable[[str], str | None]) -> Address:
@@ -129,7 +143,12 @@ def parse_query(raw: str) -> dict[str, str]:
 
 def valid_bucket_name(name: str) -> bool:
     """3 to 63 of `a-z0-9-`, no hyphen at either end."""
-    return len(name) <= _MOST_BUCKET_NAME and _BUCKET_NAME.fullmatch(name) is not None
+    return len(name) <= _MOST_BUCKET_NAME and _is_bucket_name(name)
+
+
+@functools.lru_cache(maxsize=4096)
+def _is_bucket_name(name: str) -> bool:
+    return _BUCKET_NAME.fullmatch(name) is not None
 
 
 def valid_object_name(name: str) -> bool:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
-import msgspec
-
 UNSIGNED_PAYLOAD: Final = "UNSIGNED-PAYLOAD"
 V4_ALGORITHM: Final = "OSS4-HMAC-SHA256"
 V4_REQUEST: Final = "aliyun_v4_request"
@@ -23,7 +21,7 @@ class Scheme(StrEnum):
 V1, V2, V4 = Scheme.V1, Scheme.V2, Scheme.V4
 
 
-class Claim(msgspec.Struct, frozen=True, kw_only=True):
+class Claim:
     """What a request claims about its sender; nothing here is proven yet.
 
     `date` is the text that is signed as the date: a Date, the compact stamp of V4, the expiry of V1 and V2 queries.
@@ -32,19 +30,36 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     that V4 promises of the body: whoever reads the body compares.
     """
 
-    scheme: Scheme
-    in_query: bool = False
-    access_key_id: str = ""
-    signature: str = ""
-    security_token: str = ""
-    date: str = ""
-    signed_at: float | None = None
-    expires_at: float | None = None
-    date_stamp: str = ""
-    region: str = ""
-    product: str = ""
-    additional_headers: tuple[str, ...] = ()
-    payload_hash: str = UNSIGNED_PAYLOAD
+    def __init__(
+        self,
+        scheme: Scheme,
+        *,
+        in_query: bool = False,
+        access_key_id: str = "",
+        signature: str = "",
+        security_token: str = "",
+        date: str = "",
+        signed_at: float | None = None,
+        expires_at: float | None = None,
+        date_stamp: str = "",
+        region: str = "",
+        product: str = "",
+        additional_headers: tuple[str, ...] = (),
+        payload_hash: str = UNSIGNED_PAYLOAD,
+    ) -> None:
+        self.scheme: Final = scheme
+        self.in_query: Final = in_query
+        self.access_key_id: Final = access_key_id
+        self.signature: Final = signature
+        self.security_token: Final = security_token
+        self.date: Final = date
+        self.signed_at: Final = signed_at
+        self.expires_at: Final = expires_at
+        self.date_stamp: Final = date_stamp
+        self.region: Final = region
+        self.product: Final = product
+        self.additional_headers: Final = additional_headers
+        self.payload_hash: Final = payload_hash
 
 
 ANONYMOUS: Final = Claim(scheme=Scheme.ANONYMOUS)

@@ -82,7 +82,7 @@ def identify_form(fields: Mapping[str, str]) -> Claim:
 # Header ---------------------------------------------------------------------------------------------------------------
 
 
-def _of_header(authorization: str, headers: Mapping[str, str], query: Mapping[str, str]) -> Claim:
+def _of_header(authorization: str, headers: dict[str, str], query: Mapping[str, str]) -> Claim:
     scheme, _, rest = authorization.partition(" ")
     if scheme == "OSS":
         access_key_id, _, signature = rest.strip().rpartition(":")
@@ -116,7 +116,7 @@ def _of_header(authorization: str, headers: Mapping[str, str], query: Mapping[st
     raise INVALID_AUTHORIZATION.error(extra=_argument("Authorization", authorization))
 
 
-def _of_v4_header(authorization: str, rest: str, headers: Mapping[str, str], query: Mapping[str, str]) -> Claim:
+def _of_v4_header(authorization: str, rest: str, headers: dict[str, str], query: Mapping[str, str]) -> Claim:
     fields = _fields(authorization, rest, "=")
     if not (fields.get("Credential") and fields.get("Signature")):
         raise INVALID_AUTHORIZATION.error(extra=_argument("Authorization", authorization))
@@ -135,7 +135,7 @@ def _of_v4_header(authorization: str, rest: str, headers: Mapping[str, str], que
     )
 
 
-def _date_of(headers: Mapping[str, str]) -> tuple[str, float]:
+def _date_of(headers: dict[str, str]) -> tuple[str, float]:
     date = headers.get("x-oss-date") or headers.get("date", "")
     # Some send the compact form here too.
     moment = parse_http_date(date)
@@ -160,7 +160,7 @@ def _fields(authorization: str, rest: str, separator: str) -> dict[str, str]:
 # Query ----------------------------------------------------------------------------------------------------------------
 
 
-def _of_v1_query(query: Mapping[str, str], headers: Mapping[str, str]) -> Claim:
+def _of_v1_query(query: Mapping[str, str], headers: dict[str, str]) -> Claim:
     if not (query.get("OSSAccessKeyId") and query.get("Expires") and query.get("Signature")):
         raise INCOMPLETE_QUERY_SIGNATURE.error()
     return Claim(
@@ -174,7 +174,7 @@ def _of_v1_query(query: Mapping[str, str], headers: Mapping[str, str]) -> Claim:
     )
 
 
-def _of_v2_query(query: Mapping[str, str], headers: Mapping[str, str]) -> Claim:
+def _of_v2_query(query: Mapping[str, str], headers: dict[str, str]) -> Claim:
     expires = _required(query, "x-oss-expires")
     return Claim(
         scheme=V2,
@@ -188,7 +188,7 @@ def _of_v2_query(query: Mapping[str, str], headers: Mapping[str, str]) -> Claim:
     )
 
 
-def _of_v4_query(query: Mapping[str, str], headers: Mapping[str, str]) -> Claim:
+def _of_v4_query(query: Mapping[str, str], headers: dict[str, str]) -> Claim:
     credential, signature = _required(query, "x-oss-credential"), _required(query, "x-oss-signature")
     date = query.get("x-oss-date", "")
     signed_at = _v4_moment(date)
@@ -254,7 +254,7 @@ def _scope(credential: str) -> tuple[str, str, str, str, str]:
     return parts[0], parts[1], parts[2], parts[3], parts[4]
 
 
-def _security_token(headers: Mapping[str, str], query: Mapping[str, str]) -> str:
+def _security_token(headers: dict[str, str], query: Mapping[str, str]) -> str:
     """From any place that a client sends it in."""
     token = headers.get("x-oss-security-token") or headers.get("security-token")
     if token is None and query:

@@ -29,7 +29,7 @@ from kowloon.services.oss.buckets.setting_errors import (
     PUBLIC_BUCKET_ACL,
     PUBLIC_OBJECT_ACL,
 )
-from kowloon.services.oss.call import Call
+from kowloon.services.oss.call import Call, resource_name
 from kowloon.services.oss.errors import NOT_YOURS
 from kowloon.services.oss.resources import DEFAULT_ACL, Bucket
 from kowloon.services.oss.space import Stored
@@ -47,6 +47,8 @@ _OF_VERSIONS = frozenset(
 )
 # What makes a call ask for more than its operation does.
 _TELLING_HEADERS = frozenset({"x-oss-tagging", "x-oss-object-acl", "x-oss-acl"})
+# There are as many as operations.
+_RIGHTS: dict[str, str] = {}
 _ACL_ACTIONS = {"GetObjectAcl": "read acl", "PutObjectAcl": "write acl"}
 
 
@@ -81,17 +83,20 @@ def check(call: Call, action: str, bucket: Bucket | None, key: str, acl: str, ve
     principal = call.principal
     account = principal.account if principal is not None else ""
     owner = bucket.account if bucket is not None else account
-    name = bucket.id if bucket is not None else call.address.bucket
-    path = f"{name}/{key}" if key else name
     if version_id is None:
         version_id = call.version_id if call.query and key == call.address.key else ""
     reason, detail = "", {}
     if principal is not None:
-        resource = f"acs:oss:{bucket.region if bucket is not None else '*'}:{owner}:{path or '*'}"
-        authorizer, name = call.parts.authorizer, f"oss:{action}"
+        if bucket is None:
+            resource = f"acs:oss:*:{owner}:{_path(call, bucket, key) or '*'}"
+        elif bucket is call.found and key == call.address.key:
+            resource = call.resource
+        else:
+            resource = resource_name(bucket, _path(call, bucket, key))
+        authorizer, name = call.parts.authorizer, _right(action)
         decision = authorizer.granted(principal, name, resource, call.request_id)
         if decision is None:
-            values = _values(call, bucket, path, version_id)
+            values = _values(call, bucket, _path(call, bucket, key), version_id)
             group_of = functools.partial(_group_of, call, bucket)
             decision = authorizer.decide(AccessRequest(principal, name, resource, values, call.request_id, group_of))
         detail = decision.detail
@@ -102,16 +107,32 @@ def check(call: Call, action: str, bucket: Bucket | None, key: str, acl: str, ve
         if decision.allowed and account == owner:
             reason = decision.reason
     if bucket is not None:
-        setting = call.parts.store.get(BucketPolicy, bucket.id)
+        has_settings = bucket is not call.found or call.has_settings
+        setting = call.parts.store.get(BucketPolicy, bucket.id) if has_settings else None
         if setting is not None:
-            reason = reason_of_policy(call, setting, f"oss:{action}", bucket, path, version_id) or reason
+            path = _path(call, bucket, key)
+            reason = reason_of_policy(call, setting, _right(action), bucket, path, version_id) or reason
         if not reason and acl:
             reason = _reason_of_acl(call, bucket, key, acl, version_id)
         if reason and call.access_point is not None and call.access_point.bucket == bucket.id:
-            reason = _reason_of_point(call, call.access_point, f"oss:{action}", bucket, path, version_id, reason)
-    call.reason = reason or f"nothing allows oss:{action}"
+            path = _path(call, bucket, key)
+            reason = _reason_of_point(call, call.access_point, _right(action), bucket, path, version_id, reason)
+    call.reason = reason or f"nothing allows {_right(action)}"
     if not reason:
         raise _denial(call, action, bucket, key, acl, version_id, detail)
+
+
+def _path(call: Call, bucket: Bucket | None, key: str) -> str:
+    name = bucket.id if bucket is not None else call.address.bucket
+    return f"{name}/{key}" if key else name
+
+
+def _right(action: str) -> str:
+    """As RAM writes it: `oss:GetObject`."""
+    found = _RIGHTS.get(action)
+    if found is None:
+        found = _RIGHTS[action] = f"oss:{action}"
+    return found
 
 
 def _group_of(call: Call, bucket: Bucket | None) -> str:

@@ -86,7 +86,7 @@ def _page_instead(call: Call, site: Website, problem: ApiError) -> Answer | None
 
 
 def _serve_key(call: Call, key: str) -> None:
-    call.address = call.address._replace(key=key)
+    call.address = call.address.with_key(key)
 
 
 def _stored(call: Call, key: str) -> Stored | None:

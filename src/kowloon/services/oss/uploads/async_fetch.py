@@ -65,7 +65,7 @@ oss.keeps(FetchTask)
 async def put_async_fetch_task(call: Call) -> HttpResponse:
     task = _wanted(call)
     access.check(call, "PutObject", call.bucket, task.object_name, "write")
-    call.address = call.address._replace(key=task.object_name)
+    call.address = call.address.with_key(task.object_name)
     current = call.space.current(task.object_name)
     if task.ignore_same_key and current is not None and not current.meta.marker:
         raise OBJECT_EXISTS.error(extra={"Key": task.object_name})

@@ -102,7 +102,7 @@ class FormReceiver:
             raise NO_KEY.error(extra={"ArgumentName": "key", "ArgumentValue": ""})
         if not valid_object_name(key):
             raise INVALID_OBJECT_NAME.error(extra={"ObjectName": key})
-        call.address = call.address._replace(key=key)
+        call.address = call.address.with_key(key)
         call.form = fields
         call.headers = _headers(call, fields, head)
         claim = identify_form({_SIGNED_AS.get(name, name): value for name, value in fields.items()})
