@@ -31,7 +31,7 @@ def document(body: bytes) -> HttpResponse:
 
 
 def kept_headers(headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    if KEPT_HEADERS.keys().isdisjoint(headers):
+    if not any(name in headers for name in KEPT_HEADERS):
         return ()
     return tuple((spelled, headers[name]) for name, spelled in KEPT_HEADERS.items() if headers.get(name))
 

@@ -154,7 +154,7 @@ class ObjectProduct(Product):
         self.operations: list[Operation] = []
         self._by_place: dict[tuple[str, str], list[Operation]] = {}
         # Of a place, the operation that nothing but the place tells, and the headers that tell another one.
-        self._plain: dict[tuple[str, str], tuple[Operation, frozenset[str]]] = {}
+        self._plain: dict[tuple[str, str], tuple[Operation, tuple[str, ...]]] = {}
 
     @property
     def built(self) -> list[str]:
@@ -223,7 +223,7 @@ class ObjectProduct(Product):
             place.append(operation)
             place.sort(key=lambda each: -each.weight)
             if not place[-1].weight:
-                headers = frozenset(each.header for each in place if each.header)
+                headers = tuple({each.header for each in place if each.header})
                 self._plain[level, method] = (place[-1], headers)
             return handler
 
@@ -233,7 +233,7 @@ class ObjectProduct(Product):
         place = (level, method)
         if not query:
             plain = self._plain.get(place)
-            if plain is not None and plain[1].isdisjoint(headers):
+            if plain is not None and not any(name in headers for name in plain[1]):
                 return plain[0]
         for operation in self._by_place.get(place, ()):
             if operation.matches(query, headers):

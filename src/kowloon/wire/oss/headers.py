@@ -41,7 +41,7 @@ _MOST_DIGITS: Final = 19
 # Conditions and ranges ------------------------------------------------------------------------------------------------
 
 
-_CONDITIONAL: Final = frozenset({"if-match", "if-none-match", "if-modified-since", "if-unmodified-since"})
+_CONDITIONAL: Final = ("if-match", "if-none-match", "if-modified-since", "if-unmodified-since")
 
 
 def etag_value(text: str) -> str:
@@ -65,7 +65,7 @@ def evaluate_conditions(headers: Mapping[str, str], etag: str, last_modified: fl
     `prefix` is COPY_SOURCE_PREFIX for those about the source of a copy. As HTTP has it: a date is not asked where an
     ETag was, dates count in whole seconds, and a date that is none is as if it were absent.
     """
-    if not prefix and _CONDITIONAL.isdisjoint(headers):
+    if not prefix and not any(name in headers for name in _CONDITIONAL):
         return PROCEED
     if_match, if_none_match = headers.get(f"{prefix}if-match"), headers.get(f"{prefix}if-none-match")
     if if_match is not None:

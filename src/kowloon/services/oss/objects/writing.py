@@ -66,12 +66,12 @@ def meta_fields(call: Call) -> dict[str, Any]:
     """The fields of Meta that a writer's headers set: storage_class and content_type, of others what is not the
     default."""
     headers = call.headers
-    if answers.KEPT_HEADERS.keys().isdisjoint(headers) and "x-oss-" not in " ".join(headers):
+    kept = answers.kept_headers(headers)
+    if not kept and not any(name.startswith("x-oss-") for name in headers):
         # Most writers say nothing of the rest.
         plain = {"storage_class": call.bucket.storage_class, "content_type": headers.get("content-type", "")}
         return {**plain, **default_encryption(call.parts.store, call.bucket)} if call.has_settings else plain
     fields: dict[str, Any] = {"storage_class": storage_class(call), "content_type": headers.get("content-type", "")}
-    kept = answers.kept_headers(headers)
     if kept:
         fields["headers"] = kept
     user = answers.user_headers(headers)
