@@ -6,8 +6,9 @@ import random
 import secrets
 import string
 import uuid
+from typing import Final
 
-BASE36 = string.digits + string.ascii_lowercase
+BASE36: Final = string.digits + string.ascii_lowercase
 
 
 class Ids:

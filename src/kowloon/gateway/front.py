@@ -6,6 +6,7 @@ import hmac
 import inspect
 import logging
 from collections.abc import Awaitable
+from typing import Final
 
 from kowloon.actions.browser import is_foreign
 from kowloon.actions.ports import OwnProtocol
@@ -23,7 +24,7 @@ from kowloon.wire.oss.addressing import names_bucket
 
 log = logging.getLogger("kowloon.gateway")
 
-HOST_REFUSED = "HostNotServed"
+HOST_REFUSED: Final = "HostNotServed"
 
 
 class Front:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
+from typing import Final
 
 from kowloon.wire.identify import METADATA_HOST
 from kowloon.wire.names import is_vendor_name
 
-_EXACT = frozenset({"", "localhost", METADATA_HOST})
+_EXACT: Final = frozenset({"", "localhost", METADATA_HOST})
 
 
 class Hosts:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from kowloon.core.clock import Clock
 from kowloon.gateway.certificates import CertificateAuthority
@@ -65,9 +65,11 @@ class Server:
     async def start(self, host: str, port: int) -> int:
         """Listen; with port 0 on any free one. Returns the port."""
         loop = asyncio.get_running_loop()
-        self._listener = await loop.create_server(lambda: Connection(self, loop), host, port, backlog=_BACKLOG)
+        # Not only asyncio's: of uvloop's the sockets are a list.
+        listener: Any = await loop.create_server(lambda: Connection(self, loop), host, port, backlog=_BACKLOG)
+        self._listener = listener
         self._sweep()
-        actual_port: int = self._listener.sockets[0].getsockname()[1]
+        actual_port: int = listener.sockets[0].getsockname()[1]
         return actual_port
 
     async def close(self) -> None:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Final
 
 from kowloon.topology.effects import Aspect, Effect, interpolate, last_change
 from kowloon.topology.map import Topology, ancestors
 from kowloon.topology.services import Edge, HostState, Overlay, ServiceNode, ServiceState
 
-_HOST_ASPECTS = (Aspect.POWER_OFF, Aspect.FROZEN, Aspect.NETWORK_CUT)
+_HOST_ASPECTS: Final = (Aspect.POWER_OFF, Aspect.FROZEN, Aspect.NETWORK_CUT)
 
 
 class HealthBoard:

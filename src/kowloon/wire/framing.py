@@ -115,7 +115,10 @@ class Phase(Enum):
 
 
 # To look a member up in its class takes longer than most of what is done with it.
-IDLE, HEAD, BODY, OVER = Phase
+IDLE: Final = Phase.IDLE
+HEAD: Final = Phase.HEAD
+BODY: Final = Phase.BODY
+OVER: Final = Phase.OVER
 
 
 class RequestParser:
@@ -149,6 +152,7 @@ class RequestParser:
     def _clear(self) -> None:
         self._url = b""
         self._headers: list[tuple[str, str]] = []
+        self._fields: dict[str, str] = {}
         self._header_bytes = 0
         self._framed: Framed | None = None
         self._body: list[bytes] = []
@@ -274,7 +278,10 @@ class RequestParser:
         except UnicodeDecodeError:
             # Every byte string is that.
             text = value.decode("latin-1")
-        headers.append((_KNOWN_NAMES.get(name) or _name(name), text.strip(" \t")))
+        known, text = _KNOWN_NAMES.get(name) or _name(name), text.strip(" \t")
+        headers.append((known, text))
+        # A name that comes twice counts as it came first.
+        self._fields.setdefault(known, text)
         self._header_bytes += len(name) + len(value) + 4
         if self._header_bytes > self._most_header_bytes or len(headers) > self._most_headers:
             raise _headers_too_large()
@@ -285,7 +292,7 @@ class RequestParser:
         self._framed = framed = self._request_so_far()
         length_bytes = self._checked_framing(framed)
         # Trailers are counted too, so that they are bounded, and never mixed with the headers.
-        self._headers = []
+        self._headers, self._fields = [], {}
         self.phase = BODY
         self._phase_bytes = 0
         if not (length_bytes or self._is_chunked):
@@ -358,7 +365,14 @@ class RequestParser:
             tunnel = target
         elif target[:1] != "/":
             target, authority = _split_target(target, method)
-        request = HttpRequest(method=method, target=target, headers=self._headers, scheme=self._scheme, peer=self._peer)
+        request = HttpRequest(
+            method=method,
+            target=target,
+            headers=self._headers,
+            fields=self._fields,
+            scheme=self._scheme,
+            peer=self._peer,
+        )
         if authority:
             # For routing the authority of the target counts; the Host header stays as it was signed.
             request.host = routing_host(authority)

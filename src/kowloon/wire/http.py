@@ -12,8 +12,8 @@ class HttpRequest:
     """One request; of one whose body goes to a BodyReceiver, `body` stays empty.
 
     `target` is as on the wire (origin-form; of an absolute-form target the path and query). `headers` keep order and
-    raw values; names are lower case; `fields` has the first value of each. `host` is for routing only: no scheme, no
-    port, lower case; `host_header` is the raw text that clients sign.
+    raw values; names are lower case; `fields` has the first value of each, and is made of them unless it is given.
+    `host` is for routing only: no scheme, no port, lower case; `host_header` is the raw text that clients sign.
     """
 
     __slots__ = (
@@ -36,6 +36,7 @@ class HttpRequest:
         method: str,
         target: str,
         headers: list[tuple[str, str]],
+        fields: dict[str, str] | None = None,
         body: bytes = b"",
         scheme: str = "http",
         peer: str = "127.0.0.1",
@@ -47,10 +48,11 @@ class HttpRequest:
         self.body = body
         self.scheme = scheme
         self.peer = peer
-        fields = dict(headers)
-        if len(fields) != len(headers):
-            # A name that comes twice counts as it came first.
-            fields = dict(reversed(headers))
+        if fields is None:
+            fields = {}
+            for name, value in headers:
+                # A name that comes twice counts as it came first.
+                fields.setdefault(name, value)
         self.fields = fields
         self.host_header = fields.get("host", "")
         self.host = routing_host(self.host_header)
@@ -227,4 +229,4 @@ def _host_of(raw: str) -> str:
 
 # A client asks for the same one again and again. Names longer than this are none.
 _MOST_KNOWN: Final = 255
-_known_host = functools.lru_cache(maxsize=4096)(_host_of)
+_known_host: Final = functools.lru_cache(maxsize=4096)(_host_of)

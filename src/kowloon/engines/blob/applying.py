@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -15,7 +15,7 @@ from kowloon.engines.blob.index_state import VolumeState
 from kowloon.engines.blob.packing import deletion_bytes, held_by, origin_of, pack_entry, record_bytes
 from kowloon.engines.blob.records import DeleteRecord, GroupState, PutRecord, Records
 
-_NOTHING: frozenset[int] = frozenset()
+_NOTHING: Final[frozenset[int]] = frozenset()
 
 
 class Applying:

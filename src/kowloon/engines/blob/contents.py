@@ -7,7 +7,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from fastcrc import crc64
 
@@ -19,7 +19,7 @@ from kowloon.engines.blob.packing import origin_of, unpack_entry
 from kowloon.engines.blob.records import GroupState, Records
 from kowloon.wire.http import FileSlice
 
-_COPY_BYTES = 1 << 20
+_COPY_BYTES: Final = 1 << 20
 
 
 class Submission:

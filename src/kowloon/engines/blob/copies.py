@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from kowloon.engines.blob.base import Entry, Layout, ZoneMode, ZoneReadOnly, ZoneUnavailable
 from kowloon.engines.blob.contents import Submission
@@ -18,8 +18,8 @@ from kowloon.engines.blob.frames import Kind
 from kowloon.engines.blob.part import Counter, ZonePart
 from kowloon.engines.blob.records import GroupState, Records, encode_records
 
-READING = frozenset({ZoneMode.SERVING, ZoneMode.SLOW, ZoneMode.READ_ONLY})
-WRITING = frozenset({ZoneMode.SERVING, ZoneMode.SLOW})
+READING: Final = frozenset({ZoneMode.SERVING, ZoneMode.SLOW, ZoneMode.READ_ONLY})
+WRITING: Final = frozenset({ZoneMode.SERVING, ZoneMode.SLOW})
 
 
 class Zones(Protocol):

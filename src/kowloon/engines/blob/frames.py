@@ -15,18 +15,18 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator, Sequence
 from enum import IntEnum
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from fastcrc import crc64
 
 from kowloon.engines.blob.records import GroupState, InlinedBlob, Records, decode_group, decode_records
 
-FORMAT_VERSION = 1
-MAGIC = b"KwB\x01"
-_HEADER = struct.Struct("<4sBIIQQQ")
-_CHECK = struct.Struct("<Q")
-HEAD_BYTES = _HEADER.size + _CHECK.size
-_OFFSET_BITS = 40
+FORMAT_VERSION: Final = 1
+MAGIC: Final = b"KwB\x01"
+_HEADER: Final = struct.Struct("<4sBIIQQQ")
+_CHECK: Final = struct.Struct("<Q")
+HEAD_BYTES: Final = _HEADER.size + _CHECK.size
+_OFFSET_BITS: Final = 40
 
 
 def place_of(segment: int, offset: int) -> int:

@@ -22,7 +22,7 @@ import struct
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import lmdb
 
@@ -31,20 +31,20 @@ from kowloon.engines.blob.index_state import State, VolumeState, decode_group, d
 from kowloon.engines.blob.packing import unpack_entry, value_of
 from kowloon.engines.blob.records import GroupState
 
-CHUNK_BYTES = 480
-_NODE = struct.Struct(">Q")
-_NODE_BYTES = 8
-_FIRST_CHILD = 1 << 63
-_PLACE = struct.Struct("<Q")
+CHUNK_BYTES: Final = 480
+_NODE: Final = struct.Struct(">Q")
+_NODE_BYTES: Final = 8
+_FIRST_CHILD: Final = 1 << 63
+_PLACE: Final = struct.Struct("<Q")
 _LEAST_BYTES = 1 << 22
-_SPARE_BYTES = 1 << 20
+_SPARE_BYTES: Final = 1 << 20
 # Entries and places that were asked for lately, and are asked for again.
-_KNOWN = 8192
-_MOST_KNOWN_BYTES = 1024
-_STATE = b"state"
-_GROUP = b"group:"
+_KNOWN: Final = 8192
+_MOST_KNOWN_BYTES: Final = 1024
+_STATE: Final = b"state"
+_GROUP: Final = b"group:"
 
-FILE_PLACE = 0
+FILE_PLACE: Final = 0
 
 T = TypeVar("T")
 

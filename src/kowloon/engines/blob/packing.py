@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
+from typing import Final
 
 from kowloon.engines.blob.base import Blob, Entry
 
-_ENTRY = struct.Struct("<QQIH")
-_BLOB = struct.Struct("<QQQ?16s")
-_ENTRY_OF_ONE = struct.Struct("<QQIHQQQ?16s")
-_BLOB_SIZE = struct.Struct("<QQ")
-_BLOB_COUNT = struct.Struct("<H")
-_ENTRY_BYTES = _ENTRY.size
-_BLOB_BYTES = _BLOB.size
-_BLOB_COUNT_AT = _ENTRY_BYTES - _BLOB_COUNT.size
+_ENTRY: Final = struct.Struct("<QQIH")
+_BLOB: Final = struct.Struct("<QQQ?16s")
+_ENTRY_OF_ONE: Final = struct.Struct("<QQIHQQQ?16s")
+_BLOB_SIZE: Final = struct.Struct("<QQ")
+_BLOB_COUNT: Final = struct.Struct("<H")
+_ENTRY_BYTES: Final = _ENTRY.size
+_BLOB_BYTES: Final = _BLOB.size
+_BLOB_COUNT_AT: Final = _ENTRY_BYTES - _BLOB_COUNT.size
 #: What a record takes in a segment besides key, value and blobs, about.
-_RECORD_BYTES = 80
-_BLOB_RECORD_BYTES = 55
+_RECORD_BYTES: Final = 80
+_BLOB_RECORD_BYTES: Final = 55
 
 
 def pack_entry(sequence: int, stamp: int, segment: int, blobs: tuple[Blob, ...], value: bytes) -> bytes:

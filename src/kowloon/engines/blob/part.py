@@ -14,7 +14,7 @@ import os
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import lmdb
 
@@ -29,8 +29,8 @@ from kowloon.engines.blob.segments import SEGMENT_BYTES, flush
 from kowloon.engines.blob.spares import SpareFiles
 from kowloon.wire.http import FileSlice
 
-_TIDY_EVERY_S = 1.0
-_COPY_BYTES = 1 << 20
+_TIDY_EVERY_S: Final = 1.0
+_COPY_BYTES: Final = 1 << 20
 
 
 class Counter:

@@ -7,13 +7,14 @@ import mmap
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Final
 
 from kowloon.engines.blob.frames import offset_of, place_of, segment_of
 
-SEGMENT_BYTES = 256 * 1024 * 1024
-_OPEN_FILES = 64
-_VECTORS = 1000
-_REMOVED = ".removed"
+SEGMENT_BYTES: Final = 256 * 1024 * 1024
+_OPEN_FILES: Final = 64
+_VECTORS: Final = 1000
+_REMOVED: Final = ".removed"
 
 
 class Segments:

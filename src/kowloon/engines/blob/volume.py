@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from fastcrc import crc64
 
@@ -27,8 +27,8 @@ from kowloon.engines.blob.part import Counter, ZonePart
 from kowloon.engines.blob.records import DeleteRecord, InlinedBlob, PutRecord, Records
 from kowloon.wire.http import FileSlice
 
-SMALL_BYTES = 128 * 1024
-_PIECE_BYTES = 1024 * 1024
+SMALL_BYTES: Final = 128 * 1024
+_PIECE_BYTES: Final = 1024 * 1024
 
 T = TypeVar("T")
 

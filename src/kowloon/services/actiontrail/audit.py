@@ -26,7 +26,8 @@ log = logging.getLogger("kowloon.actiontrail")
 
 KEPT_S: Final = 90 * 24 * 3600.0
 # Marks of records; those with another are of an older form, and passed over.
-_MANAGEMENT, _DATA = b"m", b"d"
+_MANAGEMENT: Final = b"m"
+_DATA: Final = b"d"
 # Of these, so many are looked at in one step: about three milliseconds.
 _AT_ONCE: Final = 50
 _LOOP: Final = "audit index"

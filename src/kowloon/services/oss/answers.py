@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
+from typing import Final
 
 from kowloon.services.oss.errors import INVALID_ARGUMENT
 from kowloon.services.oss.resources import VERSIONING_ENABLED, Bucket, Meta
@@ -14,10 +15,10 @@ from kowloon.wire.oss.headers import METADATA_PREFIX, user_metadata
 from kowloon.wire.oss.xml import Content
 from kowloon.wire.responses import header_lines
 
-DEFAULT_TYPE = "application/octet-stream"
-XML_TYPE = "application/xml"
+DEFAULT_TYPE: Final = "application/octet-stream"
+XML_TYPE: Final = "application/xml"
 # What a writer may set and readers get back, as it is spelled on the wire.
-KEPT_HEADERS = {
+KEPT_HEADERS: Final = {
     "cache-control": "Cache-Control",
     "content-disposition": "Content-Disposition",
     "content-encoding": "Content-Encoding",
@@ -58,7 +59,7 @@ def _lines_of(value: bytes) -> str:
     return header_lines(described(decode_meta(value)))
 
 
-_known_lines = functools.lru_cache(maxsize=8192)(_lines_of)
+_known_lines: Final = functools.lru_cache(maxsize=8192)(_lines_of)
 
 
 def described(meta: Meta) -> list[tuple[str, str]]:

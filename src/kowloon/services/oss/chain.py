@@ -10,7 +10,7 @@ import asyncio
 import hmac
 import logging
 from collections.abc import Awaitable, Coroutine
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -66,7 +66,7 @@ from kowloon.wire.oss.signatures import KeyCache, verify, verify_policy
 
 log = logging.getLogger("kowloon.oss")
 
-_DRAFTS_KEPT = 1024
+_DRAFTS_KEPT: Final = 1024
 
 
 class ObjectChain:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol
 
 from kowloon.actions.declare import Product, ResourceType
 from kowloon.actions.errors import FORBIDDEN
@@ -116,7 +116,7 @@ def _refuse(call: Call) -> Answer:
 
 
 # What a call is until it is known what it asks for.
-UNIDENTIFIED = Operation(
+UNIDENTIFIED: Final = Operation(
     name="",
     level="service",
     method="",
@@ -251,4 +251,4 @@ def _plane(region: str, zones: tuple[str, ...]) -> tuple[list[ServiceNode], list
     return nodes, []
 
 
-oss = ObjectProduct()
+oss: Final = ObjectProduct()

@@ -20,17 +20,17 @@ from kowloon.services.oss import keys
 from kowloon.services.oss.leftovers import Hold, Leftovers, all_gone
 from kowloon.services.oss.resources import NULL_VERSION, VERSIONING_ENABLED, Bucket, Meta
 
-_ENCODER = msgspec.msgpack.Encoder()
-_DECODER = msgspec.msgpack.Decoder(Meta)
-_VERSION_PREFIX = "CAEQ"
-_SPACES_KEPT = 4096
+_ENCODER: Final = msgspec.msgpack.Encoder()
+_DECODER: Final = msgspec.msgpack.Decoder(Meta)
+_VERSION_PREFIX: Final = "CAEQ"
+_SPACES_KEPT: Final = 4096
 
-encode_meta = _ENCODER.encode
+encode_meta: Final = _ENCODER.encode
 #: For scans of thousands; what is asked for by its key is asked for again.
-read_meta = _DECODER.decode
-_known_meta = functools.lru_cache(maxsize=8192)(read_meta)
+read_meta: Final = _DECODER.decode
+_known_meta: Final = functools.lru_cache(maxsize=8192)(read_meta)
 #: Values of at most so many bytes are worth remembering what they mean.
-MOST_KNOWN_BYTES = 1024
+MOST_KNOWN_BYTES: Final = 1024
 
 
 def decode_meta(value: bytes) -> Meta:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
 from kowloon.actions.ports import AccessRequest, Decision, Principal, no_group
 from kowloon.services.ram.decisions import FREE, DecisionLog, Record, identity_arn
@@ -47,15 +47,19 @@ class Values:
         return (principal.source_identity or None) if key == "acs:sourceidentity" else self._asked.value_of(key)
 
 
-class _Granted(NamedTuple):
-    """An action that is allowed to a caller on whatever resource, as long as nothing in the store changes."""
+class _Granted:
+    """Whether an action is allowed to a caller on whatever resource, as long as nothing in the store changes.
+    `decision` None: it depends on the resource or on the request, or is not allowed."""
 
-    decision: Decision
-    policies: Policies | None
-    verdict: Verdict | None
-
-
-_UNKNOWN: Final = _Granted(Decision(allowed=False, reason=""), None, None)
+    def __init__(
+        self, principal: Principal, decision: Decision | None, policies: Policies | None, verdict: Verdict | None
+    ) -> None:
+        self.principal: Final = principal
+        self.arn: Final = principal.arn
+        self.decision: Final = decision
+        self.reason: Final = decision.reason if decision is not None else ""
+        self.policies: Final = policies
+        self.verdict: Final = verdict
 
 
 class AttachedPolicies:
@@ -80,7 +84,7 @@ class AttachedPolicies:
         self._scopes: dict[str, set[str]] = {}
         self._sessions: dict[str, PolicySet] = {}
         # By who asks and the action: thousands of calls of one kind are decided between two changes of anything.
-        self._granted: dict[tuple[str, ...], _Granted | None] = {}
+        self._granted: dict[tuple[int, str], _Granted] = {}
         self._granted_at = -1
 
     def decide(self, asked: AccessRequest) -> Decision:
@@ -95,35 +99,31 @@ class AttachedPolicies:
         if self._granted_at != self._store.generation:
             self._granted.clear()
             self._granted_at = self._store.generation
-        key = (principal.arn, principal.role_id, principal.policy, action)
-        found = self._granted.get(key, _UNKNOWN)
-        if found is _UNKNOWN:
+        # It is kept with what was found, so that no other one has its number.
+        key = (id(principal), action)
+        found = self._granted.get(key)
+        if found is None:
             if len(self._granted) >= _GRANTED_KEPT:
                 self._granted.clear()
             found = self._granted[key] = self._always_granted(principal, action)
-        if found is None:
-            return None
-        decision, arn = found.decision, principal.arn
-        record = Record(
-            request_id, arn, action, resource, decision.reason, True, found.policies, found.verdict, _NO_VALUES
-        )
-        self.log.note(principal, record)
-        return decision
+        if found.decision is not None:
+            record = Record(
+                request_id, found.arn, action, resource, found.reason, True, found.policies, found.verdict, _NO_VALUES
+            )
+            self.log.note(principal, record)
+        return found.decision
 
-    def _always_granted(self, principal: Principal, action: str) -> _Granted | None:
-        """None: it depends on the resource or on the request, or is not allowed."""
+    def _always_granted(self, principal: Principal, action: str) -> _Granted:
         if principal.is_root:
-            return _Granted(Decision(allowed=True, reason=_ROOT), None, None)
+            return _Granted(principal, Decision(allowed=True, reason=_ROOT), None, None)
         if action in FREE:
-            return _Granted(Decision(allowed=True, reason=FREE[action]), None, None)
+            return _Granted(principal, Decision(allowed=True, reason=FREE[action]), None, None)
         policies = self.policies_of(principal)
-        if principal.account in self._scopes:
-            # Then it depends on the group of the resource, too.
-            return None
-        verdict = evaluate.always(policies, action)
+        # With policies of its resource groups it depends on the group of the resource, too.
+        verdict = evaluate.always(policies, action) if principal.account not in self._scopes else None
         if verdict is None or not verdict.allowed or verdict.rule is None:
-            return None
-        return _Granted(Decision(allowed=True, reason=verdict.rule.name), policies, verdict)
+            return _Granted(principal, None, None, None)
+        return _Granted(principal, Decision(allowed=True, reason=verdict.rule.name), policies, verdict)
 
     def weigh(self, asked: AccessRequest) -> Record:
         """The same, with what it rests on; nobody notes it."""

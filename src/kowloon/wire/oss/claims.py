@@ -18,7 +18,9 @@ class Scheme(StrEnum):
 
 
 # To look a member up in its class takes longer than most of what is done with it.
-V1, V2, V4 = Scheme.V1, Scheme.V2, Scheme.V4
+V1: Final = Scheme.V1
+V2: Final = Scheme.V2
+V4: Final = Scheme.V4
 
 
 class Claim:

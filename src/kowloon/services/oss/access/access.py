@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from kowloon.actions.ports import AccessRequest
 from kowloon.core.clock import iso_seconds
@@ -37,19 +37,19 @@ from kowloon.store.resources import default_group_id
 from kowloon.wire.oss.headers import parse_tagging
 from kowloon.wire.policy.conditions import ValueOf
 
-_PUBLIC = ("public-read", "public-read-write")
-_GRANTING = {"read": _PUBLIC, "write": ("public-read-write",)}
+_PUBLIC: Final = ("public-read", "public-read-write")
+_GRANTING: Final = {"read": _PUBLIC, "write": ("public-read-write",)}
 # What needs a right of its own where a version is named.
-_OF_VERSIONS = frozenset(
+_OF_VERSIONS: Final = frozenset(
     """
     GetObject DeleteObject GetObjectAcl PutObjectAcl GetObjectTagging PutObjectTagging DeleteObjectTagging RestoreObject
     """.split()
 )
 # What makes a call ask for more than its operation does.
-_TELLING_HEADERS = ("x-oss-tagging", "x-oss-object-acl", "x-oss-acl")
+_TELLING_HEADERS: Final = ("x-oss-tagging", "x-oss-object-acl", "x-oss-acl")
 # There are as many as operations.
-_RIGHTS: dict[str, str] = {}
-_ACL_ACTIONS = {"GetObjectAcl": "read acl", "PutObjectAcl": "write acl"}
+_RIGHTS: Final[dict[str, str]] = {}
+_ACL_ACTIONS: Final = {"GetObjectAcl": "read acl", "PutObjectAcl": "write acl"}
 
 
 def authorise(call: Call) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from kowloon.engines.blob.base import Entry, Volume
 from kowloon.services.oss import answers, keys
@@ -17,8 +17,8 @@ from kowloon.wire.oss.dates import iso_milliseconds, iso_second
 from kowloon.wire.oss.headers import url_encode
 from kowloon.wire.oss.xml import document, elements, escape
 
-MOST_KEYS = 1000
-_DEFAULT_KEYS = 100
+MOST_KEYS: Final = 1000
+_DEFAULT_KEYS: Final = 100
 
 
 class Asked(NamedTuple):

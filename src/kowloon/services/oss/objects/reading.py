@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from itertools import islice
+from typing import Final
 
 import msgspec
 
@@ -32,16 +33,16 @@ from kowloon.wire.http import FileSlice, HttpResponse
 from kowloon.wire.oss.headers import PROCEED, Outcome, evaluate_conditions, parse_range
 from kowloon.wire.responses import header_lines
 
-SYMLINK = "Symlink"
-APPENDABLE = "Appendable"
+SYMLINK: Final = "Symlink"
+APPENDABLE: Final = "Appendable"
 # Answers of at most this many bytes are made in memory.
-HELD_BYTES = 64 * 1024
+HELD_BYTES: Final = 64 * 1024
 # Of an assembled object at most so many files are opened before an answer begins.
-_MOST_FILES = 64
+_MOST_FILES: Final = 64
 # A stored page that is served from a host which other pages share must not act as one of them.
-_ISOLATED = [("Content-Security-Policy", "sandbox"), ("X-Content-Type-Options", "nosniff")]
-_ISOLATED_LINES = header_lines(_ISOLATED)
-_OVERRIDES = {
+_ISOLATED: Final = [("Content-Security-Policy", "sandbox"), ("X-Content-Type-Options", "nosniff")]
+_ISOLATED_LINES: Final = header_lines(_ISOLATED)
+_OVERRIDES: Final = {
     "response-content-type": "Content-Type",
     "response-content-language": "Content-Language",
     "response-expires": "Expires",

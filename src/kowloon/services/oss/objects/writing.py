@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -17,9 +17,9 @@ from kowloon.services.oss.objects.object_worm import default_retention
 from kowloon.services.oss.resources import DEFAULT_ACL, Meta
 from kowloon.wire.oss.headers import parse_tagging
 
-STORAGE_CLASSES = ("Standard", "IA", "Archive", "ColdArchive", "DeepColdArchive")
-ARCHIVED = ("Archive", "ColdArchive", "DeepColdArchive")
-OBJECT_ACLS = (DEFAULT_ACL, "private", "public-read", "public-read-write")
+STORAGE_CLASSES: Final = ("Standard", "IA", "Archive", "ColdArchive", "DeepColdArchive")
+ARCHIVED: Final = ("Archive", "ColdArchive", "DeepColdArchive")
+OBJECT_ACLS: Final = (DEFAULT_ACL, "private", "public-read", "public-read-write")
 
 
 def check_write(call: Call) -> None:

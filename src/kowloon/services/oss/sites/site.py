@@ -5,6 +5,7 @@ Signed calls, and those that name the bucket in their path, are the API's and se
 
 from __future__ import annotations
 
+from typing import Final
 from urllib.parse import quote
 
 from kowloon.core.errors import ApiError
@@ -19,7 +20,7 @@ from kowloon.services.oss.sites.website import SUB_INDEX, SUB_REDIRECT, RoutingR
 from kowloon.services.oss.space import Stored
 from kowloon.wire.http import HttpResponse
 
-_READS = ("GetObject", "HeadObject")
+_READS: Final = ("GetObject", "HeadObject")
 
 
 class Instead(Exception):
