@@ -10,6 +10,8 @@ from typing import Final
 
 BASE36: Final = string.digits + string.ascii_lowercase
 
+_DIGITS_BYTES: Final = 1024
+
 
 class Ids:
     """Vendor-shaped ids. Seeded: the same ids in the same order; unseeded: from the system's randomness."""
@@ -18,6 +20,9 @@ class Ids:
         self.random: random.Random = random.SystemRandom() if seed is None else random.Random(seed)
         # Request ids are made for every call: a fast generator seeded once, not one system call each.
         self._fast = random.Random(secrets.randbits(128) if seed is None else seed ^ 0x5EED)
+        # Digits that were made for many of them at once, and how many of those are taken.
+        self._digits = ""
+        self._taken = 0
 
     def request_id(self) -> str:
         """An upper-case UUID, such as `4C467B38-3910-447D-87BC-AC049166F216`."""
@@ -25,9 +30,12 @@ class Ids:
 
     def hex(self, length: int) -> str:
         """Upper-case hex digits, such as OSS's request ids."""
-        size_bytes = (length + 1) // 2
-        # Of an odd length bytes make one digit too many.
-        return self._fast.getrandbits(8 * size_bytes).to_bytes(size_bytes, "big").hex().upper()[:length]
+        start, end = self._taken, self._taken + length
+        if end > len(self._digits):
+            start, end = 0, length
+            self._digits = self._fast.randbytes(max(_DIGITS_BYTES, length)).hex().upper()
+        self._taken = end
+        return self._digits[start:end]
 
     def resource(self, prefix: str, length: int = 20) -> str:
         """`prefix-` and `length` characters of [0-9a-z], such as `vpc-bp1qpo0kug3a20qqe****`."""

@@ -22,11 +22,6 @@ if TYPE_CHECKING:
 NOTHING: Final[Mapping[str, str]] = {}
 
 
-def resource_name(bucket: Bucket, path: str) -> str:
-    """`acs:oss:REGION:ACCOUNT:BUCKET/KEY`."""
-    return f"acs:oss:{bucket.region}:{bucket.account}:{path}"
-
-
 class Call:
     """`query` and `headers` are decoded, first values by name. `bucket` is there once the bucket was found; `now` is
     cloud time, `wall` wall time. `anonymous` calls have no principal."""
@@ -95,9 +90,9 @@ class Call:
         """What it is about, as policies and the record name it."""
         address = self.address
         if self._resource_of is not address:
-            bucket = self.bucket
+            own = self.space.resource
             self._resource_of = address
-            self._resource = resource_name(bucket, f"{bucket.id}/{address.key}" if address.key else bucket.id)
+            self._resource = f"{own}/{address.key}" if address.key else own
         return self._resource
 
     @property

@@ -89,6 +89,8 @@ def order_of(version_id: str) -> int | None:
 class Space:
     def __init__(self, bucket: Bucket, storage: ObjectStorage, versions: Versions, leftovers: Leftovers) -> None:
         self.bucket = bucket
+        #: As policies and the record name the bucket.
+        self.resource: Final = f"acs:oss:{bucket.region}:{bucket.account}:{bucket.id}"
         self.volume: Volume = storage.volume(bucket.volume, bucket.layout)
         self.leftovers = leftovers
         self._versions = versions

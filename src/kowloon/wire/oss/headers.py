@@ -41,9 +41,6 @@ _MOST_DIGITS: Final = 19
 # Conditions and ranges ------------------------------------------------------------------------------------------------
 
 
-_CONDITIONAL: Final = ("if-match", "if-none-match", "if-modified-since", "if-unmodified-since")
-
-
 def etag_value(text: str) -> str:
     """An ETag as it is compared: no quotes, no weakness mark, upper case."""
     return text.strip().removeprefix("W/").strip('"').upper()
@@ -65,7 +62,12 @@ def evaluate_conditions(headers: Mapping[str, str], etag: str, last_modified: fl
     `prefix` is COPY_SOURCE_PREFIX for those about the source of a copy. As HTTP has it: a date is not asked where an
     ETag was, dates count in whole seconds, and a date that is none is as if it were absent.
     """
-    if not prefix and not any(name in headers for name in _CONDITIONAL):
+    if not prefix and not (
+        "if-match" in headers
+        or "if-none-match" in headers
+        or "if-modified-since" in headers
+        or "if-unmodified-since" in headers
+    ):
         return PROCEED
     if_match, if_none_match = headers.get(f"{prefix}if-match"), headers.get(f"{prefix}if-none-match")
     if if_match is not None:
