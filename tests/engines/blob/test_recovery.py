@@ -344,6 +344,33 @@ async def test_what_is_known_of_an_entry_goes_with_it(tmp_path: Path) -> None:
                 volume.read(entry.blobs[0])
 
 
+async def test_small_blobs_that_were_read_are_known_and_not_too_many(tmp_path: Path) -> None:
+    size_bytes, most_bytes = 16 * 1024, 4 * 1024 * 1024
+    async with storage(tmp_path / "objects") as made:
+        volume = made.volume(1, LRS)
+        keys = [b"k%03d" % number for number in range(400)]
+        for key in keys:
+            await put(volume, key, key * (size_bytes // 4))
+        await put(volume, b"large", b"l" * (size_bytes + 1))
+
+        def known() -> list[bytes]:
+            found = []
+            for key in (*keys, b"large"):
+                entry = volume.get(key)
+                assert entry is not None
+                with contextlib.suppress(DamagedBlob):
+                    assert volume.read(entry.blobs[0]) == (key * (size_bytes // 4) if key in keys else b"l" * 16385)
+                    found.append(key)
+            return found
+
+        assert len(known()) == 401
+        for segment in (tmp_path / "objects" / "zone-a" / "segments").iterdir():
+            os.truncate(segment, 0)
+        left = known()
+        assert left == keys[-len(left) :]
+        assert 0 < len(left) * size_bytes <= most_bytes
+
+
 async def test_a_flush_that_fails_stops_the_zone_until_it_is_opened_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -202,6 +202,11 @@ class Contents:
             fresh = self._fresh.get(blob.id)
             if fresh is not None:
                 return fresh[offset : offset + size_bytes]
+        whole = size_bytes == blob.size_bytes
+        if whole:
+            known = self.index.known_blob(blob.id)
+            if known is not None:
+                return known
         place = self._place(blob)
         try:
             if place == FILE_PLACE:
@@ -213,8 +218,10 @@ class Contents:
             raise DamagedBlob(f"blob {blob.id} cannot be read: {problem}") from problem
         if len(data) != size_bytes:
             raise DamagedBlob(f"blob {blob.id} ends early")
-        if place != FILE_PLACE and size_bytes == blob.size_bytes and crc64.xz(data) != blob.crc64:
-            raise DamagedBlob(f"blob {blob.id} is not as it was written")
+        if place != FILE_PLACE and whole:
+            if crc64.xz(data) != blob.crc64:
+                raise DamagedBlob(f"blob {blob.id} is not as it was written")
+            self.index.learn_blob(blob.id, data)
         return data
 
     def slice(self, blob: Blob, offset: int, size_bytes: int) -> FileSlice:

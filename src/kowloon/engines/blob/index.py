@@ -40,6 +40,9 @@ _LEAST_BYTES = 1 << 22
 _SPARE_BYTES: Final = 1 << 20
 # Entries and places that were asked for lately, and are asked for again.
 _KNOWN: Final = 8192
+# Small blobs that were read lately are known too, so many bytes of them.
+_MOST_KNOWN_BLOB_BYTES: Final = 16 * 1024
+_KNOWN_BLOBS_BYTES: Final = 4 * 1024 * 1024
 _MOST_KNOWN_BYTES: Final = 1024
 _STATE: Final = b"state"
 _GROUP: Final = b"group:"
@@ -61,6 +64,8 @@ class Index:
         self._open()
         self._known_entries: dict[bytes, Entry] = {}
         self._known_places: dict[int, int] = {}
+        self._known_blobs: dict[int, bytes] = {}
+        self._known_blobs_bytes = 0
         self.state = State()
         self.volumes: dict[int, VolumeState] = {}
         self.needed_bytes: dict[int, int] = {}
@@ -89,6 +94,8 @@ class Index:
         """What is kept in memory too, as the last transaction left it."""
         self._known_entries.clear()
         self._known_places.clear()
+        self._known_blobs.clear()
+        self._known_blobs_bytes = 0
         reader = self.reader()
         raw = reader.get(_STATE, db=self._meta)
         self.state = decode_state(raw) if raw else State()
@@ -336,12 +343,30 @@ class Index:
             found = self._known_places[blob_id] = _PLACE.unpack(raw)[0]
         return found
 
+    def known_blob(self, blob_id: int) -> bytes | None:
+        """Its bytes where they were read and found whole a while ago: what is asked for again and again is not fetched
+        and checked each time."""
+        return self._known_blobs.get(blob_id)
+
+    def learn_blob(self, blob_id: int, data: bytes) -> None:
+        """Of a blob that has a place."""
+        if len(data) > _MOST_KNOWN_BLOB_BYTES:
+            return
+        self._known_blobs_bytes += len(data)
+        if self._known_blobs_bytes > _KNOWN_BLOBS_BYTES:
+            self._known_blobs.clear()
+            self._known_blobs_bytes = len(data)
+        self._known_blobs[blob_id] = data
+
     def put_place(self, transaction: Any, blob_id: int, place: int) -> None:
         """Of a blob that has none."""
         transaction.put(_NODE.pack(blob_id), _PLACE.pack(place), db=self.blobs)
 
     def pop_place(self, transaction: Any, blob_id: int) -> int | None:
         self._known_places.pop(blob_id, None)
+        known = self._known_blobs.pop(blob_id, None)
+        if known is not None:
+            self._known_blobs_bytes -= len(known)
         raw = transaction.pop(_NODE.pack(blob_id), db=self.blobs)
         return _PLACE.unpack(raw)[0] if raw is not None else None
 
