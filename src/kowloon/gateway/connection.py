@@ -148,12 +148,14 @@ class Connection(asyncio.Protocol):
             if not waiting_bytes or parser.phase is OVER:
                 break
             size_bytes = min(parser.slice_bytes, waiting_bytes)
-            # Not a copy when it is all of them.
-            parser.feed(self._backlog[at : at + size_bytes])
+            backlog = self._backlog
+            # Compiled, a slice is a copy even of all of them.
+            parser.feed(backlog if size_bytes == len(backlog) else backlog[at : at + size_bytes])
             at += size_bytes
         if channel.finished:
             return
-        self._backlog = self._backlog[at:]
+        if at:
+            self._backlog = self._backlog[at:]
         self._settle()
 
     def _has_room(self, parser: RequestParser) -> bool:
