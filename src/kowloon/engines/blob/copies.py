@@ -114,6 +114,7 @@ class Copies:
         raise self.unavailable("no zone that has everything can be read")
 
     def _part(self, zone: str) -> ZonePart:
+        """Nearly always it is open, and nobody has to be asked for it."""
         part = self._parts.get(zone)
         return self._zones.part(zone) if part is None else part
 

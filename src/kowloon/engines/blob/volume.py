@@ -177,7 +177,7 @@ class CopiedVolume:
     def read(self, blob: Blob, offset: int = 0, size_bytes: int | None = None) -> bytes:
         if offset or size_bytes != blob.size_bytes:
             size_bytes = _range(blob, offset, size_bytes)
-        # Half of what is read here is small, and to ask a struct what it is by `isinstance` takes as long as the rest.
+        # `isinstance` of a struct takes long where the answer is no.
         if type(blob) is FreshBlob:
             return blob.data[offset : offset + size_bytes]
         try:
