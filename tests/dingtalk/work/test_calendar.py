@@ -192,7 +192,12 @@ def test_page_by_page(calendar: Calendar) -> None:
         wrong = "invalidParameter.syncToken.invalid"
         refused(lambda token=token: calendar.list(sync_token=token), wrong, "参数 syncToken 不合法", 400)
     wrong = "invalidParameter.timeMax.invalid"
-    refused(lambda: calendar.view(time_min="2026-01-01T00:00:00Z", time_max="2028-01-01T00:00:00Z"), wrong, "", 400)
+    refused(
+        lambda: calendar.view(time_min="2026-01-01T00:00:00Z", time_max="2028-01-01T00:00:00Z"),
+        wrong,
+        "参数 timeMax 不合法",
+        400,
+    )
     refused(lambda: calendar.view(time_min="soon"), "invalidParameter.timeMin.invalid", "参数 timeMin 不合法", 400)
 
 
@@ -203,9 +208,17 @@ def test_page_by_page(calendar: Calendar) -> None:
         ({"summary": "s" * 2049}, "invalidParameter.summary.overMax", "参数 summary 超过最大限制 2048"),
         ({"description": "d" * 5001}, "invalidParameter.description.overMax", "参数 description 超过最大限制 5000"),
         ({"start": at("soon")}, "invalidParameter.start.dateTime.invalid", "参数 start.dateTime 不合法"),
-        ({"start": at("0001-01-01T00:00:00")}, "invalidParameter.start.dateTime.invalid", ""),
-        ({"start": at("2026-01-05T09:00:00", "Mars/One")}, "invalidParameter.start.timeZone.invalid", ""),
-        ({"start": at("2026-01-05T09:00:00", "../etc")}, "invalidParameter.start.timeZone.invalid", ""),
+        ({"start": at("0001-01-01T00:00:00")}, "invalidParameter.start.dateTime.invalid", "参数 start.dateTime 不合法"),
+        (
+            {"start": at("2026-01-05T09:00:00", "Mars/One")},
+            "invalidParameter.start.timeZone.invalid",
+            "参数 start.timeZone 不合法",
+        ),
+        (
+            {"start": at("2026-01-05T09:00:00", "../etc")},
+            "invalidParameter.start.timeZone.invalid",
+            "参数 start.timeZone 不合法",
+        ),
         ({"is_all_day": True}, "invalidParameter.start.date.invalid", "参数 start.date 不合法"),
         ({"end": at("2026-01-04T00:00:00")}, "invalidParameter.end.invalid", "参数 end 不合法"),
         ({"end": at("2028-01-04T00:00:00")}, "invalidParameter.end.invalid", "参数 end 不合法"),
@@ -222,7 +235,7 @@ def test_page_by_page(calendar: Calendar) -> None:
         (
             {"recurrence": weekly(type="numbered", number_of_occurrences=501)},
             "invalidParameter.recurrence.range.numberOfOccurrences.invalid",
-            "",
+            "参数 recurrence.range.numberOfOccurrences 不合法",
         ),
         ({"person": "no"}, "invalidParameter.unionId.notFound", "用户不存在"),
         ({"calendar": "other"}, "invalidParameter.calendarId.invalid", "calendarId 只能是 primary"),

@@ -62,6 +62,7 @@ class Contents:
     def __init__(self, folder: Path, segment_bytes: int) -> None:
         self.folder = folder
         self.files = folder / "files"
+        self._file_names = f"{self.files}/"
         self.secret, self.segments, self.index, self.damaged_frames = recovery.recover(folder, segment_bytes)
         #: Files of finished writers and duplicates that no entry has yet.
         self.unowned: set[int] = set()
@@ -234,7 +235,7 @@ class Contents:
         place = self._place(blob)
         try:
             if place == FILE_PLACE:
-                descriptor = os.open(self.file_path(blob.id), os.O_RDONLY | os.O_CLOEXEC)
+                descriptor = os.open(self.file_name(blob.id), os.O_RDONLY | os.O_CLOEXEC)
                 return FileSlice(descriptor, offset, size_bytes)
             return FileSlice(os.dup(self.segments.descriptor(segment_of(place))), offset_of(place) + offset, size_bytes)
         except FileNotFoundError as problem:
@@ -250,22 +251,23 @@ class Contents:
 
     @contextlib.contextmanager
     def _open_file(self, blob: Blob) -> Iterator[int]:
-        descriptor = os.open(self.file_path(blob.id), os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(self.file_name(blob.id), os.O_RDONLY | os.O_CLOEXEC)
         try:
             yield descriptor
         finally:
             os.close(descriptor)
 
-    def file_path(self, blob_id: int) -> Path:
-        return self.files / f"{blob_id:016x}"
+    def file_name(self, blob_id: int) -> str:
+        """The path of a blob's file: text, because each large upload asks for several."""
+        return self._file_names + "%016x" % blob_id  # noqa: UP031 (thrice as fast, compiled)
 
     def duplicate_file(self, blob: Blob, id: int, original: FileSlice) -> None:
         """In a thread: another name for the file of a blob where it lies here, else its bytes from `original`."""
-        path = self.file_path(id)
+        path = self.file_name(id)
         try:
-            os.link(self.file_path(blob.id), path)
+            os.link(self.file_name(blob.id), path)
         except OSError:
-            copy_file(original, path)
+            copy_file(original, Path(path))
 
 
 def copy_file(original: FileSlice, path: Path) -> int:

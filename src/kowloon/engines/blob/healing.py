@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
+from pathlib import Path
 
 from kowloon.engines.blob.base import Blob, BlobError, DamagedBlob, Entry
 from kowloon.engines.blob.contents import Submission, copy_file
@@ -142,13 +143,13 @@ class Healing:
                 self._check()
 
     async def _copy_file(self, blob: Blob, original: FileSlice) -> bool:
-        path = self._part.file_path(blob.id)
+        path = self._part.file_name(blob.id)
         try:
-            if path.exists():
+            if os.access(path, os.F_OK):
                 # Freed here, and not removed yet.
                 await self._part.remove_freed()
                 self._check()
-            check = await asyncio.get_running_loop().run_in_executor(None, copy_file, original, path)
+            check = await asyncio.get_running_loop().run_in_executor(None, copy_file, original, Path(path))
         except OSError as problem:
             raise BlobError(f"{self._zone} could not be healed: {problem}") from problem
         finally:

@@ -10,6 +10,7 @@ index/            LMDB, derived from the two
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections import deque
 from collections.abc import Callable
@@ -60,7 +61,7 @@ class ZonePart(Contents):
         self._syncing: asyncio.Future[None] | None = None
         self._tidy_timer: asyncio.TimerHandle | None = None
         self._freed_files: list[int] = []
-        self._spares = SpareFiles(self.file_path)
+        self._spares = SpareFiles(self.file_name)
         self._compacting: asyncio.Task[None] | None = None
         self._one_compaction = asyncio.Lock()
         #: Segments that could not be compacted: they have damage in them.
@@ -76,13 +77,14 @@ class ZonePart(Contents):
         self._counter = counter
         self.folder.rename(folder)
         self.folder, self.files = folder, folder / "files"
+        self._file_names = f"{self.files}/"
         self.segments.folder = folder / "segments"
         self.index.folder = folder / "index"
 
     def duplicate_file(self, blob: Blob, id: int, original: FileSlice) -> None:
         super().duplicate_file(blob, id, original)
         if self._durable:
-            flush([self.file_path(id), self.files])
+            flush([Path(self.file_name(id)), self.files])
 
     # Writing
 
@@ -231,7 +233,7 @@ class ZonePart(Contents):
         await self._nobody_disturbed()
         self.index.needed_bytes.pop(number, None)
         self.index.write_all(lambda transaction: self.index.save(transaction, set(), {number}))
-        await asyncio.wait([self._unlink_later([self.segments.remove(number)])])
+        await asyncio.wait([self._unlink_later([str(self.segments.remove(number))])])
 
     async def compact(self) -> None:
         """Until no segment is more than half dead. Whoever asks meanwhile waits for it."""
@@ -265,7 +267,7 @@ class ZonePart(Contents):
         self._tidy_timer = None
         unwanted = self._spares.unwanted()
         if unwanted:
-            self._unlink_later([self.file_path(blob_id) for blob_id in unwanted])
+            self._unlink_later([self.file_name(blob_id) for blob_id in unwanted])
         elif self._spares:
             self._tidy_later()
         if not self._durable:
@@ -299,10 +301,10 @@ class ZonePart(Contents):
         if self._freed_files and self._undisturbed is None:
             freed, self._freed_files = self._spares.keep(self._freed_files), []
             if freed:
-                self._unlink_later([self.file_path(blob_id) for blob_id in freed])
+                self._unlink_later([self.file_name(blob_id) for blob_id in freed])
             self._tidy_later()
 
-    def _unlink_later(self, paths: list[Path]) -> asyncio.Future[None]:
+    def _unlink_later(self, paths: list[str]) -> asyncio.Future[None]:
         running = asyncio.get_running_loop().run_in_executor(None, unlink, paths)
         self._background.add(running)
         running.add_done_callback(self._background.discard)
@@ -337,15 +339,15 @@ class ZonePart(Contents):
 
     def open_file(self, blob_id: int) -> int:
         """A new blob's file, open for writing; whoever has written it cuts off what is behind."""
-        path = self.file_path(blob_id)
+        path = self.file_name(blob_id)
         spare = self._spares.take(path)
         if spare is not None:
             return spare
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
 
-    def _all_freed(self) -> list[Path]:
+    def _all_freed(self) -> list[str]:
         freed, self._freed_files = [*self._freed_files, *self._spares.give_back()], []
-        return [self.file_path(blob_id) for blob_id in freed]
+        return [self.file_name(blob_id) for blob_id in freed]
 
     async def remove_freed(self) -> None:
         """Files that were freed are gone, so that their names may be used again."""
@@ -385,7 +387,7 @@ class ZonePart(Contents):
         self.segments.mark_synced(end)
         self.segments.close()
 
-    def _last_words(self, paths: list[Path], freed: list[Path]) -> None:
+    def _last_words(self, paths: list[Path], freed: list[str]) -> None:
         _flush_and_unlink(paths, freed)
         self.index.flush()
         self.index.close()
@@ -415,11 +417,12 @@ def _ignore(problem: BaseException | None) -> None:
     """Compaction looks at `failures`."""
 
 
-def unlink(paths: list[Path]) -> None:
+def unlink(paths: list[str]) -> None:
     for path in paths:
-        path.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
 
 
-def _flush_and_unlink(paths: list[Path], freed: list[Path]) -> None:
+def _flush_and_unlink(paths: list[Path], freed: list[str]) -> None:
     flush(paths)
     unlink(freed)

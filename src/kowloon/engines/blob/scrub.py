@@ -109,7 +109,7 @@ class Scrub:
         return await written
 
     async def _replace_file(self, blob: Blob, original: FileSlice) -> bool:
-        path = self._part.file_path(blob.id)
+        path = Path(self._part.file_name(blob.id))
         try:
             return await asyncio.get_running_loop().run_in_executor(None, _replace, original, path, blob.crc64)
         finally:

@@ -11,7 +11,6 @@ import contextlib
 import fcntl
 import os
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Final
 
 _MOST_BYTES: Final = 512 * 1024 * 1024
@@ -23,7 +22,7 @@ _LEASE: Final[int | None] = getattr(fcntl, "F_SETLEASE", None)
 class SpareFiles:
     """By the ids of their blobs, which nobody has any more, whatever happens. `path_of`: where an id's file is now."""
 
-    def __init__(self, path_of: Callable[[int], Path]) -> None:
+    def __init__(self, path_of: Callable[[int], str]) -> None:
         self._path_of = path_of
         # With their sizes.
         self._files: list[tuple[int, int]] = []
@@ -43,7 +42,7 @@ class SpareFiles:
                 self._wanted = True
         return left
 
-    def take(self, path: Path) -> int | None:
+    def take(self, path: str) -> int | None:
         """One of them under another name, open for writing; its old bytes are still in it. None: there is none."""
         while self._files:
             id, size_bytes = self._files.pop()
@@ -52,7 +51,7 @@ class SpareFiles:
             spare = self._path_of(id)
             with contextlib.suppress(OSError):
                 # From now on nobody finds it; whoever has found it already has the old bytes to the end.
-                spare.rename(path)
+                os.rename(spare, path)
                 descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
                 try:
                     if _is_nobodys(descriptor):
@@ -63,7 +62,7 @@ class SpareFiles:
                 os.close(descriptor)
             for each in (spare, path):
                 with contextlib.suppress(OSError):
-                    each.unlink()
+                    os.unlink(each)
         return None
 
     def unwanted(self) -> list[int]:
@@ -81,10 +80,10 @@ class SpareFiles:
         return bool(self._files)
 
 
-def _size_bytes(path: Path) -> int:
+def _size_bytes(path: str) -> int:
     """Of a file that is not there more than any may have."""
     try:
-        return path.stat().st_size
+        return os.stat(path).st_size
     except OSError:
         return _MOST_BYTES
 

@@ -31,7 +31,7 @@ class Target:
 
     def __init__(self, part: ZonePart, id: int) -> None:
         self.part = part
-        self.path = part.file_path(id)
+        self.path = part.file_name(id)
         self.problem: BaseException | None = None
         self.descriptor = part.open_file(id)
 
@@ -49,13 +49,17 @@ class Target:
                 os.ftruncate(self.descriptor, size_bytes)
             if durable and self.problem is None:
                 os.fsync(self.descriptor)
-                flush([self.path.parent])
+                flush([self.part.files])
         except OSError as problem:
             self.problem = problem
         finally:
             os.close(self.descriptor)
             if self.problem is not None:
-                self.path.unlink(missing_ok=True)
+                self.unlink()
+
+    def unlink(self) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.path)
 
 
 class FileWriter:
@@ -154,7 +158,7 @@ class FileWriter:
         good = [target for target in self._targets if target.problem is None]
         if len(good) < self._copies.layout.quorum:
             for target in good:
-                target.path.unlink(missing_ok=True)
+                target.unlink()
             problem = next(target.problem for target in self._targets if target.problem is not None)
             raise BlobError(f"the blob could not be written: {problem}") from problem
         for target in good:
@@ -181,4 +185,4 @@ class FileWriter:
         for target in self._targets:
             with contextlib.suppress(OSError):
                 os.close(target.descriptor)
-            target.path.unlink(missing_ok=True)
+            target.unlink()
