@@ -426,6 +426,43 @@ def test_in_chinese(chats: Chats, screen: Screens) -> None:
     expect(page.get_by_role("button", name="Send")).to_be_visible()
 
 
+def _address(conversation: str) -> str:
+    return f"#/chat?id={quote(conversation, safe='')}"
+
+
+# Each address is on its way when the next one comes.
+_AT_ONCE = """async (addresses) => {
+  for (const address of addresses) {
+    location.hash = address;
+    await new Promise((follow) => addEventListener("hashchange", follow, { once: true }));
+  }
+}"""
+
+
+def test_an_address_that_changes_before_what_it_says_is_there(chats: Chats, screen: Screens) -> None:
+    mei, group = _furnished(chats)
+    other = chats.group(mei, chats.person("zoe", name="Zoe Li"), title="Network")
+    at_mei = screen()
+    page = at_mei.come_in(mei)
+    ways = (("Network", [group, other]), ("Database", [group, other, group]), ("Network", [other, group, other]))
+    for title, conversations in ways:
+        page.evaluate(_AT_ONCE, [_address(each) for each in conversations])
+        expect(page.get_by_role("heading", name=title, level=2)).to_be_visible()
+        expect(page.locator("#composer")).to_be_focused()
+        page.keyboard.type(f"typed in {title}")
+        page.keyboard.press("Enter")
+        expect(at_mei.bubbles.last).to_have_text(f"typed in {title}")
+    # A skipped navigation and a conversation in one go: both events find the same address.
+    page.evaluate("location.hash = '#/'")
+    expect(page.locator("#composer")).to_have_count(0)
+    page.evaluate("(address) => { location.hash = '#main'; location.hash = address; }", _address(group))
+    expect(page.get_by_role("heading", name="Database", level=2)).to_be_visible()
+    expect(page.locator("#composer")).to_be_focused()
+    page.keyboard.type("and again")
+    page.keyboard.press("Enter")
+    expect(at_mei.bubbles.last).to_have_text("and again")
+
+
 def test_by_keyboard_alone(chats: Chats, screen: Screens) -> None:
     mei, group = _furnished(chats)
     at_mei = screen()

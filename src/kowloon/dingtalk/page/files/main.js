@@ -25,6 +25,8 @@ let list = null;
 let chat = null;
 // What is shown, or about to be.
 let shown = { id: "", side: "" };
+// What was, the last time that it was there whole. No conversation (null) while one takes another's place.
+let whole = { id: "", side: "" };
 let turn = 0;
 let drawing = false;
 let again = null;
@@ -71,7 +73,7 @@ function showSigning() {
   chat?.leave();
   chat = null;
   isIn = isOpen = false;
-  shown = { id: "", side: "" };
+  shown = whole = { id: "", side: "" };
   turn++;
   chats.forget();
   document.getElementById("heard").replaceChildren();
@@ -118,7 +120,7 @@ async function show(isFirst = false) {
   if (!isIn) return;
   const mine = ++turn;
   const wanted = place();
-  const before = shown;
+  const before = whole;
   shown = wanted;
   main.dataset.place = wanted.side ? "side" : wanted.id ? "chat" : "list";
   list.draw(wanted.id);
@@ -126,12 +128,11 @@ async function show(isFirst = false) {
   if (isFirst || wanted.id !== before.id) {
     chat?.leave();
     chat = null;
+    // Should another address come before it is there, this one was never shown.
+    whole = { ...before, id: null };
     if (wanted.id) {
-      const made = await chatView(parts.chat, wanted.id, () => place().side);
-      if (mine !== turn) {
-        made?.leave();
-        return;
-      }
+      const made = await chatView(parts.chat, wanted.id, () => place().side, () => mine === turn);
+      if (mine !== turn) return;
       chat = made;
     } else {
       replace(parts.chat, h("p", { class: "quiet choose" }, t("choose")));
@@ -140,6 +141,7 @@ async function show(isFirst = false) {
   chat?.head();
   const side = wanted.side ? await drawSide(parts.side, wanted.id, wanted.side) : (replace(parts.side), null);
   if (mine !== turn) return;
+  whole = wanted;
   title();
   if (!isFirst) focus(wanted, before, side);
   main.dataset.shown = location.hash || "#/";

@@ -19,8 +19,9 @@ const NEAR_PX = 60;
 const TOGETHER_S = 300;
 const READ_MS = 400;
 
-/** The conversation in `root`; `changed(what, more)` when it is different, `leave()` at the end. */
-export async function chatView(root, id, side) {
+/** The conversation in `root`, unless it is not wanted any more when it is there; `changed(what, more)` when it is
+ * different, `leave()` at the end. */
+export async function chatView(root, id, side, isWanted) {
   const heading = h("h2", { tabindex: "-1" });
   const head = h("div", { class: "head" });
   const list = h("ol", { class: "plain messages" });
@@ -41,10 +42,12 @@ export async function chatView(root, id, side) {
   try {
     if (!(await chats.enter(id))) throw new Error("gone");
   } catch (refusal) {
+    if (!isWanted()) return null;
     replace(root, h("div", { class: "head" }, h("a", { class: "button back", href: address() }, t("back"))),
       refusal.message === "gone" ? h("p", { class: "quiet" }, t("gone")) : advice(refusal));
     return null;
   }
+  if (!isWanted()) return null;
   drawHead();
   replace(root, head, h("div", { class: "around" }, scroll, down), composer(id, () => draw(true)));
   draw(true);
