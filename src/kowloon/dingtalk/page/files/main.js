@@ -160,7 +160,8 @@ function changed(what, id, more) {
   else if (what === "heard") heard(id, more);
   if (what === "one") unhear(id, more);
   if (id === shown.id) {
-    if (what === "gone") show(true);
+    // One that is on its way says so itself.
+    if (what === "gone" && chat) show(true);
     chat?.changed(what, more);
     if (what === "detail" && shown.side === "people") {
       const detail = chats.conversation(id)?.detail;
