@@ -31,7 +31,6 @@ from kowloon.engines.blob.spares import SpareFiles
 from kowloon.wire.http import FileSlice
 
 _TIDY_EVERY_S: Final = 1.0
-_COPY_BYTES: Final = 1 << 20
 
 
 class Counter:

@@ -17,7 +17,7 @@ from fastcrc import crc64
 
 from kowloon.engines.blob.base import Blob, BlobError
 from kowloon.engines.blob.copies import Copies
-from kowloon.engines.blob.part import ZonePart
+from kowloon.engines.blob.part import ZonePart, unlink
 from kowloon.engines.blob.segments import flush
 
 _WAITING_BYTES = 4 * 1024 * 1024
@@ -55,11 +55,7 @@ class Target:
         finally:
             os.close(self.descriptor)
             if self.problem is not None:
-                self.unlink()
-
-    def unlink(self) -> None:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(self.path)
+                unlink([self.path])
 
 
 class FileWriter:
@@ -157,8 +153,7 @@ class FileWriter:
             self._close()
         good = [target for target in self._targets if target.problem is None]
         if len(good) < self._copies.layout.quorum:
-            for target in good:
-                target.unlink()
+            unlink([target.path for target in good])
             problem = next(target.problem for target in self._targets if target.problem is not None)
             raise BlobError(f"the blob could not be written: {problem}") from problem
         for target in good:
@@ -185,4 +180,4 @@ class FileWriter:
         for target in self._targets:
             with contextlib.suppress(OSError):
                 os.close(target.descriptor)
-            target.unlink()
+            unlink([target.path])

@@ -90,9 +90,8 @@ class Call:
         """What it is about, as policies and the record name it."""
         address = self.address
         if self._resource_of is not address:
-            own = self.space.resource
             self._resource_of = address
-            self._resource = f"{own}/{address.key}" if address.key else own
+            self._resource = self.space.resource(address.key)
         return self._resource
 
     @property

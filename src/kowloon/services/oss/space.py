@@ -89,11 +89,14 @@ def order_of(version_id: str) -> int | None:
 class Space:
     def __init__(self, bucket: Bucket, storage: ObjectStorage, versions: Versions, leftovers: Leftovers) -> None:
         self.bucket = bucket
-        #: As policies and the record name the bucket.
-        self.resource: Final = f"acs:oss:{bucket.region}:{bucket.account}:{bucket.id}"
+        self._resource: Final = f"acs:oss:{bucket.region}:{bucket.account}:{bucket.id}"
         self.volume: Volume = storage.volume(bucket.volume, bucket.layout)
         self.leftovers = leftovers
         self._versions = versions
+
+    def resource(self, key: str) -> str:
+        """An object, or (without a key) the bucket, as policies and the record name it."""
+        return f"{self._resource}/{key}" if key else self._resource
 
     # --- reading ---
 

@@ -92,8 +92,7 @@ def check(call: Call, action: str, bucket: Bucket | None, key: str, acl: str, ve
         elif bucket is call.found and key == call.address.key:
             resource = call.resource
         else:
-            own = call.space_of(bucket).resource
-            resource = f"{own}/{key}" if key else own
+            resource = call.space_of(bucket).resource(key)
         authorizer, name = call.parts.authorizer, _right(action)
         decision = authorizer.granted(principal, name, resource, call.request_id)
         if decision is None:
