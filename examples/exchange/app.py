@@ -32,6 +32,9 @@ DATABASE_S = 0.8
 STATEMENT_EVERY_S = 2.0
 STATEMENT_S = 2.0
 MOST_CONNECTIONS = 16
+# A goodbye of the server's between two statements is said by asyncpg at the next one, as an InternalClientError.
+CONNECTION_LOST = (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+NO_ANSWER = (*CONNECTION_LOST, TimeoutError, asyncpg.PostgresError)
 REASONS = {200: "OK", 400: "Bad Request", 404: "Not Found", 503: "Service Unavailable"}
 
 # The lock: instances that start together do not create the tables twice.
@@ -76,7 +79,7 @@ class Database:
         try:
             async with self.connection() as connection:
                 return await connection.fetch(statement, *arguments)
-        except (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError):
+        except CONNECTION_LOST:
             self._idle.clear()
             async with self.connection() as connection:
                 return await connection.fetch(statement, *arguments)
@@ -87,7 +90,7 @@ class Database:
                 async with self.connection() as connection:
                     await connection.execute(SCHEMA)
                 return
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as problem:
+            except NO_ANSWER as problem:
                 print(f"waiting for the database: {problem!r}", flush=True)
                 await asyncio.sleep(0.5)
 
@@ -101,7 +104,7 @@ async def keep_statements(database):
             )
             statement = {**dict(account[0]), "withdrawals": withdrawn[0]["count"]}
             await asyncio.to_thread(put, STATEMENT_URL, json.dumps(statement).encode())
-        except (OSError, TimeoutError, IndexError, asyncpg.PostgresError, asyncpg.InterfaceError) as problem:
+        except (*NO_ANSWER, IndexError) as problem:
             print(f"no statement this time: {problem!r}", flush=True)
         await asyncio.sleep(STATEMENT_EVERY_S)
 
@@ -145,7 +148,7 @@ async def one_request(database, reader):
         status, said = await answer(database, method, target.partition("?")[0], body)
     except (ValueError, KeyError):
         status, said = 400, {"error": "the request is not understood"}
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as problem:
+    except NO_ANSWER as problem:
         status, said = 503, {"error": f"the database does not answer: {type(problem).__name__}"}
     content = b"" if method == "HEAD" else json.dumps(said).encode()
     stays = version == "HTTP/1.1" and headers.get("connection", "").lower() != "close"

@@ -19,6 +19,9 @@ from kowloon.engines.database.process import ProcessDatabase
 PORT = 5432
 SECRET = "cloud'secret \\ 1"
 APP = AccountSpec(name="app", password="App-pass'1")
+# How asyncpg says that a connection ended. The last is a goodbye of the server's that came between two statements: it
+# is not kept, and the next statement finds the connection busy (tests/drills/test_exchange.py makes it happen).
+CONNECTION_ENDED = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 
 class Pair:

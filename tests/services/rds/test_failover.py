@@ -15,6 +15,7 @@ from kowloon.core.config import Settings
 from kowloon.core.events import ResourceEvent
 from kowloon.testing.cloud import LocalCloud
 from tests.conftest import REGION
+from tests.engines.database_parts import CONNECTION_ENDED
 from tests.helpers import eventually
 from tests.services.rds.conftest import Databases
 
@@ -183,7 +184,7 @@ async def _write_through_a_zone_loss(databases: Databases, created: Any) -> set[
             if connection.is_closed():
                 connection = await _connect(created)
             await connection.execute("insert into entry values ($1)", number, timeout=1.0)
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except (*CONNECTION_ENDED, TimeoutError):
             connection.terminate()
             continue
         acknowledged.add(number)
