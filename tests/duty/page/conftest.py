@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -27,8 +29,13 @@ def page_cloud() -> Iterator[LocalCloud]:
 
 @pytest.fixture
 def duty(page_cloud: LocalCloud) -> DutyCloud:
-    """An organisation whose posts have holders for two months, and nobody who can sign in yet."""
+    """An organisation whose posts have holders for two months, and nobody who can sign in yet. It is noon on the second
+    Wednesday of a month: no hand-over, no night and no end of a month is near."""
     page_cloud.reset()
+    now = datetime.fromtimestamp(page_cloud.cloud.clock.now(), ZoneInfo("Asia/Shanghai"))
+    noons = (now.replace(hour=12, minute=0, second=0) + timedelta(days=day) for day in range(1, 40))
+    noon = next(noon for noon in noons if noon.weekday() == 2 and 8 <= noon.day <= 14)
+    page_cloud.skip(seconds=(noon - now).total_seconds())
     duty = DutyCloud(page_cloud)
     duty.apply()
     duty.take_turns()

@@ -10,7 +10,7 @@ from kowloon.actions.context import Context
 from kowloon.actions.declare import Response
 from kowloon.actions.decode import Request
 from kowloon.duty import errors
-from kowloon.duty.actions.calls import state_of
+from kowloon.duty.actions.calls import shown, state_of
 from kowloon.duty.callers import person_of
 from kowloon.duty.logic import changes
 from kowloon.duty.logic.hand_over import settle_all
@@ -84,11 +84,13 @@ class GetOrganisationRequest(Request):
 
 
 class GetOrganisationResponse(Response):
-    """`File` as it was applied; `Organisation` is what it says; `Caller`: the person who asks, if it is one."""
+    """`File` as it was applied; `Organisation` is what it says; `Caller`: the person who asks, if it is one; `At`: the
+    cloud's time."""
 
     Version: int
     File: str
     Organisation: Organisation
+    At: str
     Caller: str = ""
 
 
@@ -102,5 +104,6 @@ def get_organisation(ctx: Context, req: GetOrganisationRequest) -> GetOrganisati
         Version=stored.version,
         File=stored.text,
         Organisation=stored.whole,
+        At=shown(ctx.now),
         Caller=caller.id if caller is not None else "",
     )

@@ -1,7 +1,7 @@
 // The organisation, as the page needs it: who is called what, and in which colour.
 
 import { duty } from "./api.js";
-import { setZone } from "./time.js";
+import { setNow, setZone } from "./time.js";
 import { language, t } from "./words.js";
 
 let whole = null;
@@ -16,6 +16,7 @@ export async function loadOrganisation() {
   // Neighbours in the file get hues that are far apart: the golden angle, in degrees.
   hues = new Map(whole.people.map((person, place) => [person.id, (place * 137.508) % 360]));
   setZone(whole.time_zone);
+  setNow(answer.At);
   return answer;
 }
 

@@ -56,6 +56,14 @@ export function words(segment, ages = new Map()) {
   return t(segment.Capacity === "acting" ? "piece.acting" : "piece", values);
 }
 
+/** What is written on a bar: a part of its words, so that it can be called by what is seen. */
+function shortly(segment, ages) {
+  if (!segment.PersonId) return t("gap");
+  const person = nameOf(segment.PersonId);
+  const acting = ages.get(segment.TenureId);
+  return acting ? t("piece.short", { person, acting }) : person;
+}
+
 /**
  * An SVG of `segments` (of GetSchedule) for the posts `rows`, from `from` to `to`; `ages` as above. `chosen(segment)` is
  * called when a bar is chosen, `pointed(segment)` when one is pointed at or focused; bars of others than `person` are
@@ -125,7 +133,6 @@ function bar(segment, x, y, person, ages) {
   const left = x(time.parse(segment.From));
   const width = Math.max(x(time.parse(segment.To)) - left, 1.5);
   const acting = segment.Capacity === "acting";
-  const text = [segment.PersonId ? nameOf(segment.PersonId) : t("gap"), ages.get(segment.TenureId)].filter(Boolean).join(" · ");
   const classes = ["piece"];
   if (!segment.PersonId) classes.push("gap");
   if (person && segment.PersonId !== person) classes.push("faded");
@@ -135,9 +142,12 @@ function bar(segment, x, y, person, ages) {
     svg("rect", { ...box, fill: segment.PersonId ? colourOf(segment.PersonId) : null }),
     acting ? svg("rect", { ...box, class: "acting", fill: "url(#acting)" }) : null,
     svg("rect", { ...box, class: "edge" }),
-    width > 26 ? svg("text", { x: left + 6, y: y + BAR / 2 + 4 }, clipped(text, width - 10)) : null);
+    width > 26 ? within({ x: left + 6, y, width: width - 10, height: BAR }, shortly(segment, ages)) : null);
   return { element, segment };
 }
+
+/** What does not fit is cut off where it is seen and stays whole where it is read: a name with dots is nobody's. */
+const within = (box, text) => svg("svg", box, svg("text", { y: box.height / 2 + 4 }, text));
 
 export const key = (segment) => `${segment.PostId} ${segment.From}`;
 

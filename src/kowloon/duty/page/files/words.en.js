@@ -141,6 +141,7 @@ export const english = {
   "picture": "Rota from {from} to {to}. Arrow keys go from bar to bar, Enter shows more. The same is in the table below.",
   "piece": "{post}: {person}, {from} to {to}",
   "piece.acting": "{post}: {person}, {acting}, {from} to {to}",
+  "piece.short": "{person}, {acting}",
   "piece.gap": "{post}: nobody, {from} to {to}",
   "as-table": "As a table ({n} {n|row|rows})",
   "rota.hint": "Point at a bar to read it; choose it to see more and to act.",

@@ -141,6 +141,7 @@ export const chinese = {
   "picture": "{from} 至 {to} 的排班。方向键在条块间移动，回车查看详情；下方表格内容相同。",
   "piece": "{post}：{person}，{from} 至 {to}",
   "piece.acting": "{post}：{person}，{acting}，{from} 至 {to}",
+  "piece.short": "{person}，{acting}",
   "piece.gap": "{post}：无人，{from} 至 {to}",
   "as-table": "以表格显示（{n} 行）",
   "rota.hint": "指向条块可查看内容，选中可查看详情并操作。",

@@ -26,21 +26,20 @@ function horizon({ zoom, at }) {
 }
 
 export async function load(params) {
-  const { from, to } = horizon(params);
+  const holders = await duty("ListHolders");
+  time.setNow(holders.At);
+  const { name, from, to } = horizon(params);
   const parameters = { From: time.iso(from), To: time.iso(to), PostId: params.post };
-  const [holders, schedule, turns] = await Promise.all([
-    duty("ListHolders"),
+  const [schedule, turns] = await Promise.all([
     duty("GetSchedule", parameters),
     duty("ListTurns", { ...parameters, MaxResults: 5000 }),
   ]);
-  time.setNow(holders.At);
   const acting = holders.Holders.filter((holder) => holder.Capacity === "acting");
-  return { segments: schedule.Segments, turns: turns.Turns, ages: acting.map((holder) => [holder.TenureId, age(holder.AgeDays)]) };
+  return { name, from, to, segments: schedule.Segments, turns: turns.Turns, ages: acting.map((holder) => [holder.TenureId, age(holder.AgeDays)]) };
 }
 
-export function draw(root, { segments, turns, ages: told }, params) {
+export function draw(root, { name, from, to, segments, turns, ages: told }, params) {
   const ages = new Map(told);
-  const { name, from, to } = horizon(params);
   const rows = organisation().posts.map((post) => post.id).filter((id) => !params.post || id === params.post);
   const details = h("div", { "aria-live": "polite" });
   const holder = h("div", { class: "picture" });
