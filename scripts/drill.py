@@ -29,6 +29,7 @@ from kowloon.drill.progress import LiveProgress
 from kowloon.drill.rehearsal import rehearse
 from kowloon.drill.report import write_reports
 from kowloon.drill.result import DrillResult, duration, exit_code, percent
+from kowloon.engines.supervisor.folders import data_folder
 from kowloon.faults.loader import load
 from kowloon.faults.scenario import Provider, Scenario
 from kowloon.topology.map import Topology
@@ -53,7 +54,10 @@ class CloudProcess:
 
     def __init__(self, home: Path, seed: int) -> None:
         self.home = home
-        shutil.rmtree(home, ignore_errors=True)
+        if home.exists():
+            # As root, real parts keep their data outside of a home that they cannot enter.
+            shutil.rmtree(data_folder(home), ignore_errors=True)
+            shutil.rmtree(home)
         home.mkdir(parents=True)
         self._log = (home.parent / f"{home.name}.log").open("w")
         self._process = subprocess.Popen(

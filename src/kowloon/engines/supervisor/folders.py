@@ -21,6 +21,8 @@ UNPRIVILEGED_UID = 64020
 SOCKET_NAME = "s"
 LOCK_NAME = "lock"
 LOG_NAME = "supervisor.log"
+BIRTH_NAME = "birth"
+OWNER_NAME = "home"
 
 
 def require_linux() -> None:
@@ -31,9 +33,22 @@ def require_linux() -> None:
 
 
 def cloud_mark(home: str | Path) -> str:
-    """The same for every server of one home and user, different for any other."""
-    identity = f"{os.geteuid()}:{os.path.realpath(home)}"
+    """The same for every server of one home and user, different for any other: also for a later home at the same path,
+    which must not take over what the units of the former one left. `home` exists."""
+    identity = f"{os.geteuid()}:{os.path.realpath(home)}:{_birth(Path(home))}"
     return hashlib.sha256(identity.encode()).hexdigest()[:16]
+
+
+def _birth(home: Path) -> str:
+    """What only this home has: drawn when it is first asked for, by whichever process is the first."""
+    kept = home / BIRTH_NAME
+    if not kept.exists():
+        drawn = home / f"{BIRTH_NAME}.{os.getpid()}"
+        drawn.write_text(os.urandom(16).hex())
+        with contextlib.suppress(FileExistsError):
+            os.link(drawn, kept)
+        drawn.unlink()
+    return kept.read_text()
 
 
 def run_folder(home: str | Path) -> Path:
@@ -65,4 +80,8 @@ def data_folder(home: str | Path) -> Path:
     inside = Path(os.path.realpath(home)) / "units"
     if os.geteuid() != 0 or traversable(inside.parent):
         return inside
-    return Path("/var/lib") / f"kowloon-{cloud_mark(home)}"
+    outside = Path("/var/lib") / f"kowloon-{cloud_mark(home)}"
+    outside.mkdir(mode=0o711, exist_ok=True)
+    # For whoever wonders whose it is, and whether that one is still there.
+    (outside / OWNER_NAME).write_text(f"{inside.parent}\n")
+    return outside
