@@ -25,7 +25,7 @@ def admin(shared_cloud: LocalCloud) -> Admin:
 
 
 def request_id_of(call: Any) -> str:
-    return str(refused(call, "Forbidden.RAM").data["RequestId"])
+    return str(refused(call, "Forbidden.RAM", "User not authorized to operate on the specified").data["RequestId"])
 
 
 def test_a_denial_is_explained_statement_by_statement(rights: Rights, admin: Admin) -> None:
@@ -176,7 +176,7 @@ def test_what_cannot_be_tried(admin: Admin, body: Any, status: int, code: str, m
 def test_a_policy_is_written_from_calls_and_does(rights: Rights, admin: Admin) -> None:
     user = rights.user(statement("Allow", "vpc:*"))
     user.call("vpc", "DescribeVpcs")
-    refused(lambda: user.call("ecs", "DescribeInstances"), "Forbidden.RAM")
+    refused(lambda: user.call("ecs", "DescribeInstances"), "Forbidden.RAM", "User not authorized to operate on the")
     made = admin.call("GET", f"ram/generate?principal={user.arn}")
     account = user.cloud.account_id
     (policy,) = made["policies"]
@@ -186,7 +186,7 @@ def test_a_policy_is_written_from_calls_and_does(rights: Rights, admin: Admin) -
     assert [(row["action"], row["times"]) for row in made["denied"]] == [("ecs:DescribeInstances", 1)]
     lesser = rights.user(*policy["Statement"])
     lesser.call("vpc", "DescribeVpcs")
-    refused(lambda: lesser.call("vpc", "DescribeVSwitches"), "Forbidden.RAM")
+    refused(lambda: lesser.call("vpc", "DescribeVSwitches"), "Forbidden.RAM", "User not authorized to operate on the")
 
 
 def test_sessions_count_as_their_role(rights: Rights, admin: Admin) -> None:
@@ -204,4 +204,4 @@ def test_a_reset_forgets_what_was_decided(cloud: LocalCloud) -> None:
     assert admin.refused("GET", f"ram/explain?request={id}", status=404)[0] == "NotFound"
     # And a new cloud seals anew.
     again = Rights(Customer(cloud)).user()
-    refused(lambda: again.call("ecs", "DescribeInstances"), "Forbidden.RAM")
+    refused(lambda: again.call("ecs", "DescribeInstances"), "Forbidden.RAM", "User not authorized to operate on the")

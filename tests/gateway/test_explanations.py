@@ -119,7 +119,7 @@ def test_a_clock_that_is_off_at_the_object_store(
 
 def test_keys_of_another_cloud(cloud: LocalCloud, caplog: pytest.LogCaptureFixture) -> None:
     stranger = Customer(cloud, access_key_id="LTAI5tNobody", access_key_secret="x")
-    refused(lambda: stranger.call("ecs", "DescribeRegions"), "InvalidAccessKeyId.NotFound")
+    refused(lambda: stranger.call("ecs", "DescribeRegions"), "InvalidAccessKeyId.NotFound", "Specified access key is")
     (sentence,) = said(caplog, "InvalidAccessKeyId.NotFound")
     assert 'use the keys of this cloud: eval "$(kowloon env)"' in sentence
     assert "LTAI5tNobody" not in sentence

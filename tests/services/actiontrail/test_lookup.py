@@ -38,7 +38,7 @@ def test_a_change_is_an_event_with_all_that_is_known_of_it(alone: Customer) -> N
 
 def test_a_refused_call_is_an_event_too(alone: Customer) -> None:
     role = alone.role("Looker", "AliyunVPCReadOnlyAccess")
-    refused(lambda: role.call("vpc", "CreateVpc", cidr_block="10.0.0.0/8"), "Forbidden.RAM")
+    refused(lambda: role.call("vpc", "CreateVpc", cidr_block="10.0.0.0/8"), "Forbidden.RAM", "User not authorized to")
     (event,) = Auditor(alone).events(EventName="CreateVpc")
     assert event["errorCode"] == "Forbidden.RAM"
     assert event["userIdentity"]["type"] == "assumed-role"
@@ -130,7 +130,7 @@ def test_nobody_sees_the_events_of_another_account(alone: Customer) -> None:
 
 def test_looking_needs_permission(alone: Customer) -> None:
     role = alone.role("Nobody")
-    refused(lambda: Auditor(role).call("LookupEvents"), "NoPermission", status=403)
+    refused(lambda: Auditor(role).call("LookupEvents"), "NoPermission", "You are not authorized to do", status=403)
     assert Auditor(alone.role("Looker", "AliyunActionTrailReadOnlyAccess")).events(EventName="CreateRole")
 
 

@@ -224,10 +224,18 @@ def test_images_of_others_are_not_there(alone: Customer) -> None:
     id = available(alone, source)
     stranger = other_account(alone.cloud)
     assert stranger.call("ecs", "DescribeImages", image_id=id).total_count == 0
-    refused(lambda: stranger.call("ecs", "ModifyImageAttribute", image_id=id), "InvalidImageId.NotFound")
+    refused(
+        lambda: stranger.call("ecs", "ModifyImageAttribute", image_id=id),
+        "InvalidImageId.NotFound",
+        "The specified ImageId does not exist.",
+    )
     stranger.call("ecs", "DeleteImage", image_id=id)
     network = stranger.network("b")
-    refused(lambda: stranger.launch(network, image_id=id, wait=False), "InvalidImageId.NotFound")
+    refused(
+        lambda: stranger.launch(network, image_id=id, wait=False),
+        "InvalidImageId.NotFound",
+        "The specified ImageId does not exist.",
+    )
     assert shown(alone, id).status == "Available"
 
 

@@ -117,9 +117,14 @@ def test_who_only_reads_attaches_nothing(customer: Customer) -> None:
     role = make_role(customer, "Denied")
     (id,) = customer.launch(customer.network("b"), wait=False)
     assert roles_of(reader, id) == {id: ""}
-    refused(lambda: attach(reader, role, id), "Forbidden.RAM", status=403)
+    refused(lambda: attach(reader, role, id), "Forbidden.RAM", "User not authorized to operate on the", status=403)
     ids = json.dumps([id])
-    refused(lambda: reader.call("ecs", "DetachInstanceRamRole", instance_ids=ids), "Forbidden.RAM", status=403)
+    refused(
+        lambda: reader.call("ecs", "DetachInstanceRamRole", instance_ids=ids),
+        "Forbidden.RAM",
+        "User not authorized to operate on the specified resource, or this API",
+        status=403,
+    )
 
 
 def test_who_gives_an_instance_a_role_must_be_allowed_to_pass_it(customer: Customer) -> None:

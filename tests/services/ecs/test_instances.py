@@ -38,7 +38,11 @@ def test_an_instance_lives_from_launch_to_release(customer: Customer) -> None:
         "The current status of the resource does not support this operation.",
         403,
     )
-    refused(lambda: customer.call("ecs", "DeleteInstance", instance_id=id), "IncorrectInstanceStatus")
+    refused(
+        lambda: customer.call("ecs", "DeleteInstance", instance_id=id),
+        "IncorrectInstanceStatus",
+        "The current status of the resource does not support this operation.",
+    )
     customer.call("ecs", "StopInstance", instance_id=id)
     eventually(lambda: customer.statuses([id]) == {"Stopped"})
     customer.call("ecs", "StartInstance", instance_id=id)
@@ -63,7 +67,11 @@ def test_many_are_all_or_none(customer: Customer) -> None:
         for item in customer.call("ecs", "DescribeInstances", instance_ids=json.dumps(ids)).instances.instance
     ]
     assert names == ["n001", "n002", "n003"]
-    refused(lambda: customer.call("ecs", "StopInstances", instance_id=[*ids, "i-nope"]), "InvalidInstanceId.NotFound")
+    refused(
+        lambda: customer.call("ecs", "StopInstances", instance_id=[*ids, "i-nope"]),
+        "InvalidInstanceId.NotFound",
+        "The specified InstanceId does not exist.",
+    )
     assert customer.statuses(ids) == {"Running"}
     stopped = customer.call("ecs", "StopInstances", instance_id=ids).instance_responses.instance_response
     assert {row.current_status for row in stopped} == {"Stopping"}
@@ -98,7 +106,7 @@ def test_a_launch_that_cannot_be(customer: Customer, changes: dict[str, object],
 
 def test_a_dry_run_takes_nothing(alone: Customer) -> None:
     network = alone.network("b")
-    refused(lambda: alone.launch(network, wait=False, dry_run=True), "DryRunOperation")
+    refused(lambda: alone.launch(network, wait=False, dry_run=True), "DryRunOperation", "Request validation has been")
     assert alone.call("ecs", "DescribeInstances").total_count == 0
     switch = alone.call("vpc", "DescribeVSwitchAttributes", v_switch_id=network.switches[0])
     assert switch.available_ip_address_count == 252
@@ -109,7 +117,9 @@ def test_the_same_client_token_launches_once(customer: Customer) -> None:
     first = customer.launch(network, client_token="launch-1")
     assert customer.launch(network, client_token="launch-1") == first
     refused(
-        lambda: customer.launch(network, wait=False, client_token="launch-1", amount=2), "IdempotentParameterMismatch"
+        lambda: customer.launch(network, wait=False, client_token="launch-1", amount=2),
+        "IdempotentParameterMismatch",
+        "The request uses the same client token as a previous, but non-identical",
     )
     refused(
         lambda: customer.launch(network, wait=False, client_token="x" * 65), "InvalidParameter.ClientToken", "64 ASCII"
@@ -128,7 +138,11 @@ def test_pages_by_number_and_by_token(alone: Customer) -> None:
         seen += [item.instance_id for item in page.instances.instance]
         token = page.next_token
     assert sorted(seen) == sorted(ids)
-    refused(lambda: alone.call("ecs", "DescribeInstances", max_results=2, next_token="x"), "InvalidParameter")
+    refused(
+        lambda: alone.call("ecs", "DescribeInstances", max_results=2, next_token="x"),
+        "InvalidParameter",
+        'The specified parameter "NextToken" is not valid.',
+    )
     refused(lambda: alone.call("ecs", "DescribeInstances", page_size=101), "InvalidParameter", "PageSize")
 
 
@@ -164,6 +178,7 @@ def test_protection_and_changes(customer: Customer) -> None:
     refused(
         lambda: customer.call("ecs", "ModifyInstanceAttribute", instance_id=id, security_group_ids=[foreign]),
         "InvalidSecurityGroupId.VPCMismatch",
+        "The specified security group and vSwitch are not in the same VPC.",
     )
     customer.call("ecs", "DeleteInstance", instance_id=id, force=True)
 
@@ -171,7 +186,11 @@ def test_protection_and_changes(customer: Customer) -> None:
 def test_what_is_in_use_stays(customer: Customer) -> None:
     network = customer.network("b")
     (id,) = customer.launch(network)
-    refused(lambda: customer.call("vpc", "DeleteVSwitch", v_switch_id=network.switches[0]), "DependencyViolation")
+    refused(
+        lambda: customer.call("vpc", "DeleteVSwitch", v_switch_id=network.switches[0]),
+        "DependencyViolation",
+        "Specified object has dependent resources.",
+    )
     refused(
         lambda: customer.call("ecs", "DeleteSecurityGroup", security_group_id=network.group),
         "DependencyViolation",
@@ -189,8 +208,12 @@ def test_others_see_nothing_of_it(customer: Customer, shared_cloud: LocalCloud) 
     (id,) = customer.launch(network)
     stranger = other_account(shared_cloud)
     assert stranger.call("ecs", "DescribeInstances").total_count == 0
-    refused(lambda: stranger.call("ecs", "StopInstance", instance_id=id), "InvalidInstanceId.NotFound")
-    refused(lambda: stranger.launch(network, wait=False), "InvalidVSwitchId.NotFound")
+    refused(
+        lambda: stranger.call("ecs", "StopInstance", instance_id=id),
+        "InvalidInstanceId.NotFound",
+        "The specified InstanceId does not exist.",
+    )
+    refused(lambda: stranger.launch(network, wait=False), "InvalidVSwitchId.NotFound", "The specified virtual switch")
     assert customer.call("ecs", "DescribeInstances", region_id="cn-hangzhou").total_count == 0
 
 

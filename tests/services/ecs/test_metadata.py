@@ -146,7 +146,12 @@ def test_the_role_of_an_instance_gives_keys_that_work(customer: Customer) -> Non
     arn = session.sts.get_caller_identity().body.arn
     assert arn == f"acs:ram::{cloud.account_id}:assumed-role/{role.lower()}/vm-ram-{id}"
     assert session.call("ecs", "DescribeInstances", instance_ids=json.dumps([id])).total_count == 1
-    refused(lambda: session.call("ecs", "StopInstance", instance_id=id), "Forbidden.RAM", status=403)
+    refused(
+        lambda: session.call("ecs", "StopInstance", instance_id=id),
+        "Forbidden.RAM",
+        "User not authorized to operate on the specified resource, or this API",
+        status=403,
+    )
     # The same keys while they are young; a role that is taken away takes its folder along.
     assert json.loads(program.ask(FOLDER + role.lower())[1])["AccessKeyId"] == keys["AccessKeyId"]
     customer.call("ecs", "DetachInstanceRamRole", instance_ids=json.dumps([id]))
@@ -294,4 +299,4 @@ def test_the_policy_of_an_attachment_narrows_the_role(customer: Customer) -> Non
     attach(customer, role, id, policy=json.dumps(only))
     session, _ = as_session(customer.cloud, Program(customer.cloud, instance=id).ask(FOLDER + role)[1])
     assert session.call("ecs", "DescribeInstances", instance_ids=json.dumps([id])).total_count == 1
-    refused(lambda: session.call("vpc", "DescribeVpcs"), "Forbidden.RAM", status=403)
+    refused(lambda: session.call("vpc", "DescribeVpcs"), "Forbidden.RAM", "User not authorized to operate", status=403)

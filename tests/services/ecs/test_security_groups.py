@@ -52,19 +52,26 @@ def test_a_group_lives_from_creation_to_deletion(customer: Customer) -> None:
 def test_groups_that_cannot_be(customer: Customer, shared_cloud: LocalCloud) -> None:
     network = customer.network("b")
     refused(lambda: customer.call("ecs", "CreateSecurityGroup"), "MissingParameter", "VpcId")
-    refused(lambda: customer.call("ecs", "CreateSecurityGroup", vpc_id="vpc-none"), "InvalidVpcId.NotFound")
+    refused(
+        lambda: customer.call("ecs", "CreateSecurityGroup", vpc_id="vpc-none"),
+        "InvalidVpcId.NotFound",
+        "The specified VpcId does not exist.",
+    )
     refused(
         lambda: customer.call("ecs", "CreateSecurityGroup", vpc_id=network.vpc, security_group_type="odd"),
         "InvalidSecurityGroupType.ValueNotSupported",
+        "The specified SecurityGroupType is not valid.",
     )
     refused(
         lambda: customer.call("ecs", "CreateSecurityGroup", vpc_id=network.vpc, security_group_name="1x"),
         "InvalidSecurityGroupName.Malformed",
+        "The specified security group name is not well formatted.",
     )
     stranger = other_account(shared_cloud)
     refused(
         lambda: stranger.call("ecs", "DeleteSecurityGroup", security_group_id=network.group),
         "InvalidSecurityGroupId.NotFound",
+        "The specified SecurityGroupId does not exist.",
     )
 
 
@@ -158,7 +165,11 @@ def test_a_group_named_by_another_ones_rule_stays(customer: Customer) -> None:
     fields = {"ip_protocol": "tcp", "port_range": "22/22", "source_group_id": other}
     customer.call("ecs", "AuthorizeSecurityGroup", security_group_id=network.group, **fields)
     assert _rules(customer, network.group)[0].source_group_id == other
-    refused(lambda: customer.call("ecs", "DeleteSecurityGroup", security_group_id=other), "DependencyViolation")
+    refused(
+        lambda: customer.call("ecs", "DeleteSecurityGroup", security_group_id=other),
+        "DependencyViolation",
+        "There is still instance(s) in the specified security group.",
+    )
     customer.call("ecs", "RevokeSecurityGroup", security_group_id=network.group, **fields)
     customer.call("ecs", "DeleteSecurityGroup", security_group_id=other)
 
@@ -183,13 +194,18 @@ def test_a_key_pair_is_a_real_one(customer: Customer) -> None:
 
 
 def test_key_pairs_that_cannot_be(customer: Customer, shared_cloud: LocalCloud) -> None:
-    refused(lambda: customer.call("ecs", "CreateKeyPair", key_pair_name="1"), "InvalidKeyPairName.Malformed")
+    refused(
+        lambda: customer.call("ecs", "CreateKeyPair", key_pair_name="1"),
+        "InvalidKeyPairName.Malformed",
+        "Specified Key Pair name is not valid.",
+    )
     curve = ed25519.Ed25519PrivateKey.generate().public_key()
     text = curve.public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH).decode()
     for body in ("ssh-rsa nonsense", "hello", text):
         refused(
             lambda body=body: customer.call("ecs", "ImportKeyPair", key_pair_name="kp-bad", public_key_body=body),
             "InvalidPublicKeyBody.Malformed",
+            "The PublicKeyBody format is not supported.",
         )
     customer.call("ecs", "CreateKeyPair", key_pair_name="kp-mine")
     assert other_account(shared_cloud).call("ecs", "DescribeKeyPairs").total_count == 0
@@ -201,11 +217,16 @@ def test_a_key_pair_in_use_stays(customer: Customer) -> None:
     refused(
         lambda: customer.call("ecs", "DeleteKeyPairs", key_pair_names='["kp-used"]'),
         "InvalidParameter.KeypairAlreadyAttachedInstance",
+        'The specified parameter "KeyPairNames" attached to instances can not be',
     )
     customer.call("ecs", "DeleteInstance", instance_id=id, force=True)
     customer.call("ecs", "DeleteKeyPairs", key_pair_names='["kp-used","kp-none"]')
     assert customer.call("ecs", "DescribeKeyPairs", key_pair_name="kp-used").total_count == 0
-    refused(lambda: customer.call("ecs", "DeleteKeyPairs", key_pair_names="nonsense"), "InvalidParameter")
+    refused(
+        lambda: customer.call("ecs", "DeleteKeyPairs", key_pair_names="nonsense"),
+        "InvalidParameter",
+        'The specified parameter "KeyPairNames" is not valid.',
+    )
 
 
 def test_key_pairs_are_tagged_by_name(customer: Customer) -> None:

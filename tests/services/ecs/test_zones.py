@@ -40,7 +40,11 @@ def test_a_dark_zone_takes_its_instances_and_sells_nothing(alone: Customer) -> N
     _skip(alone, 20)
     eventually(lambda: alone.statuses(lost) == {"Stopped"})
     assert alone.statuses([well, other]) == {"Running"}
-    refused(lambda: alone.call("ecs", "StartInstance", instance_id=lost[0]), "OperationDenied.NoStock")
+    refused(
+        lambda: alone.call("ecs", "StartInstance", instance_id=lost[0]),
+        "OperationDenied.NoStock",
+        "The resource is out of stock in the specified zone. Please try other",
+    )
     alone.cloud.run(alone.cloud.cloud.faults.recover(fault))
     eventually(lambda: alone.statuses(lost) == {"Running"})
     alone.launch(network, 1)
@@ -50,7 +54,12 @@ def test_without_a_living_zone_nobody_notices_and_nobody_answers(alone: Customer
     network = alone.network("b")
     ids = alone.launch(network)
     fault = _fail(alone, "zone-power", *(f"{REGION}-{zone}" for zone in "bcd"))
-    refused(lambda: alone.call("ecs", "DescribeInstances"), "ServiceUnavailable", status=503)
+    refused(
+        lambda: alone.call("ecs", "DescribeInstances"),
+        "ServiceUnavailable",
+        "The request has failed due to a temporary failure of the server.",
+        status=503,
+    )
     alone.cloud.run(alone.cloud.cloud.faults.recover(fault))
     eventually(lambda: alone.statuses(ids) == {"Running"})
 

@@ -51,16 +51,22 @@ def test_it_is_put_seen_and_taken_back(moving: Owner) -> None:
         "InvalidTargetBucketForLogging",
         "target bucket",
     )
-    refused(lambda: bucket.put_bucket_logging(BucketLogging(target.bucket_name, "x" * 33)), 400, "InvalidArgument")
+    refused(
+        lambda: bucket.put_bucket_logging(BucketLogging(target.bucket_name, "x" * 33)),
+        400,
+        "InvalidArgument",
+        "The value of TargetPrefix is not valid.",
+    )
     stranger = other_account(moving.cloud).config
     theirs = Owner(moving.cloud, stranger["access_key_id"], stranger["access_key_secret"])
     refused(
         lambda: theirs.bucket().put_bucket_logging(BucketLogging(target.bucket_name, "")),
         400,
         "InvalidTargetBucketForLogging",
+        "The target bucket for logging does not exist, is in another region, or",
     )
     foreign = theirs.bucket(bucket.bucket_name, create=False)
-    refused(foreign.get_bucket_logging, 403, "AccessDenied")
+    refused(foreign.get_bucket_logging, 403, "AccessDenied", "The bucket you access does not belong to you.")
 
 
 def test_own_fields(moving: Owner) -> None:
@@ -69,6 +75,7 @@ def test_own_fields(moving: Owner) -> None:
         lambda: client.get_user_defined_log_fields_config(oss_v2.GetUserDefinedLogFieldsConfigRequest(bucket=name)),
         404,
         "NoSuchUserDefinedLogFieldsConfig",
+        "The bucket does not have a configuration of user-defined log fields.",
     )
 
     def put(headers: list[str]) -> None:
@@ -79,7 +86,7 @@ def test_own_fields(moving: Owner) -> None:
             oss_v2.PutUserDefinedLogFieldsConfigRequest(bucket=name, user_defined_log_fields_configuration=fields)
         )
 
-    refused_v2(lambda: put([f"h{number}" for number in range(6)]), 400, "MalformedXML")
+    refused_v2(lambda: put([f"h{number}" for number in range(6)]), 400, "MalformedXML", "The XML you provided was not")
     put(["X-Own"])
     answer: Any = client.get_user_defined_log_fields_config(
         oss_v2.GetUserDefinedLogFieldsConfigRequest(bucket=name)
@@ -90,6 +97,7 @@ def test_own_fields(moving: Owner) -> None:
         lambda: client.get_user_defined_log_fields_config(oss_v2.GetUserDefinedLogFieldsConfigRequest(bucket=name)),
         404,
         "NoSuchUserDefinedLogFieldsConfig",
+        "The bucket does not have a configuration of user-defined log fields.",
     )
 
 
@@ -98,7 +106,7 @@ def test_every_call_is_a_line_of_the_hour(moving: Owner) -> None:
     bucket.put_object("unseen", b"1")
     bucket.put_bucket_logging(BucketLogging(target.bucket_name, "logs-"))
     bucket.put_object("a b", b"12345", headers={"Referer": "http://who/"})
-    refused(lambda: bucket.get_object("none"), 404, "NoSuchKey")
+    refused(lambda: bucket.get_object("none"), 404, "NoSuchKey", "The specified key does not exist.")
     _skip(moving, 1)
     eventually(lambda: bool(_keys(target)))
     (key,) = _keys(target)

@@ -58,11 +58,11 @@ def test_an_access_point_from_beginning_to_end(owner: Owner, signature: str) -> 
     assert found.endpoints.internal_endpoint == f"{point.alias}.oss-{REGION}-internal.aliyuncs.com"
     assert found.public_access_block_configuration.block_public_access is False
     refused(lambda: made(bucket, name), 409, "AccessPointAlreadyExists", "An access point of that name exists already.")
-    refused(lambda: made(owner.bucket(), name), 409, "AccessPointAlreadyExists")
+    refused(lambda: made(owner.bucket(), name), 409, "AccessPointAlreadyExists", "An access point of that name exists")
     assert bucket.delete_access_point(name).status == 204
     refused(lambda: bucket.get_access_point(name), 404, "NoSuchAccessPoint", MISSING)
     refused(lambda: bucket.delete_access_point(name), 404, "NoSuchAccessPoint", MISSING)
-    refused(through(bucket, owner, point.alias).list_objects, 404, "NoSuchBucket")
+    refused(through(bucket, owner, point.alias).list_objects, 404, "NoSuchBucket", "The specified bucket does not")
 
 
 def test_the_second_generations_client(owner: Owner, bucket: oss2.Bucket) -> None:
@@ -95,6 +95,7 @@ def test_the_second_generations_client(owner: Owner, bucket: oss2.Bucket) -> Non
         lambda: client.put_access_point_policy(oss_v2.PutAccessPointPolicyRequest(**asked, body=text)),
         400,
         "MissingArgument",
+        "Missing Some Required Arguments.",
     )
     block = oss_v2.PublicAccessBlockConfiguration(block_public_access=True)
     client.put_access_point_public_access_block(
@@ -107,7 +108,12 @@ def test_the_second_generations_client(owner: Owner, bucket: oss2.Bucket) -> Non
     shown = client.get_access_point_public_access_block(get_block)
     assert shown.public_access_block_configuration.block_public_access is False
     client.delete_access_point(oss_v2.DeleteAccessPointRequest(**named))
-    refused_v2(lambda: client.get_access_point(oss_v2.GetAccessPointRequest(**named)), 404, "NoSuchAccessPoint")
+    refused_v2(
+        lambda: client.get_access_point(oss_v2.GetAccessPointRequest(**named)),
+        404,
+        "NoSuchAccessPoint",
+        "The specified access point does not exist.",
+    )
 
 
 def test_lists_have_pages(alone: Owner) -> None:
@@ -138,7 +144,7 @@ def test_lists_have_pages(alone: Owner) -> None:
     )
     message = "Argument max-keys must be an integer between 1 and 100."
     refused(lambda: bucket.list_bucket_access_points(max_keys=101), 400, "InvalidArgument", message)
-    refused(lambda: alone.service().list_access_points(max_keys=0), 400, "InvalidArgument")
+    refused(lambda: alone.service().list_access_points(max_keys=0), 400, "InvalidArgument", "Argument max-keys must")
     assert stranger(alone).service().list_access_points().access_points == []
 
 
@@ -201,8 +207,8 @@ def test_others_neither_see_nor_change_them(owner: Owner, bucket: oss2.Bucket) -
             lambda other=other: other.get_access_point_public_access_block("mine"),
             lambda other=other: other.delete_access_point_public_access_block("mine"),
         ):
-            refused(call, 403, "AccessDenied")
-    refused(nobody.service().list_access_points, 403, "AccessDenied")
+            refused(call, 403, "AccessDenied", "The bucket you access does not belong to you.")
+    refused(nobody.service().list_access_points, 403, "AccessDenied", "The bucket you access does not belong to you.")
     refused(lambda: owner.bucket().get_access_point("mine"), 404, "NoSuchAccessPoint", MISSING)
     bucket.delete_access_point("mine")
 
@@ -214,7 +220,7 @@ def test_others_neither_see_nor_change_them(owner: Owner, bucket: oss2.Bucket) -
 def test_objects_are_worked_with_through_it(owner: Owner, bucket: oss2.Bucket, signature: str) -> None:
     name = f"work-{signature}"
     point = through(bucket, owner, made(bucket, name).alias, signature)
-    refused(lambda: point.put_object("a", b"1"), 403, "AccessDenied")
+    refused(lambda: point.put_object("a", b"1"), 403, "AccessDenied", "You have no right to access this object")
     bucket.put_access_point_policy(name, policy(says("Allow", "oss:*", name)))
     point.put_object("a", b"123")
     assert point.get_object("a").read() == b"123" == bucket.get_object("a").read()
@@ -227,7 +233,7 @@ def test_objects_are_worked_with_through_it(owner: Owner, bucket: oss2.Bucket, s
     assert bucket.head_object("large").content_length == 300_000
     point.copy_object(bucket.bucket_name, "a", "b")
     assert point.batch_delete_objects(["a", "b", "large"]).deleted_keys == ["a", "b", "large"]
-    refused(lambda: point.get_object("a"), 404, "NoSuchKey")
+    refused(lambda: point.get_object("a"), 404, "NoSuchKey", "The specified key does not exist.")
     bucket.delete_access_point(name)
 
 
@@ -250,8 +256,8 @@ def test_what_is_the_buckets_own_is_not_asked_through_it(owner: Owner, bucket: o
         lambda: made(point, "another"),
         point.list_bucket_access_points,
     ):
-        refused(call, 405, "MethodNotAllowed")
-    refused(point.create_bucket, 400, "InvalidBucketName")
+        refused(call, 405, "MethodNotAllowed", "The specified method is not allowed against this resource.")
+    refused(point.create_bucket, 400, "InvalidBucketName", "The specified bucket is not valid.")
     bucket.delete_access_point("own")
 
 
@@ -260,15 +266,15 @@ def test_one_statement_for_one_folder(owner: Owner, bucket: oss2.Bucket) -> None
     allow = says("Allow", "oss:PutObject", "folder", under="in/*")
     bucket.put_access_point_policy("folder", policy(allow, says("Deny", "oss:PutObject", "folder", under="in/not/*")))
     point.put_object("in/a", b"1")
-    refused(lambda: point.put_object("out", b"1"), 403, "AccessDenied")
-    refused(lambda: point.get_object("in/a"), 403, "AccessDenied")
+    refused(lambda: point.put_object("out", b"1"), 403, "AccessDenied", "You have no right to access this object")
+    refused(lambda: point.get_object("in/a"), 403, "AccessDenied", "You have no right to access this object because")
     refused(lambda: point.put_object("in/not/a", b"1"), 403, "AccessDenied", DENIED)
     # The bucket itself is another way.
     bucket.put_object("out", b"1")
     assert bucket.put_access_point_policy("folder", policy(says("Deny", "oss:*", "folder"))).status == 200
     refused(lambda: point.put_object("in/a", b"1"), 403, "AccessDenied", DENIED)
     bucket.delete_access_point_policy("folder")
-    refused(lambda: point.put_object("in/a", b"1"), 403, "AccessDenied")
+    refused(lambda: point.put_object("in/a", b"1"), 403, "AccessDenied", "You have no right to access this object")
     bucket.delete_access_point("folder")
 
 
@@ -291,7 +297,7 @@ def test_a_stranger_needs_both_policies(owner: Owner, bucket: oss2.Bucket) -> No
     who = stranger(owner)
     point = through(bucket, who, made_point.alias)
     bucket.put_access_point_policy("cross", policy(says("Allow", "oss:GetObject", "cross")))
-    refused(lambda: point.get_object("a"), 403, "AccessDenied")
+    refused(lambda: point.get_object("a"), 403, "AccessDenied", "You have no right to access this object because of")
     for key, value in (
         ("oss:DataAccessPointArn", made_point.access_point_arn),
         ("oss:DataAccessPointAccount", account),
@@ -300,12 +306,12 @@ def test_a_stranger_needs_both_policies(owner: Owner, bucket: oss2.Bucket) -> No
         bucket.put_bucket_policy(delegating(bucket, key, value))
         assert point.get_object("a").read() == b"123"
         # What is handed to the access point is not open otherwise.
-        refused(lambda: same(bucket, who).get_object("a"), 403, "AccessDenied")
+        refused(lambda: same(bucket, who).get_object("a"), 403, "AccessDenied", "You have no right to access this")
         bucket.put_bucket_policy(delegating(bucket, key, "another"))
-        refused(lambda: point.get_object("a"), 403, "AccessDenied")
+        refused(lambda: point.get_object("a"), 403, "AccessDenied", "You have no right to access this object because")
     bucket.put_bucket_policy(delegating(bucket, "oss:DataAccessPointAccount", account))
     bucket.delete_access_point_policy("cross")
-    refused(lambda: point.get_object("a"), 403, "AccessDenied")
+    refused(lambda: point.get_object("a"), 403, "AccessDenied", "You have no right to access this object because of")
     bucket.delete_access_point("cross")
 
 

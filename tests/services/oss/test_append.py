@@ -63,7 +63,12 @@ def test_positions_that_are_not_the_end(owner: Owner) -> None:
         bucket.append_object("a", 0, b"x" * 500_000)
     refused(lambda: bucket.append_object("a", "-1", b"x"), 400, "InvalidArgument", "non-negative integer")
     request = oss_v2.AppendObjectRequest(bucket=bucket.bucket_name, key="a", position=7, body=b"x")
-    error = refused_v2(lambda: owner.v2().append_object(request), 409, "PositionNotEqualToLength")
+    error = refused_v2(
+        lambda: owner.v2().append_object(request),
+        409,
+        "PositionNotEqualToLength",
+        "Position is not equal to file length",
+    )
     assert error.headers["x-oss-next-append-position"] == "3"
     assert bucket.get_object("a").read() == b"abc"
 
@@ -85,7 +90,7 @@ def test_an_object_replaced_is_begun_anew(owner: Owner) -> None:
     bucket = owner.bucket()
     bucket.append_object("a", 0, b"abc")
     bucket.put_object("a", b"12345")
-    refused(lambda: bucket.append_object("a", 5, b"x"), 409, "ObjectNotAppendable")
+    refused(lambda: bucket.append_object("a", 5, b"x"), 409, "ObjectNotAppendable", "The object is not appendable")
     bucket.delete_object("a")
     assert bucket.append_object("a", 0, b"new").next_position == 3
 
@@ -149,7 +154,7 @@ def test_a_sealed_object_grows_no_more(owner: Owner) -> None:
     assert seal(3).sealed_time == sealed.sealed_time
     head = client.head_object(oss_v2.HeadObjectRequest(bucket=bucket.bucket_name, key="a"))
     assert head.sealed_time == sealed.sealed_time
-    refused(lambda: bucket.append_object("a", 3, b"x"), 409, "ObjectNotAppendable")
+    refused(lambda: bucket.append_object("a", 3, b"x"), 409, "ObjectNotAppendable", "The object is not appendable")
     bucket.put_object("n", b"")
     refused_v2(
         lambda: client.seal_append_object(
@@ -157,4 +162,5 @@ def test_a_sealed_object_grows_no_more(owner: Owner) -> None:
         ),
         409,
         "ObjectNotAppendable",
+        "The object is not appendable",
     )

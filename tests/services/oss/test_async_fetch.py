@@ -225,7 +225,7 @@ def test_tasks_are_known_to_their_bucket_only(owner: Owner, bucket: oss2.Bucket,
     message = "The specified async fetch task does not exist."
     refused(lambda: owner.bucket().get_async_fetch_task(task_id), 404, "NoSuchAsyncFetchTask", message)
     refused(lambda: bucket.get_async_fetch_task("0" * 32), 404, "NoSuchAsyncFetchTask", message)
-    refused(lambda: bucket.get_async_fetch_task(""), 400, "MissingArgument")
+    refused(lambda: bucket.get_async_fetch_task(""), 400, "MissingArgument", "Missing Some Required Arguments.")
     ended(bucket, task_id)
 
 
@@ -233,12 +233,17 @@ def test_only_who_may_write_the_object_has_it_fetched(owner: Owner, bucket: oss2
     who = stranger(owner)
     other = same(bucket, who)
     for each in (other, same(bucket, role(owner, "fetch-nobody"))):
-        refused(lambda each=each: put(each, f"{source.url}/small"), 403, "AccessDenied")
-        refused(lambda each=each: each.get_async_fetch_task("0" * 32), 403, "AccessDenied")
+        refused(lambda each=each: put(each, f"{source.url}/small"), 403, "AccessDenied", "The bucket you access does")
+        refused(
+            lambda each=each: each.get_async_fetch_task("0" * 32),
+            403,
+            "AccessDenied",
+            "The bucket you access does not belong to you.",
+        )
     allowed = {"Effect": "Allow", "Action": ["oss:PutAsyncFetchTask", "oss:GetAsyncFetchTask"], "Principal": ["*"]}
     resources = [f"acs:oss:*:*:{bucket.bucket_name}", f"acs:oss:*:*:{bucket.bucket_name}/*"]
     bucket.put_bucket_policy(policy({**allowed, "Resource": resources}))
-    refused(lambda: put(other, f"{source.url}/small"), 403, "AccessDenied")
+    refused(lambda: put(other, f"{source.url}/small"), 403, "AccessDenied", "You have no right to access this object")
     allowed["Action"].append("oss:PutObject")
     bucket.put_bucket_policy(policy({**allowed, "Resource": resources}))
     assert outcome(other, f"{source.url}/small") == ("Success", "")
@@ -247,7 +252,12 @@ def test_only_who_may_write_the_object_has_it_fetched(owner: Owner, bucket: oss2
 def test_what_is_kept_forever_is_not_replaced(bucket: oss2.Bucket, source: Source) -> None:
     bucket.put_object("got", b"kept")
     bucket.init_bucket_worm(1)
-    refused(lambda: put(bucket, f"{source.url}/small", ignore_same_key=False), 409, "FileImmutable")
+    refused(
+        lambda: put(bucket, f"{source.url}/small", ignore_same_key=False),
+        409,
+        "FileImmutable",
+        "The object you specified is immutable.",
+    )
     bucket.abort_bucket_worm()
     assert outcome(bucket, f"{source.url}/small", ignore_same_key=False) == ("Success", "")
 
@@ -283,7 +293,7 @@ def test_tasks_are_forgotten_after_three_days_and_with_their_bucket(alone: Owner
     store = alone.cloud.cloud.store
     alone.cloud.run(alone.cloud.cloud.clock.skip(3 * 24 * 3600.0 + 60))
     eventually(lambda: not store.list(FetchTask))
-    refused(lambda: bucket.get_async_fetch_task(task_id), 404, "NoSuchAsyncFetchTask")
+    refused(lambda: bucket.get_async_fetch_task(task_id), 404, "NoSuchAsyncFetchTask", "The specified async fetch")
 
 
 def test_so_many_may_be_under_way(alone: Owner, source: Source) -> None:

@@ -67,7 +67,7 @@ def test_figures_need_the_zone_and_the_glance_does_not(alone: Owner) -> None:
     storage = alone.cloud.cloud.storage
     zone = alone.cloud.call(lambda: alone.cloud.cloud.store.list(Bucket)[0].zones[0])
     alone.cloud.call(lambda: storage.set_mode(zone, ZoneMode.STOPPED))
-    refused(bucket.get_bucket_stat, 503, "ServiceUnavailable")
+    refused(bucket.get_bucket_stat, 503, "ServiceUnavailable", "The service is unavailable. Please try again later.")
     assert bucket.get_bucket_info().name == bucket.bucket_name
     bucket.put_bucket_acl("public-read")
     assert bucket.get_bucket_acl().acl == "public-read"
@@ -158,7 +158,12 @@ def test_acceleration_opens_its_endpoint(owner: Owner, bucket: oss2.Bucket) -> N
     fast = Anyone(owner, f"{bucket.bucket_name}.oss-accelerate.aliyuncs.com")
     disabled = (403, "TransferAccelerationDisabled", "Transfer acceleration is disabled.")
     assert told(fast.get("/a")) == disabled
-    refused(bucket.get_bucket_transfer_acceleration, 404, "NoSuchTransferAccelerationConfiguration")
+    refused(
+        bucket.get_bucket_transfer_acceleration,
+        404,
+        "NoSuchTransferAccelerationConfiguration",
+        "The specified bucket does not have a transfer acceleration",
+    )
     bucket.put_bucket_transfer_acceleration("true")
     assert bucket.get_bucket_transfer_acceleration().enabled == "true"
     assert fast.get("/a").content == b"1"
@@ -193,5 +198,8 @@ def test_regions_and_their_endpoints(owner: Owner) -> None:
     one = owner.v2().describe_regions(oss_v2.DescribeRegionsRequest(regions="oss-cn-hangzhou"))
     assert [region.region for region in one.region_info] == ["oss-cn-hangzhou"]
     refused_v2(
-        lambda: owner.v2().describe_regions(oss_v2.DescribeRegionsRequest(regions="oss-moon")), 404, "NoSuchRegion"
+        lambda: owner.v2().describe_regions(oss_v2.DescribeRegionsRequest(regions="oss-moon")),
+        404,
+        "NoSuchRegion",
+        "The specified region does not exist.",
     )

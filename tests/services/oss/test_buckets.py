@@ -58,7 +58,7 @@ def test_a_bucket_with_anything_in_it_stays(owner: Owner) -> None:
     refused(bucket.delete_bucket, 409, "BucketNotEmpty", "The bucket you tried to delete is not empty.")
     bucket.put_bucket_versioning(oss2.models.BucketVersioningConfig("Enabled"))
     bucket.delete_object("a")
-    refused(bucket.delete_bucket, 409, "BucketNotEmpty")
+    refused(bucket.delete_bucket, 409, "BucketNotEmpty", "The bucket you tried to delete is not empty.")
     for version in bucket.list_object_versions().versions:
         bucket.delete_object("a", params={"versionId": version.versionid})
     for marker in bucket.list_object_versions().delete_marker:
@@ -80,6 +80,7 @@ def test_redundancy_and_class_are_what_was_asked_for(owner: Owner) -> None:
         lambda: owner.bucket(bucket.bucket_name, storage_class="Standard", data_redundancy_type="LRS"),
         409,
         "BucketAlreadyExists",
+        "The requested bucket name is not available. The bucket namespace is",
     )
     refused_v2(
         lambda: owner.v2().put_bucket(
@@ -90,6 +91,7 @@ def test_redundancy_and_class_are_what_was_asked_for(owner: Owner) -> None:
         ),
         400,
         "MalformedXML",
+        "The XML you provided was not well-formed or did not validate against",
     )
 
 

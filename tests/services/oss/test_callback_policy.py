@@ -47,7 +47,7 @@ def test_policies_are_kept_as_they_are_put_and_go(owner: Owner, server: Callback
     assert [item.policy_name for item in bucket.get_bucket_callback_policy().callback_policies] == ["second"]
     assert bucket.delete_bucket_callback_policy().status == 204
     assert bucket.delete_bucket_callback_policy().status == 204
-    refused(bucket.get_bucket_callback_policy, 404, "BucketCallbackPolicyNotExist")
+    refused(bucket.get_bucket_callback_policy, 404, "BucketCallbackPolicyNotExist", "The bucket does not have a")
 
 
 def test_an_empty_policy_is_one(bucket: oss2.Bucket) -> None:
@@ -88,7 +88,12 @@ def test_a_name_that_is_not_kept_is_refused_before_anything_is_stored(
 def test_names_are_their_own_buckets(owner: Owner, bucket: oss2.Bucket, server: CallbackServer) -> None:
     bucket.put_bucket_callback_policy([named("it", server.url)])
     other = owner.bucket()
-    refused(lambda: other.put_object("a", b"1", headers=by_name("it")), 400, "InvalidArgument")
+    refused(
+        lambda: other.put_object("a", b"1", headers=by_name("it")),
+        400,
+        "InvalidArgument",
+        "The bucket has no callback policy of that name: it",
+    )
 
 
 URL = "http://127.0.0.1:1"
@@ -111,17 +116,22 @@ def test_what_uploads_could_not_use_is_refused(
     bucket: oss2.Bucket, items: list[CallbackPolicyInfo], message: str
 ) -> None:
     refused(lambda: bucket.put_bucket_callback_policy(items), 400, "InvalidArgument", message)
-    refused(bucket.get_bucket_callback_policy, 404, "BucketCallbackPolicyNotExist")
+    refused(bucket.get_bucket_callback_policy, 404, "BucketCallbackPolicyNotExist", "The bucket does not have a")
 
 
 def test_too_many_are_refused(bucket: oss2.Bucket) -> None:
     items = [named(f"n{number}", URL) for number in range(21)]
-    refused(lambda: bucket.put_bucket_callback_policy(items), 400, "MalformedXML")
+    refused(lambda: bucket.put_bucket_callback_policy(items), 400, "MalformedXML", "The XML you provided was not")
 
 
 def test_only_who_may_sets_and_sees_them(owner: Owner, bucket: oss2.Bucket) -> None:
     for who in (stranger(owner), role(owner, "callback-reader")):
         other = same(bucket, who)
-        refused(lambda other=other: other.put_bucket_callback_policy([named("a", URL)]), 403, "AccessDenied")
-        refused(other.get_bucket_callback_policy, 403, "AccessDenied")
-        refused(other.delete_bucket_callback_policy, 403, "AccessDenied")
+        refused(
+            lambda other=other: other.put_bucket_callback_policy([named("a", URL)]),
+            403,
+            "AccessDenied",
+            "The bucket you access does not belong to you.",
+        )
+        refused(other.get_bucket_callback_policy, 403, "AccessDenied", "The bucket you access does not belong to you.")
+        refused(other.delete_bucket_callback_policy, 403, "AccessDenied", "The bucket you access does not belong to")

@@ -80,7 +80,12 @@ def test_a_part_that_is_not_what_was_listed_any_more(owner: Owner, monkeypatch: 
     put = part_put(upload_id, 3, body_of(7))
     during(monkeypatch, 1, lambda gathering: _commit(owner, bucket, put))
     parts = [PartInfo(number, content_of(b"%d" % number).etag) for number in numbers]
-    details = refused(lambda: bucket.complete_multipart_upload("k", upload_id, parts), 400, "InvalidPart")
+    details = refused(
+        lambda: bucket.complete_multipart_upload("k", upload_id, parts),
+        400,
+        "InvalidPart",
+        "One or more of the specified parts could not be found or the specified",
+    )
     assert details["PartNumber"] == "3"
     # That changed nothing.
     parts[2] = PartInfo(3, content_of(body_of(7)).etag)
@@ -211,7 +216,7 @@ def test_an_upload_given_up_is_gone_at_once_and_its_parts_soon(owner: Owner) -> 
         lambda: bucket.upload_part("k", upload_id, 1, b"x"),
         lambda: bucket.complete_multipart_upload("k", upload_id, None, headers=ALL),
     ):
-        refused(call, 404, "NoSuchUpload")
+        refused(call, 404, "NoSuchUpload", "The specified upload does not exist. The upload ID may be invalid, or")
     stat = bucket.get_bucket_stat()
     assert (stat.storage_size_in_bytes, stat.multipart_part_count) == (0, 0)
     until_left(owner, bucket, 0)

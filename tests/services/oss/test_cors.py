@@ -51,7 +51,7 @@ def test_rules_are_kept_shown_and_removed(bucket: oss2.Bucket) -> None:
     assert (first.expose_headers, first.max_age_seconds) == (["ETag"], 60)
     assert (second.allowed_headers, second.max_age_seconds) == ([], None)
     bucket.delete_bucket_cors()
-    refused(bucket.get_bucket_cors, 404, "NoSuchCORSConfiguration")
+    refused(bucket.get_bucket_cors, 404, "NoSuchCORSConfiguration", "The CORS Configuration does not exist.")
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ def test_it_is_kept_until_it_is_deleted(moving: Owner, signature: str) -> None:
     assert bucket.get_bucket_encryption().sse_algorithm == "AES256"
     bucket.delete_bucket_encryption()
     bucket.delete_bucket_encryption()
-    refused(bucket.get_bucket_encryption, 404, "NoSuchServerSideEncryptionRule")
+    refused(bucket.get_bucket_encryption, 404, "NoSuchServerSideEncryptionRule", "The server side encryption")
 
 
 def test_through_the_second_client(moving: Owner) -> None:
@@ -51,6 +51,7 @@ def test_through_the_second_client(moving: Owner) -> None:
         lambda: client.get_bucket_encryption(oss_v2.GetBucketEncryptionRequest(bucket=name)),
         404,
         "NoSuchServerSideEncryptionRule",
+        "The server side encryption configuration does not exist.",
     )
 
 
@@ -107,6 +108,6 @@ def test_what_no_bucket_can_have(moving: Owner) -> None:
     stranger = other_account(moving.cloud).config
     theirs = Owner(moving.cloud, stranger["access_key_id"], stranger["access_key_secret"])
     foreign = theirs.bucket(bucket.bucket_name, create=False)
-    refused(foreign.get_bucket_encryption, 403, "AccessDenied")
-    refused(lambda: foreign.put_bucket_encryption(_rule("AES256")), 403, "AccessDenied")
-    refused(foreign.delete_bucket_encryption, 403, "AccessDenied")
+    refused(foreign.get_bucket_encryption, 403, "AccessDenied", "The bucket you access does not belong to you.")
+    refused(lambda: foreign.put_bucket_encryption(_rule("AES256")), 403, "AccessDenied", "The bucket you access does")
+    refused(foreign.delete_bucket_encryption, 403, "AccessDenied", "The bucket you access does not belong to you.")

@@ -76,7 +76,7 @@ def _rows(target: oss2.Bucket, manifest_key: str) -> tuple[dict[str, Any], list[
 def test_configurations_come_back_and_go(moving: Owner) -> None:
     bucket, target = moving.bucket(), moving.bucket()
     refused(lambda: bucket.get_bucket_inventory_configuration("list"), 404, "NoSuchInventory", "does not exist")
-    refused(bucket.list_bucket_inventory_configurations, 404, "NoSuchInventory")
+    refused(bucket.list_bucket_inventory_configurations, 404, "NoSuchInventory", "The inventory configuration does")
     chosen = InventoryFilter("a/", 1600000000, 4000000000, 1, 1000, "Standard,IA")
     key = InventoryServerSideEncryptionKMS("key")
     bucket.put_bucket_inventory_configuration(_inventory(moving, target, inventory_filter=chosen, kms=key))
@@ -92,7 +92,12 @@ def test_configurations_come_back_and_go(moving: Owner) -> None:
     refused(lambda: bucket.put_bucket_inventory_configuration(other), 409, "InventoryAlreadyExist", "exists already")
     bucket.delete_bucket_inventory_configuration("list")
     bucket.delete_bucket_inventory_configuration("list")
-    refused(lambda: bucket.get_bucket_inventory_configuration("list"), 404, "NoSuchInventory")
+    refused(
+        lambda: bucket.get_bucket_inventory_configuration("list"),
+        404,
+        "NoSuchInventory",
+        "The inventory configuration does not exist.",
+    )
 
 
 def test_many_are_listed_in_pages(moving: Owner) -> None:
@@ -116,6 +121,7 @@ def test_many_are_listed_in_pages(moving: Owner) -> None:
         ),
         404,
         "NoSuchInventory",
+        "The inventory configuration does not exist.",
     )
 
 
@@ -137,7 +143,7 @@ def test_configurations_that_cannot_be(moving: Owner) -> None:
     stranger = other_account(moving.cloud).config
     theirs = Owner(moving.cloud, stranger["access_key_id"], stranger["access_key_secret"])
     foreign = theirs.bucket(bucket.bucket_name, create=False)
-    refused(foreign.list_bucket_inventory_configurations, 403, "AccessDenied")
+    refused(foreign.list_bucket_inventory_configurations, 403, "AccessDenied", "The bucket you access does not belong")
 
 
 def test_a_list_is_made_every_midnight(moving: Owner) -> None:

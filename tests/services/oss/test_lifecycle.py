@@ -90,7 +90,7 @@ def test_rules_come_back_as_they_were_put(moving: Owner, signature: str) -> None
     assert third.expiration.created_before_date == day
     assert third.abort_multipart_upload.days == 3
     bucket.delete_bucket_lifecycle()
-    refused(bucket.get_bucket_lifecycle, 404, "NoSuchLifecycle")
+    refused(bucket.get_bucket_lifecycle, 404, "NoSuchLifecycle", "No Row found in Lifecycle Table.")
     bucket.delete_bucket_lifecycle()
 
 
@@ -116,7 +116,10 @@ def test_through_the_second_client(moving: Owner) -> None:
     assert (kept.filter.nots[0].prefix, kept.filter.nots[0].tag.key) == ("logs/keep", "k")
     client.delete_bucket_lifecycle(oss_v2.DeleteBucketLifecycleRequest(bucket=name))
     refused_v2(
-        lambda: client.get_bucket_lifecycle(oss_v2.GetBucketLifecycleRequest(bucket=name)), 404, "NoSuchLifecycle"
+        lambda: client.get_bucket_lifecycle(oss_v2.GetBucketLifecycleRequest(bucket=name)),
+        404,
+        "NoSuchLifecycle",
+        "No Row found in Lifecycle Table.",
     )
 
 
@@ -138,17 +141,17 @@ def test_rules_that_get_in_each_others_way(moving: Owner) -> None:
 def test_rules_that_cannot_be(moving: Owner) -> None:
     bucket = moving.bucket()
     refused(lambda: _put(bucket), 400, "MalformedXML", "well-formed")
-    refused(lambda: _put(bucket, LifecycleRule("nothing", "a/")), 400, "MalformedXML")
-    refused(lambda: _put(bucket, _expiring("zero", "", 0)), 400, "MalformedXML")
+    refused(lambda: _put(bucket, LifecycleRule("nothing", "a/")), 400, "MalformedXML", "The XML you provided was not")
+    refused(lambda: _put(bucket, _expiring("zero", "", 0)), 400, "MalformedXML", "The XML you provided was not")
     refused(lambda: _put(bucket, _expiring("x" * 256, "", 1)), 400, "InvalidArgument", "ID")
     twice = (_expiring("same", "a/", 1), _expiring("same", "b/", 1))
     refused(lambda: _put(bucket, *twice), 400, "InvalidRequest", "unique")
     many = [_expiring(str(number), f"{number}/", 1) for number in range(1001)]
-    refused(lambda: _put(bucket, *many), 400, "MalformedXML")
+    refused(lambda: _put(bucket, *many), 400, "MalformedXML", "The XML you provided was not well-formed or did not")
     backwards = _expiring("b", "", 10, storage_transitions=[StorageTransition(days=10, storage_class="IA")])
     refused(lambda: _put(bucket, backwards), 400, "InvalidRequest", "must be less")
     upwards = LifecycleRule("u", "", storage_transitions=[StorageTransition(days=1, storage_class="Standard")])
-    refused(lambda: _put(bucket, upwards), 400, "MalformedXML")
+    refused(lambda: _put(bucket, upwards), 400, "MalformedXML", "The XML you provided was not well-formed or did not")
     by_access = LifecycleRule("a", "", storage_transitions=[StorageTransition(1, None, "IA", True)])
     refused(lambda: _put(bucket, by_access), 400, "InvalidRequest", "access monitoring")
     odd = BucketLifecycle([_expiring("a", "", 1)])
@@ -158,7 +161,7 @@ def test_rules_that_cannot_be(moving: Owner) -> None:
         "InvalidArgument",
         "x-oss-allow-same-action-overlap",
     )
-    refused(bucket.get_bucket_lifecycle, 404, "NoSuchLifecycle")
+    refused(bucket.get_bucket_lifecycle, 404, "NoSuchLifecycle", "No Row found in Lifecycle Table.")
 
 
 def test_rules_of_others_are_theirs(moving: Owner) -> None:
@@ -166,9 +169,9 @@ def test_rules_of_others_are_theirs(moving: Owner) -> None:
     stranger = other_account(moving.cloud).config
     theirs = Owner(moving.cloud, stranger["access_key_id"], stranger["access_key_secret"])
     foreign = theirs.bucket(bucket.bucket_name, create=False)
-    refused(lambda: _put(foreign, _expiring("a", "", 1)), 403, "AccessDenied")
-    refused(foreign.get_bucket_lifecycle, 403, "AccessDenied")
-    refused(foreign.delete_bucket_lifecycle, 403, "AccessDenied")
+    refused(lambda: _put(foreign, _expiring("a", "", 1)), 403, "AccessDenied", "The bucket you access does not belong")
+    refused(foreign.get_bucket_lifecycle, 403, "AccessDenied", "The bucket you access does not belong to you.")
+    refused(foreign.delete_bucket_lifecycle, 403, "AccessDenied", "The bucket you access does not belong to you.")
 
 
 # What they do ---------------------------------------------------------------------------------------------------------
@@ -201,7 +204,7 @@ def test_classes_change_and_appear(moving: Owner) -> None:
     assert bucket.get_object("a").read() == b"bytes"
     _skip(moving, 2)
     eventually(lambda: bucket.head_object("a").headers["x-oss-storage-class"] == "ColdArchive")
-    refused(lambda: bucket.get_object("a"), 403, "InvalidObjectState")
+    refused(lambda: bucket.get_object("a"), 403, "InvalidObjectState", "The operation is not valid for the object's")
     _skip(moving, 10)
     eventually(lambda: not bucket.object_exists("a"))
 
@@ -254,7 +257,7 @@ def test_uploads_that_nobody_completes_go(moving: Owner) -> None:
     _put(bucket, LifecycleRule("r", "up/", abort_multipart_upload=AbortMultipartUpload(days=1)))
     _skip(moving, 2.1)
     eventually(lambda: [found.upload_id for found in bucket.list_multipart_uploads().upload_list] == [kept])
-    refused(lambda: bucket.upload_part("up/a", upload_id, 2, b"1"), 404, "NoSuchUpload")
+    refused(lambda: bucket.upload_part("up/a", upload_id, 2, b"1"), 404, "NoSuchUpload", "The specified upload does")
 
 
 def test_while_the_zone_is_out_nothing_happens_then_everything(moving: Owner) -> None:
@@ -286,7 +289,7 @@ def test_what_must_stay_is_not_expired(moving: Owner) -> None:
 def test_what_is_read_stays_at_hand(moving: Owner) -> None:
     bucket = moving.bucket()
     assert bucket.get_bucket_access_monitor().access_monitor.status == "Disabled"
-    refused(lambda: bucket.put_bucket_access_monitor("Perhaps"), 400, "MalformedXML")
+    refused(lambda: bucket.put_bucket_access_monitor("Perhaps"), 400, "MalformedXML", "The XML you provided was not")
     bucket.put_bucket_access_monitor("Enabled")
     assert bucket.get_bucket_access_monitor().access_monitor.status == "Enabled"
     for key in ("read", "unread"):

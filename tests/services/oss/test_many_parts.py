@@ -59,7 +59,7 @@ def test_it_is_an_object_as_any_other(owner: Owner) -> None:
     assert stat.multipart_part_count == 0
     bucket.delete_object("k")
     until_left(owner, bucket, 0)
-    refused(lambda: bucket.get_object("k"), 404, "NoSuchKey")
+    refused(lambda: bucket.get_object("k"), 404, "NoSuchKey", "The specified key does not exist.")
 
 
 def _tags(**tags: str) -> Any:
@@ -151,7 +151,12 @@ def test_a_copy_that_fails_leaves_nothing(owner: Owner, monkeypatch: pytest.Monk
         return await duplicate(self, *args)
 
     monkeypatch.setattr(CopiedVolume, "duplicate", fails)
-    refused(lambda: other.copy_object(bucket.bucket_name, "k", "copy"), 500, "InternalError")
+    refused(
+        lambda: other.copy_object(bucket.bucket_name, "k", "copy"),
+        500,
+        "InternalError",
+        "We encountered an internal error. Please try again.",
+    )
     monkeypatch.undo()
     until_left(owner, other, 0)
     assert not other.object_exists("copy")
@@ -205,7 +210,7 @@ def test_who_reads_it_gets_all_of_it_though_it_is_deleted(owner: Owner) -> None:
         received = connection.recv(4096)
         assert received.startswith(b"HTTP/1.1 200"), received
         bucket.delete_object("k")
-        refused(lambda: bucket.get_object("k"), 404, "NoSuchKey")
+        refused(lambda: bucket.get_object("k"), 404, "NoSuchKey", "The specified key does not exist.")
         assert parts_left(owner, bucket) == (len(numbers), 1)
         while len(received) < len(whole):
             received += connection.recv(1 << 20)
@@ -265,9 +270,14 @@ def test_long_lists_as_clients_write_them(owner: Owner, head: str, part: str, ta
     for pieces in ((head, *listed), (head, *listed, "<Part>", end), (head, *listed, end, "x"), (*listed, end)):
         refused(lambda pieces=pieces: complete(*pieces), 400, "MalformedXML", "not well-formed")
     too_many = [part.format(number, "A" * 32) for number in range(1, 10_002)]
-    refused(lambda: complete(head, *too_many, end), 400, "MalformedXML")
+    refused(lambda: complete(head, *too_many, end), 400, "MalformedXML", "The XML you provided was not well-formed or")
     missing = part.format(99_999, "A" * 32)
-    details = refused(lambda: complete(head, *listed, missing, end), 400, "InvalidPart")
+    details = refused(
+        lambda: complete(head, *listed, missing, end),
+        400,
+        "InvalidPart",
+        "One or more of the specified parts could not be found or the specified",
+    )
     assert details["PartNumber"] == "99999"
     assert complete(head, *listed, end).status == 200
     assert bucket.head_object("k").content_length == 400 * LEAST
@@ -279,7 +289,10 @@ def test_small_parts_are_refused_wherever_they_are(owner: Owner) -> None:
     for small in (2 * BLOCK, 1):
         _commit_now(owner, bucket, part_put(upload_id, small, b"small"))
         details = refused(
-            lambda: bucket.complete_multipart_upload("k", upload_id, None, headers=ALL), 400, "EntityTooSmall"
+            lambda: bucket.complete_multipart_upload("k", upload_id, None, headers=ALL),
+            400,
+            "EntityTooSmall",
+            "Your proposed upload smaller than the minimum allowed size.",
         )
         assert (details["PartNumber"], details["ProposedSize"]) == (str(small), "5")
         _commit_now(owner, bucket, part_put(upload_id, small, b"x", size_bytes=LEAST))

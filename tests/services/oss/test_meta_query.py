@@ -116,7 +116,10 @@ def test_the_second_generations_client(owner: Owner, filled: oss2.Bucket) -> Non
         semantic,
     )
     refused_v2(
-        lambda: client.open_meta_query(oss_v2.OpenMetaQueryRequest(**asked, mode="other")), 400, "InvalidArgument"
+        lambda: client.open_meta_query(oss_v2.OpenMetaQueryRequest(**asked, mode="other")),
+        400,
+        "InvalidArgument",
+        "The value of mode is not valid.",
     )
     client.open_meta_query(oss_v2.OpenMetaQueryRequest(**asked, mode="basic"))
 
@@ -130,7 +133,7 @@ def test_only_who_may_asks(owner: Owner, bucket: oss2.Bucket) -> None:
             other.close_bucket_meta_query,
             lambda other=other: ask(other),
         ):
-            refused(call, 403, "AccessDenied")
+            refused(call, 403, "AccessDenied", "The bucket you access does not belong to you.")
 
 
 # What is found --------------------------------------------------------------------------------------------------------
@@ -313,6 +316,6 @@ def test_a_bucket_whose_zone_is_out_answers_no_queries(alone: Owner) -> None:
     assert found is not None
     storage = alone.cloud.cloud.storage
     alone.cloud.call(lambda: storage.set_mode(found.zones[0], ZoneMode.STOPPED))
-    refused(lambda: ask(bucket), 503, "ServiceUnavailable")
+    refused(lambda: ask(bucket), 503, "ServiceUnavailable", "The service is unavailable. Please try again later.")
     alone.cloud.call(lambda: storage.set_mode(found.zones[0], ZoneMode.SERVING))
     assert names(bucket) == ["a"]

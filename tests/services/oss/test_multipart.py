@@ -140,7 +140,7 @@ def test_what_completing_refuses(owner: Owner) -> None:
         listed = "".join(f"<Part><PartNumber>{number}</PartNumber><ETag>e</ETag></Part>" for number in numbers)
         body = f"<CompleteMultipartUpload>{listed}</CompleteMultipartUpload>".encode()
         refused(lambda body=body: raw_complete(bucket, "bad", upload_id, body), 400, "InvalidPartOrder", "ascending")
-    refused(lambda: complete(PartInfo(7, one.etag)), 400, "InvalidPart")
+    refused(lambda: complete(PartInfo(7, one.etag)), 400, "InvalidPart", "One or more of the specified parts could")
     refused(lambda: complete(), 400, "MalformedXML", "not well-formed")
     for body in (b"", b"<a/>", b"<CompleteMultipartUpload><Part><PartNumber>x</PartNumber><ETag>e</ETag></Part>"):
         refused(lambda body=body: raw_complete(bucket, "bad", upload_id, body), 400, "MalformedXML", "not well-formed")
@@ -184,9 +184,9 @@ def test_an_upload_given_up_leaves_nothing(owner: Owner) -> None:
     bucket = owner.bucket()
     upload_id = bucket.init_multipart_upload("gone").upload_id
     upload(bucket, "gone", upload_id, part_of(1), part_of(2, 300_000))
-    refused(bucket.delete_bucket, 409, "BucketNotEmpty")
+    refused(bucket.delete_bucket, 409, "BucketNotEmpty", "The bucket you tried to delete is not empty.")
     assert bucket.abort_multipart_upload("gone", upload_id).status == 204
-    refused(lambda: bucket.abort_multipart_upload("gone", upload_id), 404, "NoSuchUpload")
+    refused(lambda: bucket.abort_multipart_upload("gone", upload_id), 404, "NoSuchUpload", "The specified upload does")
     bucket.delete_bucket()
 
 
@@ -254,9 +254,17 @@ def test_parts_in_sequence(owner: Owner) -> None:
     one, two = upload(bucket, "seq", upload_id, part_of(1), part_of(2))
     # A client that missed the answer sends its part again.
     bucket.upload_part("seq", upload_id, 2, part_of(2))
-    refused(lambda: bucket.upload_part("seq", upload_id, 1, b"x"), 400, "PartNotSequential")
     refused(
-        lambda: bucket.complete_multipart_upload("seq", upload_id, [PartInfo(2, two.etag)]), 400, "PartNotSequential"
+        lambda: bucket.upload_part("seq", upload_id, 1, b"x"),
+        400,
+        "PartNotSequential",
+        "For sequential multipart upload, you must upload or complete parts with",
+    )
+    refused(
+        lambda: bucket.complete_multipart_upload("seq", upload_id, [PartInfo(2, two.etag)]),
+        400,
+        "PartNotSequential",
+        "For sequential multipart upload, you must upload or complete parts with",
     )
     bucket.complete_multipart_upload("seq", upload_id, [one, two])
     assert bucket.get_object("seq").read() == part_of(1) + part_of(2)
@@ -269,7 +277,12 @@ def test_nothing_is_replaced_that_must_not_be(owner: Owner) -> None:
     refused(lambda: bucket.init_multipart_upload("there", headers=keep), 409, "FileAlreadyExists", "already exists")
     upload_id = bucket.init_multipart_upload("there").upload_id
     parts = upload(bucket, "there", upload_id, b"2")
-    refused(lambda: bucket.complete_multipart_upload("there", upload_id, parts, headers=keep), 409, "FileAlreadyExists")
+    refused(
+        lambda: bucket.complete_multipart_upload("there", upload_id, parts, headers=keep),
+        409,
+        "FileAlreadyExists",
+        "The object you specified already exists and can not be overwritten.",
+    )
     assert bucket.get_object("there").read() == b"1"
 
 
@@ -330,7 +343,10 @@ def test_a_part_is_copied_from_an_object(owner: Owner) -> None:
     bucket.complete_multipart_upload("copied", upload_id, parts)
     assert bucket.get_object("copied").read() == expected
     refused(
-        lambda: bucket.upload_part_copy(source.bucket_name, "none", None, "copied", upload_id, 1), 404, "NoSuchUpload"
+        lambda: bucket.upload_part_copy(source.bucket_name, "none", None, "copied", upload_id, 1),
+        404,
+        "NoSuchUpload",
+        "The specified upload does not exist. The upload ID may be invalid, or",
     )
 
 

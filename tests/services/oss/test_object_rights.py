@@ -33,7 +33,7 @@ def denied(name: str, at: Stock) -> None:
     if name in CALLS:
         refused(lambda: CALLS[name](at), 403, "AccessDenied")
     else:
-        refused_v2(lambda: CALLS_V2[name](at), 403, "AccessDenied")
+        refused_v2(lambda: CALLS_V2[name](at), 403, "AccessDenied", "You have no right to access this object because")
 
 
 @pytest.mark.parametrize("name", [*CALLS, *CALLS_V2])

@@ -45,21 +45,31 @@ def test_it_is_put_and_seen(moving: Owner) -> None:
     _put(moving, name, mode="COMPLIANCE", years=1)
     assert got().rule.default_retention.years == 1
     for default in ({"mode": "SOFT", "days": 1}, {"mode": "GOVERNANCE", "days": 36501}):
-        refused_v2(lambda default=default: _put(moving, name, **default), 400, "MalformedXML")  # type: ignore[misc]
+        refused_v2(
+            lambda default=default: _put(moving, name, **default),
+            400,
+            "MalformedXML",
+            "The XML you provided was not well-formed or did not validate against",
+        )  # type: ignore[misc]
     refused(
         lambda: bucket.put_bucket_versioning(BucketVersioningConfig("Suspended")),
         409,
         "InvalidBucketState",
         "suspended",
     )
-    refused(lambda: bucket.append_object("a", 0, b"1"), 400, "OperationNotSupported")
+    refused(lambda: bucket.append_object("a", 0, b"1"), 400, "OperationNotSupported", "The operation is not supported")
 
 
 def test_it_needs_versioning_and_no_policy_of_the_bucket(moving: Owner) -> None:
     bucket = moving.bucket()
     refused_v2(lambda: _put(moving, bucket.bucket_name), 409, "InvalidBucketState", "Versioning must be enabled")
     bucket.init_bucket_worm(1)
-    refused(lambda: bucket.put_bucket_versioning(BucketVersioningConfig("Enabled")), 400, "InvalidArgument")
+    refused(
+        lambda: bucket.put_bucket_versioning(BucketVersioningConfig("Enabled")),
+        400,
+        "InvalidArgument",
+        "A retention policy and versioning cannot be used on the same bucket.",
+    )
 
 
 def test_new_versions_stay_for_their_time(moving: Owner) -> None:
@@ -77,6 +87,7 @@ def test_new_versions_stay_for_their_time(moving: Owner) -> None:
             lambda key=key, version_id=version_id: bucket.delete_object(key, params={"versionId": version_id}),  # type: ignore[misc]
             409,
             "FileImmutable",
+            "The object you specified is immutable.",
         )
     bucket.delete_object("put")
     moving.cloud.run(moving.cloud.cloud.clock.skip(2.1 * _DAY_S))

@@ -38,7 +38,7 @@ def test_a_policy_is_kept_shown_and_removed(owner: Owner, bucket: oss2.Bucket) -
     assert status.policy_status.is_public is True
     bucket.delete_bucket_policy()
     bucket.delete_bucket_policy()
-    refused(bucket.get_bucket_policy, 404, "NoSuchBucketPolicy")
+    refused(bucket.get_bucket_policy, 404, "NoSuchBucketPolicy", "The bucket policy does not exist.")
     status = client.get_bucket_policy_status(oss_v2.GetBucketPolicyStatusRequest(bucket=bucket.bucket_name))
     assert status.policy_status.is_public is False
 
@@ -75,7 +75,7 @@ def test_documents_that_are_none(bucket: oss2.Bucket, text: str, why: str) -> No
     details = refused(lambda: bucket.put_bucket_policy(text), 400, "InvalidPolicyDocument", "The policy is invalid: ")
     assert why in details["Message"]
     assert details["EC"] == "0030-00000005"
-    refused(bucket.get_bucket_policy, 404, "NoSuchBucketPolicy")
+    refused(bucket.get_bucket_policy, 404, "NoSuchBucketPolicy", "The bucket policy does not exist.")
 
 
 def test_an_allow_opens_a_bucket_to_those_it_names(owner: Owner, bucket: oss2.Bucket) -> None:
@@ -333,4 +333,4 @@ def test_a_policy_goes_with_its_bucket(bucket: oss2.Bucket) -> None:
     bucket.put_bucket_policy(policy(statement("Allow", "oss:GetObject", bucket)))
     bucket.delete_bucket()
     bucket.create_bucket()
-    refused(bucket.get_bucket_policy, 404, "NoSuchBucketPolicy")
+    refused(bucket.get_bucket_policy, 404, "NoSuchBucketPolicy", "The bucket policy does not exist.")

@@ -84,7 +84,12 @@ def test_a_rule_is_made_seen_and_ended(pair: tuple[oss2.Bucket, oss2.Bucket]) ->
     assert found.is_enable_historical_object_replication is False
     again = _to(target, rule_id="other", prefix_list=["a/c"])
     refused(lambda: source.put_bucket_replication(again), 400, "BucketReplicationAlreadyExist", "already exists")
-    refused(lambda: source.delete_bucket_replication("none"), 404, "NoSuchReplicationRule")
+    refused(
+        lambda: source.delete_bucket_replication("none"),
+        404,
+        "NoSuchReplicationRule",
+        "The BucketReplicationRule you specified does not exist.",
+    )
     source.delete_bucket_replication("rule")
 
     def ended() -> bool:
@@ -127,6 +132,7 @@ def test_through_the_second_client(pair: tuple[oss2.Bucket, oss2.Bucket], moving
         lambda: client.put_bucket_rtc(oss_v2.PutBucketRtcRequest(bucket=name, rtc_configuration=other)),
         404,
         "NoSuchReplicationRule",
+        "The BucketReplicationRule you specified does not exist.",
     )
     places = client.get_bucket_replication_location(oss_v2.GetBucketReplicationLocationRequest(bucket=name))
     assert places.replication_location is not None
@@ -158,9 +164,14 @@ def test_rules_that_cannot_be(pair: tuple[oss2.Bucket, oss2.Bucket], moving: Own
     stranger = other_account(moving.cloud).config
     theirs = Owner(moving.cloud, stranger["access_key_id"], stranger["access_key_secret"])
     foreign = theirs.bucket(source.bucket_name, create=False)
-    refused(lambda: foreign.put_bucket_replication(_to(target)), 403, "AccessDenied")
-    refused(foreign.get_bucket_replication, 403, "AccessDenied")
-    refused(lambda: theirs.bucket().put_bucket_replication(_to(target)), 400, "InvalidTargetBucket")
+    refused(lambda: foreign.put_bucket_replication(_to(target)), 403, "AccessDenied", "The bucket you access does not")
+    refused(foreign.get_bucket_replication, 403, "AccessDenied", "The bucket you access does not belong to you.")
+    refused(
+        lambda: theirs.bucket().put_bucket_replication(_to(target)),
+        400,
+        "InvalidTargetBucket",
+        "The target bucket you specified is not valid.",
+    )
 
 
 # What is brought ------------------------------------------------------------------------------------------------------

@@ -112,7 +112,12 @@ def test_a_restored_object_is_frozen_early(moving: Owner) -> None:
     assert bucket.get_object("a").read() == b"frozen"
     client.clean_restored_object(request)
     refused(lambda: bucket.get_object("a"), 403, "InvalidObjectState", STATE)
-    refused_v2(lambda: client.clean_restored_object(request), 409, "ArchiveRestoreFileStale")
+    refused_v2(
+        lambda: client.clean_restored_object(request),
+        409,
+        "ArchiveRestoreFileStale",
+        "The archive file or restore info stale",
+    )
     bucket.put_object("warm", b"")
     warm = oss_v2.CleanRestoredObjectRequest(bucket=bucket.bucket_name, key="warm")
     refused_v2(lambda: client.clean_restored_object(warm), 400, "OperationNotSupported", "not supported")

@@ -69,7 +69,12 @@ def test_keys_that_open_nothing(owner: Owner, bucket: oss2.Bucket, signature: st
         "The OSS Access Key Id you provided does not exist in our records.",
     )
     assert details["EC"] == "0002-00000902"
-    details = refused(lambda: same(bucket, _disabled(owner), signature).get_object("a"), 403, "InvalidAccessKeyId")
+    details = refused(
+        lambda: same(bucket, _disabled(owner), signature).get_object("a"),
+        403,
+        "InvalidAccessKeyId",
+        "The OSS Access Key Id you provided is disabled.",
+    )
     assert details["Message"] == "The OSS Access Key Id you provided is disabled."
 
 
@@ -96,7 +101,7 @@ def test_a_clock_that_is_off(owner: Owner, bucket: oss2.Bucket, signature: str, 
         )
     assert (details["EC"], details["MaxAllowedSkewMilliseconds"]) == ("0002-00000504", "900000")
     with clock_off(seconds * 14 / 16):
-        refused(lambda: signer.get_object("a"), 404, "NoSuchKey")
+        refused(lambda: signer.get_object("a"), 404, "NoSuchKey", "The specified key does not exist.")
 
 
 @pytest.mark.parametrize("signature", SIGNATURES)
@@ -209,7 +214,12 @@ def test_temporary_keys_need_their_token(owner: Owner, bucket: oss2.Bucket, sign
     forged = same(bucket, Owner(owner.cloud, session.access_key_id, session.secret, "forged"), signature)
     refused(lambda: forged.get_object("a"), 403, "InvalidSecurityToken", "The security token you provided is invalid.")
     extra = Owner(owner.cloud, owner.access_key_id, owner.secret, "token")
-    refused(lambda: same(bucket, extra, signature).get_object("a"), 403, "InvalidSecurityToken")
+    refused(
+        lambda: same(bucket, extra, signature).get_object("a"),
+        403,
+        "InvalidSecurityToken",
+        "The security token you provided is invalid.",
+    )
 
 
 def test_a_temporary_key_ends(alone: Owner) -> None:

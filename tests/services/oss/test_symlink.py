@@ -46,7 +46,7 @@ def test_links_lead_to_no_links(owner: Owner) -> None:
     bucket.put_symlink("one", "two")
     refused(lambda: bucket.get_object("two"), 400, "InvalidTargetType", "target object type is invalid")
     bucket.put_symlink("self", "self")
-    refused(lambda: bucket.get_object("self"), 400, "InvalidTargetType")
+    refused(lambda: bucket.get_object("self"), 400, "InvalidTargetType", "The symbolic's target object type is")
     bucket.copy_object(bucket.bucket_name, "one", "copied")
     assert bucket.get_symlink("copied").target_key == "o"
 
@@ -61,7 +61,12 @@ def test_what_is_no_link(owner: Owner) -> None:
             lambda target=target: bucket.put_symlink(target, "l"), 400, "InvalidArgument", "not the name of an object"
         )
         assert details["ArgumentName"] == "x-oss-symlink-target"
-    refused(lambda: bucket.put_symlink("o", "o", headers={"x-oss-forbid-overwrite": "true"}), 409, "FileAlreadyExists")
+    refused(
+        lambda: bucket.put_symlink("o", "o", headers={"x-oss-forbid-overwrite": "true"}),
+        409,
+        "FileAlreadyExists",
+        "The object you specified already exists and can not be overwritten.",
+    )
 
 
 def test_links_have_versions(owner: Owner) -> None:
@@ -76,9 +81,14 @@ def test_links_have_versions(owner: Owner) -> None:
     found = client.get_symlink(oss_v2.GetSymlinkRequest(bucket=bucket.bucket_name, key="l", version_id=first))
     assert (found.target, found.version_id) == ("a", first)
     bucket.delete_object("a")
-    refused(lambda: bucket.get_object("l", params={"versionId": first}), 404, "SymlinkTargetNotExist")
+    refused(
+        lambda: bucket.get_object("l", params={"versionId": first}),
+        404,
+        "SymlinkTargetNotExist",
+        "The symlink target object does not exist.",
+    )
     bucket.delete_object("l")
-    details = refused(lambda: bucket.get_symlink("l"), 404, "NoSuchKey")
+    details = refused(lambda: bucket.get_symlink("l"), 404, "NoSuchKey", "The specified key does not exist.")
     assert details["Key"] == "l"
 
 

@@ -155,7 +155,7 @@ def test_a_delete_marker_hides_and_is_hidden(owner: Owner, signature: str) -> No
     assert not answer.delete_marker
     assert bucket.get_object("o").read() == b"before"
     bucket.delete_object("o", params={"versionId": "null"})
-    refused(lambda: bucket.get_object("o"), 404, "NoSuchKey")
+    refused(lambda: bucket.get_object("o"), 404, "NoSuchKey", "The specified key does not exist.")
     assert bucket.delete_object("o", params={"versionId": first}).status == 204
 
 

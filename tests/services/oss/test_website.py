@@ -59,7 +59,7 @@ def test_a_website_is_kept_shown_and_removed(bucket: oss2.Bucket) -> None:
     assert shown.rules[0].condition.key_prefix_equals == "old/"
     assert (shown.rules[0].redirect.redirect_type, shown.rules[0].redirect.host_name) == ("External", "a.example")
     bucket.delete_bucket_website()
-    refused(bucket.get_bucket_website, 404, "NoSuchWebsiteConfiguration")
+    refused(bucket.get_bucket_website, 404, "NoSuchWebsiteConfiguration", "The specified bucket does not have a")
 
 
 def test_all_of_a_mirroring_rule_is_shown(owner: Owner, bucket: oss2.Bucket) -> None:

@@ -23,7 +23,7 @@ def test_begun_given_up_and_begun_again(moving: Owner) -> None:
     refused(lambda: bucket.init_bucket_worm(2), 400, "InvalidWORMConfiguration", "in progress already")
     refused(lambda: bucket.extend_bucket_worm(worm_id, 2), 400, "InvalidWORMConfiguration", "Only a locked")
     bucket.abort_bucket_worm()
-    refused(bucket.get_bucket_worm, 404, "NoSuchWORMConfiguration")
+    refused(bucket.get_bucket_worm, 404, "NoSuchWORMConfiguration", "The WORM Configuration does not exist.")
     assert bucket.init_bucket_worm(3).worm_id != worm_id
 
 
@@ -37,6 +37,7 @@ def test_locked_it_can_only_be_made_longer(moving: Owner) -> None:
         lambda: client.complete_bucket_worm(oss_v2.CompleteBucketWormRequest(bucket=name, worm_id="other")),
         404,
         "NoSuchWORMConfiguration",
+        "The WORM Configuration does not exist.",
     )
     client.complete_bucket_worm(oss_v2.CompleteBucketWormRequest(bucket=name, worm_id=begun.worm_id))
 
@@ -66,12 +67,14 @@ def test_what_is_locked_stays_for_its_days(moving: Owner) -> None:
     bucket.put_object("new", b"1")
     for key in ("old", "new"):
         refused(lambda key=key: bucket.delete_object(key), 409, "FileImmutable", "immutable")  # type: ignore[misc]
-        refused(lambda key=key: bucket.put_object(key, b"2"), 409, "FileImmutable")  # type: ignore[misc]
-    refused(bucket.delete_bucket, 409, "BucketNotEmpty")
+        refused(
+            lambda key=key: bucket.put_object(key, b"2"), 409, "FileImmutable", "The object you specified is immutable."
+        )  # type: ignore[misc]
+    refused(bucket.delete_bucket, 409, "BucketNotEmpty", "The bucket you tried to delete is not empty.")
     _skip(moving, 2.5)
     bucket.put_object("old", b"2")
     bucket.delete_object("new")
-    refused(lambda: bucket.delete_object("old"), 409, "FileImmutable")
+    refused(lambda: bucket.delete_object("old"), 409, "FileImmutable", "The object you specified is immutable.")
     assert bucket.get_object("old").read() == b"2"
 
 
@@ -79,10 +82,10 @@ def test_what_is_not_locked_ends_after_a_day(moving: Owner) -> None:
     bucket = moving.bucket()
     bucket.put_object("a", b"1")
     worm_id = bucket.init_bucket_worm(30).worm_id
-    refused(lambda: bucket.delete_object("a"), 409, "FileImmutable")
+    refused(lambda: bucket.delete_object("a"), 409, "FileImmutable", "The object you specified is immutable.")
     _skip(moving, 1.1)
     assert bucket.get_bucket_worm().state == "Expired"
-    refused(lambda: bucket.complete_bucket_worm(worm_id), 404, "NoSuchWORMConfiguration")
+    refused(lambda: bucket.complete_bucket_worm(worm_id), 404, "NoSuchWORMConfiguration", "The WORM Configuration")
     bucket.delete_object("a")
     assert bucket.init_bucket_worm(1).worm_id != worm_id
 
@@ -91,7 +94,7 @@ def test_days_that_there_are_not(moving: Owner) -> None:
     bucket = moving.bucket()
     for days in (0, 25551):
         refused(lambda days=days: bucket.init_bucket_worm(days), 400, "InvalidWORMConfiguration", "between")  # type: ignore[misc]
-    refused(lambda: bucket.init_bucket_worm("many"), 400, "MalformedXML")
+    refused(lambda: bucket.init_bucket_worm("many"), 400, "MalformedXML", "The XML you provided was not well-formed")
 
 
 def test_it_does_not_go_with_versioning(moving: Owner) -> None:

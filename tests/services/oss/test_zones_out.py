@@ -62,6 +62,6 @@ def test_a_zone_that_goes_out_in_the_middle_of_a_body(alone: Owner) -> None:
             yield bytes(1_000_000)
 
     bucket.enable_crc = False
-    refused(lambda: bucket.put_object("key", body()), 503, "ServiceUnavailable")
+    refused(lambda: bucket.put_object("key", body()), 503, "ServiceUnavailable", "The service is unavailable. Please")
     alone.cloud.call(lambda: storage.set_mode("cn-hongkong-c", ZoneMode.SERVING))
-    refused(lambda: bucket.get_object("key"), 404, "NoSuchKey")
+    refused(lambda: bucket.get_object("key"), 404, "NoSuchKey", "The specified key does not exist.")

@@ -39,7 +39,7 @@ def test_a_key_lives_from_creation_to_deletion(customer: Customer) -> None:
         400,
     )
     customer.call("ram", "DeleteAccessKey", **which)
-    refused(them.sts.get_caller_identity, "InvalidAccessKeyId.NotFound", status=404)
+    refused(them.sts.get_caller_identity, "InvalidAccessKeyId.NotFound", "Specified access key is not", status=404)
     for action, more in (
         ("DeleteAccessKey", {}),
         ("UpdateAccessKey", {"status": "Active"}),
@@ -64,7 +64,11 @@ def test_a_user_has_two_keys(customer: Customer) -> None:
         409,
     )
     for action in ("CreateAccessKey", "ListAccessKeys"):
-        refused(lambda action=action: customer.call("ram", action, user_name="nobody"), "EntityNotExist.User")
+        refused(
+            lambda action=action: customer.call("ram", action, user_name="nobody"),
+            "EntityNotExist.User",
+            "The user does not exist: nobody.",
+        )
 
 
 def test_without_a_name_keys_are_the_callers(customer: Customer) -> None:
@@ -77,16 +81,17 @@ def test_without_a_name_keys_are_the_callers(customer: Customer) -> None:
     refused(
         lambda: them.call("ram", "DeleteAccessKey", user_access_key_id=admins.access_key_id),
         "EntityNotExist.User.AccessKey",
+        "The user access key does not exist: LTAI",
     )
     role = customer.role("KeyKeeper", "AliyunRAMFullAccess")
-    refused(lambda: role.call("ram", "ListAccessKeys"), "EntityNotExist.User", status=404)
+    refused(lambda: role.call("ram", "ListAccessKeys"), "EntityNotExist.User", "The user does not exist:", status=404)
 
 
 def test_the_root_has_keys_of_its_own(alone: Customer) -> None:
     root = other_account(alone.cloud)
     for _ in range(quotas.KEYS_PER_ACCOUNT - 1):
         last = root.call("ram", "CreateAccessKey").access_key
-    refused(lambda: root.call("ram", "CreateAccessKey"), "LimitExceeded.User.AccessKey")
+    refused(lambda: root.call("ram", "CreateAccessKey"), "LimitExceeded.User.AccessKey", "The access key count of the")
     other = Customer(alone.cloud, access_key_id=last.access_key_id, access_key_secret=last.access_key_secret)
     assert other.sts.get_caller_identity().body.identity_type == "Account"
     root.call("ram", "DeleteAccessKey", user_access_key_id=last.access_key_id)
@@ -102,7 +107,7 @@ def test_the_last_use_of_a_key_is_known(customer: Customer) -> None:
         return customer.call("ram", "GetAccessKeyLastUsed", **which).access_key_last_used.last_used_date
 
     assert last_used() == ""
-    refused(lambda: them.call("ecs", "DescribeInstances"), "Forbidden.RAM")
+    refused(lambda: them.call("ecs", "DescribeInstances"), "Forbidden.RAM", "User not authorized to operate on the")
     assert eventually(last_used)
     login = customer.call("ims", "GetUser", user_access_key_id=them.config["access_key_id"]).user
     fields = {**which, "user_principal_name": login.user_principal_name}
@@ -114,7 +119,7 @@ def test_the_last_use_of_a_key_is_known(customer: Customer) -> None:
 def test_who_does_not_have_the_secret_does_not_use_a_key(alone: Customer) -> None:
     them = person(alone, "guessed")
     guess = Customer(alone.cloud, **{**them.config, "access_key_secret": "wrong"})
-    refused(guess.sts.get_caller_identity, "SignatureDoesNotMatch")
+    refused(guess.sts.get_caller_identity, "SignatureDoesNotMatch", "Specified signature is not matched with our")
     alone.cloud.call(alone.cloud.cloud.key_use.flush)
     which = {"user_name": "guessed", "user_access_key_id": them.config["access_key_id"]}
     assert alone.call("ram", "GetAccessKeyLastUsed", **which).access_key_last_used.last_used_date == ""

@@ -25,7 +25,9 @@ def test_an_alias_names_the_domain(alone: Customer) -> None:
     assert same.user_id == user.user_id
     alone.call("ram", "ClearAccountAlias")
     refused(
-        lambda: alone.call("ims", "GetUser", user_principal_name="admin@harbour.onaliyun.com"), "EntityNotExist.User"
+        lambda: alone.call("ims", "GetUser", user_principal_name="admin@harbour.onaliyun.com"),
+        "EntityNotExist.User",
+        "The user does not exist: admin@harbour.onaliyun.com.",
     )
     alone.call("ims", "SetDefaultDomain", default_domain_name="pier.onaliyun.com")
     assert alone.call("ram", "GetAccountAlias").account_alias == "pier"
@@ -169,7 +171,7 @@ def test_sign_on_from_elsewhere_is_kept(alone: Customer) -> None:
     ],
 )
 def test_sign_on_that_cannot_be(alone: Customer, fields: dict[str, Any], code: str) -> None:
-    refused(lambda: alone.call("ims", "SetUserSsoSettings", **fields), code, status=400)
+    refused(lambda: alone.call("ims", "SetUserSsoSettings", **fields), code, '" is incorrect.', status=400)
 
 
 def test_an_account_is_counted(alone: Customer) -> None:

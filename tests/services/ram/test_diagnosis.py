@@ -20,7 +20,7 @@ def rights(customer: Customer) -> Rights:
 
 
 def message_of(caller: Customer, product: str = "ecs", action: str = "DescribeInstances") -> str:
-    error = refused(lambda: caller.call(product, action), "Forbidden.RAM")
+    error = refused(lambda: caller.call(product, action), "Forbidden.RAM", "User not authorized to operate on the")
     return str(error.accessDeniedDetail["EncodedDiagnosticMessage"])
 
 
@@ -78,7 +78,7 @@ def test_groups_roles_and_sessions_are_told_apart(rights: Rights) -> None:
 def test_the_action_has_a_right_of_its_own(rights: Rights) -> None:
     user = rights.user()
     message = message_of(user)
-    refused(lambda: opened(user, message), "NoPermission", status=403)
+    refused(lambda: opened(user, message), "NoPermission", "You are not authorized to do this action. You", status=403)
     user.attach(rights.policy(statement("Allow", "ram:DecodeDiagnosticMessage")))
     assert opened(user, message)["AuthAction"] == "ecs:DescribeInstances"
 

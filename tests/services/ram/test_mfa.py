@@ -143,13 +143,24 @@ def test_one_device_one_user(customer: Customer) -> None:
     refused(
         lambda: customer.call("ram", "BindMFADevice", user_name="second", serial_number="acs:x", **_codes(two)),
         "EntityNotExist.VirtualMFADevice",
+        "The virtual mfa device does not exist: acs:x.",
     )
     refused(lambda: _device(customer, "one"), "EntityAlreadyExists.VirtualMFADevice", "already EXIST: one.", 409)
 
 
 def test_devices_that_cannot_be(alone: Customer) -> None:
-    refused(lambda: _device(alone, "a b"), "InvalidParameter.VirtualMFADeviceName.InvalidChars", status=400)
-    refused(lambda: _device(alone, "x" * 65), "InvalidParameter.VirtualMFADeviceName.Length", status=400)
+    refused(
+        lambda: _device(alone, "a b"),
+        "InvalidParameter.VirtualMFADeviceName.InvalidChars",
+        'The parameter - "VirtualMFADeviceName" contains invalid chars.',
+        status=400,
+    )
+    refused(
+        lambda: _device(alone, "x" * 65),
+        "InvalidParameter.VirtualMFADeviceName.Length",
+        'The parameter - "VirtualMFADeviceName" beyond the length limit.',
+        status=400,
+    )
     account = alone.cloud.account_id
     put(
         alone,
@@ -189,5 +200,9 @@ def test_devices_by_logon_name(alone: Customer) -> None:
     alone.call("ims", "DisableVirtualMFA", **which)
     left = alone.call("ims", "ListVirtualMFADevices").virtual_mfadevices.virtual_mfadevice
     assert [row.serial_number for row in left] == [devices[0].serial_number]
-    refused(lambda: alone.call("ims", "DisableVirtualMFA", **which), "EntityNotExist.User.MFADevice")
+    refused(
+        lambda: alone.call("ims", "DisableVirtualMFA", **which),
+        "EntityNotExist.User.MFADevice",
+        "The user has not bound any MFA device: phone.",
+    )
     assert alone.call("ims", "GetAccountMFAInfo").is_mfaenable is False

@@ -38,12 +38,17 @@ def test_a_login_profile_lives_from_creation_to_deletion(customer: Customer) -> 
     shown = customer.call("ram", "GetLoginProfile", **which).login_profile
     assert (shown.password_reset_required, shown.mfabind_required, shown.create_date) == (False, True, made.create_date)
     customer.call("ram", "DeleteLoginProfile", **which)
-    refused(lambda: customer.call("ram", "GetLoginProfile", **which), "EntityNotExist.User.LoginProfile")
+    refused(
+        lambda: customer.call("ram", "GetLoginProfile", **which),
+        "EntityNotExist.User.LoginProfile",
+        "The user login profile does not exist: login.",
+    )
     for action in ("CreateLoginProfile", "GetLoginProfile", "UpdateLoginProfile", "DeleteLoginProfile"):
         more = {"password": PASSWORD} if action == "CreateLoginProfile" else {}
         refused(
             lambda action=action, more=more: customer.call("ram", action, user_name="nobody", **more),
             "EntityNotExist.User",
+            "The user does not exist: nobody.",
         )
 
 
@@ -74,6 +79,7 @@ def test_passwords_are_held_to_the_policy(
     refused(
         lambda: alone.call("ram", "UpdateLoginProfile", user_name="ruled", password=bad),
         "InvalidParameter.Password.TooWeak",
+        'The parameter - "Password" is not compliant with the password policy. It',
     )
 
 
@@ -142,6 +148,7 @@ def test_old_passwords_do_not_come_back(alone: Customer) -> None:
     refused(
         lambda: alone.call("ram", "UpdateLoginProfile", user_name="changing", password=passwords[2]),
         "InvalidParameter.Password.TooWeak",
+        'The parameter - "Password" is not compliant with the password policy.',
     )
 
 
@@ -164,6 +171,7 @@ def test_a_user_changes_the_password(customer: Customer) -> None:
     refused(
         lambda: other.call("ram", "ChangePassword", old_password=PASSWORD, new_password="Next-Horse-8"),
         "EntityNotExist.User.LoginProfile",
+        "The user login profile does not exist: nopassword.",
     )
 
 
@@ -187,9 +195,17 @@ def test_an_initial_password_ages(alone: Customer) -> None:
     assert disabled.status == "Inactive"
     enabled = alone.call("ims", "UpdateLoginProfile", status="Active", **which).login_profile
     assert (enabled.status, enabled.password_status) == ("Active", "InitialValid")
-    refused(lambda: alone.call("ims", "UpdateLoginProfile", status="Odd", **which), "InvalidParameter.Status")
+    refused(
+        lambda: alone.call("ims", "UpdateLoginProfile", status="Odd", **which),
+        "InvalidParameter.Status",
+        'The parameter - "Status" is incorrect.',
+    )
     alone.call("ims", "DeleteLoginProfile", **which)
-    refused(lambda: alone.call("ims", "DeleteLoginProfile", **which), "EntityNotExist.User.LoginProfile")
+    refused(
+        lambda: alone.call("ims", "DeleteLoginProfile", **which),
+        "EntityNotExist.User.LoginProfile",
+        "The user login profile does not exist: ageing.",
+    )
 
 
 def test_no_password_is_hashed_on_the_clouds_own_thread(customer: Customer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,6 +54,7 @@ def test_a_policy_lives_from_creation_to_deletion(customer: Customer) -> None:
         refused(
             lambda action=action, fields=fields: customer.call("ram", action, policy_name="Life", **fields),
             "EntityNotExist.Policy",
+            "The policy does not exist: Life.",
         )
 
 
@@ -92,6 +93,7 @@ def test_five_versions_and_then_the_oldest_goes(customer: Customer) -> None:
     refused(
         lambda: customer.call("ram", "CreatePolicyVersion", rotate_strategy="Odd", **sixth),
         "InvalidParameter.RotateStrategy",
+        'The parameter - "RotateStrategy" is incorrect.',
     )
     rotate = "DeleteOldestNonDefaultVersionWhenLimitExceeded"
     made = customer.call(
@@ -133,6 +135,7 @@ def test_versions_one_by_one(customer: Customer) -> None:
     refused(
         lambda: customer.call("ram", "GetPolicyVersion", policy_type="Custom", policy_name="Steps", version_id="v9"),
         "EntityNotExist.Policy.Version",
+        "The policy version does not exist: v9.",
     )
     third = customer.call("ram", "CreatePolicyVersion", policy_name="Steps", policy_document=document()).policy_version
     # A number is never given twice.
@@ -152,6 +155,7 @@ def test_the_vendors_policies_can_be_read(customer: Customer) -> None:
     refused(
         lambda: customer.call("ram", "GetPolicy", policy_type="System", policy_name="AliyunNothing"),
         "EntityNotExist.Policy",
+        "The policy does not exist: AliyunNothing.",
     )
     refused(
         lambda: customer.call("ram", "GetPolicy", policy_type="Odd", policy_name="AdministratorAccess"),
@@ -159,7 +163,11 @@ def test_the_vendors_policies_can_be_read(customer: Customer) -> None:
         'The parameter - "PolicyType" is incorrect.',
         400,
     )
-    refused(lambda: customer.call("ram", "DeletePolicy", policy_name="AdministratorAccess"), "EntityNotExist.Policy")
+    refused(
+        lambda: customer.call("ram", "DeletePolicy", policy_name="AdministratorAccess"),
+        "EntityNotExist.Policy",
+        "The policy does not exist: AdministratorAccess.",
+    )
 
 
 def test_policies_in_pages(alone: Customer) -> None:
@@ -174,7 +182,11 @@ def test_policies_in_pages(alone: Customer) -> None:
     assert counts["AdministratorAccess"] == 1
     every = alone.call("ram", "ListPolicies", max_items=1000).policies.policy
     assert len(every) == len(system) + 3
-    refused(lambda: alone.call("ram", "ListPolicies", policy_type="Odd"), "InvalidParameter.PolicyType")
+    refused(
+        lambda: alone.call("ram", "ListPolicies", policy_type="Odd"),
+        "InvalidParameter.PolicyType",
+        'The parameter - "PolicyType" is incorrect.',
+    )
 
 
 @pytest.mark.parametrize(("kind", "parameter"), ENTITIES)
@@ -227,15 +239,22 @@ def test_attached_and_detached(customer: Customer, kind: str, parameter: str) ->
         refused(
             lambda action=action: customer.call("ram", action, **{parameter: "nobody"}, **policy),
             f"EntityNotExist.{kind}",
+            ": nobody.",
             status=404,
         )
         odd = {"policy_type": "Odd", "policy_name": "x"}
         refused(
-            lambda action=action, odd=odd: customer.call("ram", action, **who, **odd), "InvalidParameter.PolicyType"
+            lambda action=action, odd=odd: customer.call("ram", action, **who, **odd),
+            "InvalidParameter.PolicyType",
+            'The parameter - "PolicyType" is incorrect.',
         )
     absent = {"policy_type": "Custom", "policy_name": "Absent"}
-    refused(lambda: customer.call("ram", attach, **who, **absent), "EntityNotExist.Policy")
-    refused(lambda: customer.call("ram", listed, **{parameter: "nobody"}), f"EntityNotExist.{kind}")
+    refused(
+        lambda: customer.call("ram", attach, **who, **absent),
+        "EntityNotExist.Policy",
+        "The policy does not exist: Absent.",
+    )
+    refused(lambda: customer.call("ram", listed, **{parameter: "nobody"}), f"EntityNotExist.{kind}", ": nobody.")
 
 
 @pytest.mark.parametrize("policy_type", ["System", "Custom"])
@@ -304,6 +323,6 @@ def test_the_default_version_is_what_counts(customer: Customer) -> None:
         policy_document=document("ecs:DescribeSecurityGroups"),
         set_as_default=True,
     )
-    refused(lambda: them.call("ecs", "DescribeInstances"), "Forbidden.RAM", status=403)
+    refused(lambda: them.call("ecs", "DescribeInstances"), "Forbidden.RAM", "User not authorized to", status=403)
     customer.call("ram", "SetDefaultPolicyVersion", policy_name="Counting", version_id="v1")
     assert them.call("ecs", "DescribeInstances").request_id

@@ -93,7 +93,9 @@ def test_a_denial_of_one_user_holds_however_the_user_is_named(customer: Customer
     ]
     for product, action, fields in calls:
         error = refused(
-            lambda product=product, action=action, fields=fields: them.call(product, action, **fields), "NoPermission"
+            lambda product=product, action=action, fields=fields: them.call(product, action, **fields),
+            "NoPermission",
+            "You are not authorized to do this action. You should be authorized by",
         )
         assert error.accessDeniedDetail["NoPermissionType"] == "ExplicitDeny"
     assert them.call("ram", "GetUser", user_name="admin").user.user_name == "admin"
@@ -114,6 +116,7 @@ def test_who_may_attach_one_policy_may_attach_no_other(customer: Customer) -> No
     refused(
         lambda: them.call("ram", "AttachPolicyToUser", policy_name="AdministratorAccess", **which),
         "NoPermission",
+        "You are not authorized to do this action. You should be authorized by",
         status=403,
     )
 
@@ -128,12 +131,17 @@ def test_who_may_fill_a_group_needs_the_user_too(customer: Customer) -> None:
     text = {"Version": "1", "Statement": [{"Effect": "Allow", "Action": "ram:AddUserToGroup", "Resource": resources}]}
     grant(customer, "filler", "MayFill", json.dumps(text))
     them.call("ram", "AddUserToGroup", user_name="ours", group_name="filled")
-    refused(lambda: them.call("ram", "AddUserToGroup", user_name="theirs", group_name="filled"), "NoPermission")
+    refused(
+        lambda: them.call("ram", "AddUserToGroup", user_name="theirs", group_name="filled"),
+        "NoPermission",
+        "You are not authorized to do this action. You should be authorized by",
+    )
     refused(
         lambda: them.call(
             "ims", "AddUserToGroup", user_principal_name=login_name(customer, "theirs"), group_name="filled"
         ),
         "NoPermission",
+        "You are not authorized to do this action. You should be authorized by",
     )
 
 
@@ -147,6 +155,7 @@ def test_tags_are_allowed_by_what_carries_them(customer: Customer) -> None:
     refused(
         lambda: them.call("ram", "TagResources", resource_type="user", resource_names=["taggable", "admin"], tag=tag),
         "NoPermission",
+        "You are not authorized to do this action. You should be authorized by",
     )
     tag = [ims_models.TagResourcesRequestTag(key="k", value="w")]
     for which in (
@@ -154,7 +163,11 @@ def test_tags_are_allowed_by_what_carries_them(customer: Customer) -> None:
         {"resource_principal_name": [login_name(customer, "taggable")]},
     ):
         them.call("ims", "TagResources", resource_type="user", tag=tag, **which)
-    refused(lambda: them.call("ims", "TagResources", resource_type="user", resource_id=["2"], tag=tag), "NoPermission")
+    refused(
+        lambda: them.call("ims", "TagResources", resource_type="user", resource_id=["2"], tag=tag),
+        "NoPermission",
+        "You are not authorized to do this action. You should be authorized by",
+    )
 
 
 def test_roles_of_one_service_only(alone: Customer) -> None:
@@ -162,7 +175,9 @@ def test_roles_of_one_service_only(alone: Customer) -> None:
     made = them.call("ram", "CreateServiceLinkedRole", service_name="actiontrail.aliyuncs.com").role
     assert made.is_service_linked_role is True
     refused(
-        lambda: them.call("ram", "CreateServiceLinkedRole", service_name="logdelivery.slb.aliyuncs.com"), "NoPermission"
+        lambda: them.call("ram", "CreateServiceLinkedRole", service_name="logdelivery.slb.aliyuncs.com"),
+        "NoPermission",
+        "You are not authorized to do this action. You should be authorized by",
     )
 
 
@@ -182,7 +197,9 @@ def test_users_manage_their_keys_where_the_account_says_so(alone: Customer) -> N
     ]
     for product, action, fields in calls:
         refused(
-            lambda product=product, action=action, fields=fields: them.call(product, action, **fields), "NoPermission"
+            lambda product=product, action=action, fields=fields: them.call(product, action, **fields),
+            "NoPermission",
+            "You are not authorized to do this action. You should be authorized by",
         )
     alone.call("ram", "SetSecurityPreference", allow_user_to_manage_access_keys=True)
     for product, action, fields in calls:
@@ -194,10 +211,12 @@ def test_users_manage_their_keys_where_the_account_says_so(alone: Customer) -> N
         ("ram", "CreateUser", {"user_name": "more"}),
     ):
         refused(
-            lambda product=product, action=action, fields=fields: them.call(product, action, **fields), "NoPermission"
+            lambda product=product, action=action, fields=fields: them.call(product, action, **fields),
+            "NoPermission",
+            "You are not authorized to do this action. You should be authorized by",
         )
     grant(alone, "self", "NoKeys", document("ram:*AccessKey*", "Deny"))
-    refused(lambda: them.call("ram", "ListAccessKeys"), "NoPermission", status=403)
+    refused(lambda: them.call("ram", "ListAccessKeys"), "NoPermission", "You are not authorized to do", status=403)
 
 
 def test_users_change_their_password_unless_the_account_says_no(alone: Customer) -> None:
@@ -206,7 +225,7 @@ def test_users_change_their_password_unless_the_account_says_no(alone: Customer)
     them.call("ram", "ChangePassword", old_password=PASSWORD, new_password="Other-Horse-8")
     alone.call("ram", "SetSecurityPreference", allow_user_to_change_password=False)
     back = {"old_password": "Other-Horse-8", "new_password": PASSWORD}
-    refused(lambda: them.call("ram", "ChangePassword", **back), "NoPermission", status=403)
+    refused(lambda: them.call("ram", "ChangePassword", **back), "NoPermission", "You are not authorized", status=403)
     grant(alone, "self", "MayChange", document("ram:ChangePassword"))
     them.call("ram", "ChangePassword", **back)
 
@@ -217,12 +236,19 @@ def test_users_manage_their_devices_unless_the_account_says_no(alone: Customer) 
     device = them.call("ram", "CreateVirtualMFADevice", virtual_mfadevice_name="mine").virtual_mfadevice
     assert device.base_32string_seed
     assert them.call("ims", "GetUserMFAInfo").is_mfaenable is False
-    refused(lambda: them.call("ram", "GetUserMFAInfo", user_name="other"), "NoPermission")
-    refused(lambda: them.call("ram", "DeleteVirtualMFADevice", serial_number=device.serial_number), "NoPermission")
-    alone.call("ram", "SetSecurityPreference", allow_user_to_manage_mfadevices=False)
-    refused(lambda: them.call("ims", "GetUserMFAInfo"), "NoPermission")
+    refused(lambda: them.call("ram", "GetUserMFAInfo", user_name="other"), "NoPermission", "You are not authorized to")
     refused(
-        lambda: them.call("ram", "CreateVirtualMFADevice", virtual_mfadevice_name="more"), "NoPermission", status=403
+        lambda: them.call("ram", "DeleteVirtualMFADevice", serial_number=device.serial_number),
+        "NoPermission",
+        "You are not authorized to do this action. You should be authorized by",
+    )
+    alone.call("ram", "SetSecurityPreference", allow_user_to_manage_mfadevices=False)
+    refused(lambda: them.call("ims", "GetUserMFAInfo"), "NoPermission", "You are not authorized to do this action.")
+    refused(
+        lambda: them.call("ram", "CreateVirtualMFADevice", virtual_mfadevice_name="more"),
+        "NoPermission",
+        "You are not authorized to do this action. You should be authorized by",
+        status=403,
     )
 
 
@@ -232,12 +258,14 @@ def test_roles_and_roots_have_no_password(alone: Customer) -> None:
         refused(
             lambda caller=caller: caller.call("ram", "ChangePassword", old_password="x", new_password="y"),
             "EntityNotExist.User",
+            "The user does not exist:",
         )
         refused(
             lambda caller=caller: caller.call("ims", "ChangePassword", old_password="x", new_password="y"),
             "EntityNotExist.User",
+            "The user does not exist:",
         )
-    refused(lambda: role.call("ims", "GetUserMFAInfo"), "EntityNotExist.User")
+    refused(lambda: role.call("ims", "GetUserMFAInfo"), "EntityNotExist.User", "The user does not exist: Passer.")
 
 
 def test_no_secret_is_recorded(alone: Customer) -> None:
@@ -307,4 +335,8 @@ def test_accounts_do_not_see_each_other(alone: Customer) -> None:
     alone.call("ram", "DeleteAccessKey", user_name="mine", user_access_key_id=key)
     alone.call("ims", "DeleteUser", user_id=user_id)
     assert other.call("ims", "ListUsersInRecycleBin").users.user == []
-    refused(lambda: other.call("ims", "RestoreUserFromRecycleBin", user_id=user_id), "EntityNotExist.User")
+    refused(
+        lambda: other.call("ims", "RestoreUserFromRecycleBin", user_id=user_id),
+        "EntityNotExist.User",
+        "The user does not exist:",
+    )

@@ -35,12 +35,25 @@ def test_a_role_lives_from_creation_to_deletion(customer: Customer) -> None:
     refused(lambda: _create(customer, "BUILDER"), "EntityAlreadyExists.Role", "The role already exists: BUILDER.", 409)
     policy = {"policy_type": "System", "policy_name": "ReadOnlyAccess", "role_name": "Builder"}
     customer.call("ram", "AttachPolicyToRole", **policy)
-    refused(lambda: customer.call("ram", "AttachPolicyToRole", **policy), "EntityAlreadyExists.Role.Policy")
+    refused(
+        lambda: customer.call("ram", "AttachPolicyToRole", **policy),
+        "EntityAlreadyExists.Role.Policy",
+        "The role has already been attached this policy: ReadOnlyAccess.",
+    )
     rows = customer.call("ram", "ListPoliciesForRole", role_name="Builder").policies.policy
     assert [row.policy_name for row in rows] == ["ReadOnlyAccess"]
-    refused(lambda: customer.call("ram", "DeleteRole", role_name="Builder"), "DeleteConflict.Role.Policy", status=409)
+    refused(
+        lambda: customer.call("ram", "DeleteRole", role_name="Builder"),
+        "DeleteConflict.Role.Policy",
+        "The role CAN NOT has any attached policy while deleting the role:",
+        status=409,
+    )
     customer.call("ram", "DetachPolicyFromRole", **policy)
-    refused(lambda: customer.call("ram", "DetachPolicyFromRole", **policy), "EntityNotExist.Role.Policy")
+    refused(
+        lambda: customer.call("ram", "DetachPolicyFromRole", **policy),
+        "EntityNotExist.Role.Policy",
+        "The indicate policy attached to the role does not exist: ReadOnlyAccess.",
+    )
     customer.call("ram", "DeleteRole", role_name="Builder")
     refused(
         lambda: customer.call("ram", "GetRole", role_name="Builder"),
@@ -67,9 +80,15 @@ def test_roles_that_cannot_be(customer: Customer, name: str, fields: dict[str, A
 def test_policies_that_cannot_be(customer: Customer) -> None:
     _create(customer, "Plain")
     which = {"role_name": "Plain", "policy_name": "AliyunNothing"}
-    refused(lambda: customer.call("ram", "AttachPolicyToRole", policy_type="System", **which), "EntityNotExist.Policy")
     refused(
-        lambda: customer.call("ram", "AttachPolicyToRole", policy_type="Odd", **which), "InvalidParameter.PolicyType"
+        lambda: customer.call("ram", "AttachPolicyToRole", policy_type="System", **which),
+        "EntityNotExist.Policy",
+        "The policy does not exist: AliyunNothing.",
+    )
+    refused(
+        lambda: customer.call("ram", "AttachPolicyToRole", policy_type="Odd", **which),
+        "InvalidParameter.PolicyType",
+        'The parameter - "PolicyType" is incorrect.',
     )
 
 
@@ -91,8 +110,12 @@ def test_a_role_may_do_what_its_policies_say(alone: Customer) -> None:
     assert error.accessDeniedDetail["AuthAction"] == "ecs:RunInstances"
     assert error.accessDeniedDetail["AuthPrincipalType"] == "AssumedRoleUser"
     assert error.accessDeniedDetail["NoPermissionType"] == "ImplicitDeny"
-    refused(lambda: reader.call("vpc", "CreateVpc", cidr_block="10.0.0.0/8"), "Forbidden.RAM")
-    refused(lambda: reader.call("slb", "CreateLoadBalancer"), "Forbidden.RAM")
+    refused(
+        lambda: reader.call("vpc", "CreateVpc", cidr_block="10.0.0.0/8"),
+        "Forbidden.RAM",
+        "User not authorized to operate on the specified resource, or this API",
+    )
+    refused(lambda: reader.call("slb", "CreateLoadBalancer"), "Forbidden.RAM", "User not authorized to operate on the")
     refused(
         lambda: reader.call("ram", "CreateRole", role_name="x", assume_role_policy_document=json.dumps(TRUST)),
         "NoPermission",
@@ -135,7 +158,12 @@ def test_a_role_is_changed_field_by_field(customer: Customer) -> None:
         refused(
             lambda fields=fields: customer.call("ram", "UpdateRole", role_name="Changing", **fields), code, status=400
         )
-    refused(lambda: customer.call("ram", "UpdateRole", role_name="None"), "EntityNotExist.Role", status=404)
+    refused(
+        lambda: customer.call("ram", "UpdateRole", role_name="None"),
+        "EntityNotExist.Role",
+        "The role not exists: None.",
+        status=404,
+    )
 
 
 def test_roles_are_found_by_their_tags(alone: Customer) -> None:
@@ -166,6 +194,7 @@ def test_a_role_of_a_service(alone: Customer) -> None:
     refused(
         lambda: alone.call("ram", "CreateServiceLinkedRole", service_name=service),
         "EntityAlreadyExists.Role",
+        "The role already exists: AliyunServiceRoleForActionTrail.",
         status=409,
     )
     policy = {"policy_type": "System", "policy_name": "AdministratorAccess"}
@@ -183,8 +212,17 @@ def test_a_role_of_a_service(alone: Customer) -> None:
         )
     task = alone.call("ram", "DeleteServiceLinkedRole", **name).deletion_task_id
     assert task.startswith(f"task/{made.role_name}/")
-    refused(lambda: alone.call("ram", "GetRole", **name), "EntityNotExist.Role")
-    refused(lambda: alone.call("ram", "DeleteServiceLinkedRole", **name), "EntityNotExist.Role", status=404)
+    refused(
+        lambda: alone.call("ram", "GetRole", **name),
+        "EntityNotExist.Role",
+        "The role not exists: AliyunServiceRoleForActionTrail.",
+    )
+    refused(
+        lambda: alone.call("ram", "DeleteServiceLinkedRole", **name),
+        "EntityNotExist.Role",
+        "The role not exists: AliyunServiceRoleForActionTrail.",
+        status=404,
+    )
     assert alone.call("ram", "GetPolicy", policy_type="System", policy_name=template.system_policy_name)
 
 
@@ -210,7 +248,11 @@ def test_roles_of_services_that_cannot_be(customer: Customer) -> None:
         400,
     )
     _create(customer, "NotAServices")
-    refused(lambda: customer.call("ram", "DeleteServiceLinkedRole", role_name="NotAServices"), "EntityNotExist.Role")
+    refused(
+        lambda: customer.call("ram", "DeleteServiceLinkedRole", role_name="NotAServices"),
+        "EntityNotExist.Role",
+        "The role not exists: NotAServices.",
+    )
 
 
 def test_every_service_has_its_policy(customer: Customer) -> None:

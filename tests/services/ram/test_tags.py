@@ -106,9 +106,18 @@ def test_tags_of_users_by_id_and_logon_name(alone: Customer) -> None:
     alone.call("ims", "UntagResources", tag_key=["team"], **by_id)
     alone.call("ims", "UntagResources", all=True, **by_name)
     assert alone.call("ims", "ListTagResources", **by_id).tag_resources.tag_resource == []
-    refused(lambda: alone.call("ims", "UntagResources", all=True, **{**by_id, **by_name}), "InvalidParameter")
-    refused(lambda: alone.call("ims", "ListTagResources", resource_type="role"), "InvalidParameter.ResourceType")
+    refused(
+        lambda: alone.call("ims", "UntagResources", all=True, **{**by_id, **by_name}),
+        "InvalidParameter",
+        'The specified parameter "ResourcePrincipalName" is not valid.',
+    )
+    refused(
+        lambda: alone.call("ims", "ListTagResources", resource_type="role"),
+        "InvalidParameter.ResourceType",
+        'The parameter - "ResourceType" is incorrect.',
+    )
     refused(
         lambda: alone.call("ims", "UntagResources", resource_type="user", resource_id=["2"], all=True),
         "EntityNotExist.User",
+        "The user does not exist: 2.",
     )

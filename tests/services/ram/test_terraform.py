@@ -43,9 +43,13 @@ def test_a_user_with_all_that_is_theirs(customer: Customer) -> None:
     for row in ram("ListGroupsForUser", user_name="tf-user").groups.group:
         ram("RemoveUserFromGroup", user_name="tf-user", group_name=row.group_name)
     ram("DeleteLoginProfile", user_name="tf-user")
-    refused(lambda: ram("UnbindMFADevice", user_name="tf-user"), "EntityNotExist.User.MFADevice")
+    refused(
+        lambda: ram("UnbindMFADevice", user_name="tf-user"),
+        "EntityNotExist.User.MFADevice",
+        "The user has not bound any MFA device: tf-user.",
+    )
     ram("DeleteUser", user_name="tf-user")
-    refused(lambda: ram("GetUser", user_name="tf-user"), "EntityNotExist.User")
+    refused(lambda: ram("GetUser", user_name="tf-user"), "EntityNotExist.User", "The user does not exist: tf-user.")
     ram("DeleteGroup", group_name="tf-group")
     # A second apply makes the same again.
     ram("CreateUser", user_name="tf-user", **settings)
@@ -80,7 +84,7 @@ def test_a_role_and_its_policy(customer: Customer) -> None:
     assert (attached.policy_name, attached.policy_type) == ("tf-policy", "Custom")
     carriers = ram("ListEntitiesForPolicy", policy_type="Custom", policy_name="tf-policy").roles.role
     assert [(carrier.role_name, carrier.arn) for carrier in carriers] == [("tf-role", role.arn)]
-    refused(lambda: ram("DeleteRole", role_name="tf-role"), "DeleteConflict.Role.Policy")
+    refused(lambda: ram("DeleteRole", role_name="tf-role"), "DeleteConflict.Role.Policy", "The role CAN NOT has any")
     for row in ram("ListPoliciesForRole", role_name="tf-role").policies.policy:
         ram("DetachPolicyFromRole", role_name="tf-role", policy_type=row.policy_type, policy_name=row.policy_name)
     ram("DeleteRole", role_name="tf-role")

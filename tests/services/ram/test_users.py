@@ -107,7 +107,9 @@ def test_a_renamed_user_keeps_everything(customer: Customer) -> None:
     customer.call("ram", "CreateLoginProfile", user_name="old", password=PASSWORD)
     them = with_key(customer, "old")
     refused(
-        lambda: customer.call("ram", "UpdateUser", user_name="old", new_user_name="taken"), "EntityAlreadyExists.User"
+        lambda: customer.call("ram", "UpdateUser", user_name="old", new_user_name="taken"),
+        "EntityAlreadyExists.User",
+        "The user does already EXIST: taken.",
     )
     renamed = customer.call("ram", "UpdateUser", user_name="old", new_user_name="new").user
     assert renamed.user_name == "new"
@@ -121,7 +123,9 @@ def test_a_renamed_user_keeps_everything(customer: Customer) -> None:
     assert [member.user_name for member in members] == ["new"]
     assert customer.call("ram", "GetLoginProfile", user_name="new").login_profile.user_name == "new"
     them.call("ram", "ChangePassword", old_password=PASSWORD, new_password="Another-Horse-8")
-    refused(lambda: customer.call("ram", "GetUser", user_name="old"), "EntityNotExist.User")
+    refused(
+        lambda: customer.call("ram", "GetUser", user_name="old"), "EntityNotExist.User", "The user does not exist: old."
+    )
 
 
 def test_a_user_who_has_something_is_not_deleted(customer: Customer) -> None:

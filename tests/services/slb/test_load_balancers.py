@@ -85,11 +85,19 @@ def test_a_load_balancer_lives_from_creation_to_deletion(customer: Customer) -> 
 def test_an_intranet_one_stands_in_a_vswitch(customer: Customer) -> None:
     network = customer.network("c")
     refused(lambda: _create(customer, address_type="intranet"), "MissingParameter", "VSwitchId")
-    refused(lambda: _create(customer, address_type="intranet", v_switch_id="vsw-none"), "InvalidVSwitchId.NotFound")
+    refused(
+        lambda: _create(customer, address_type="intranet", v_switch_id="vsw-none"),
+        "InvalidVSwitchId.NotFound",
+        "The specified VSwitchId does not exist.",
+    )
     id = _create(customer, address_type="intranet", v_switch_id=network.switches[0])
     item = _attribute(customer, id)
     assert (item.master_zone_id, item.v_switch_id, item.vpc_id) == (f"{REGION}-c", network.switches[0], network.vpc)
-    refused(lambda: customer.call("vpc", "DeleteVSwitch", v_switch_id=network.switches[0]), "DependencyViolation")
+    refused(
+        lambda: customer.call("vpc", "DeleteVSwitch", v_switch_id=network.switches[0]),
+        "DependencyViolation",
+        "Specified object has dependent resources.",
+    )
     found = customer.call("slb", "DescribeLoadBalancers", vpc_id=network.vpc).load_balancers.load_balancer
     assert [item.load_balancer_id for item in found] == [id]
     customer.call("slb", "DeleteLoadBalancer", load_balancer_id=id)
@@ -115,7 +123,11 @@ def test_load_balancers_that_cannot_be(customer: Customer, fields: dict[str, Any
 def test_tokens_pages_tags_and_strangers(alone: Customer) -> None:
     first = _create(alone, client_token="clb-1", load_balancer_name="one")
     assert _create(alone, client_token="clb-1", load_balancer_name="one") == first
-    refused(lambda: _create(alone, client_token="clb-1", load_balancer_name="two"), "IdempotentParameterMismatch")
+    refused(
+        lambda: _create(alone, client_token="clb-1", load_balancer_name="two"),
+        "IdempotentParameterMismatch",
+        "The request uses the same client token as a previous, but non-identical",
+    )
     ids = [first, *(_create(alone) for _ in range(2))]
     pages = [alone.call("slb", "DescribeLoadBalancers", page_number=page, page_size=2) for page in (1, 2)]
     assert [item.load_balancer_id for page in pages for item in page.load_balancers.load_balancer] == ids
@@ -127,7 +139,7 @@ def test_tokens_pages_tags_and_strangers(alone: Customer) -> None:
     assert not alone.call("slb", "ListTagResources", **which).tag_resources.tag_resource
     stranger = other_account(alone.cloud)
     assert stranger.call("slb", "DescribeLoadBalancers").total_count == 0
-    refused(lambda: _attribute(stranger, first), "InvalidLoadBalancerId.NotFound")
+    refused(lambda: _attribute(stranger, first), "InvalidLoadBalancerId.NotFound", "The specified LoadBalancerId does")
     assert alone.call("slb", "DescribeLoadBalancers", region_id="cn-hangzhou").total_count == 0
 
 
@@ -370,6 +382,6 @@ def test_modification_protection_is_kept_and_checked(customer: Customer) -> None
             modification_protection_status="NonProtection",
         ),
         "InvalidLoadBalancerId.NotFound",
-        "",
+        "The specified LoadBalancerId does not exist.",
         404,
     )

@@ -86,7 +86,7 @@ def test_policies_know_the_source_identity(roles: Roles) -> None:
     refused(lambda: take(roles.admin, demanding), *NO_PERMISSION)
     assert take(roles.admin, demanding, source_identity="alice").call("vpc", "DescribeVpcs").request_id
     bob = take(roles.admin, demanding, source_identity="bob")
-    refused(lambda: bob.call("vpc", "DescribeVpcs"), "Forbidden.RAM", status=403)
+    refused(lambda: bob.call("vpc", "DescribeVpcs"), "Forbidden.RAM", "User not authorized to operate on", status=403)
     # A role may want to know who began the chain.
     last = roles.make(statement("Allow", "vpc:*"), StringEquals={"acs:SourceIdentity": "alice"})
     first = roles.make()
@@ -160,13 +160,23 @@ def test_sessions_end_with_their_role(roles: Roles) -> None:
     for policy in attached:
         kept = {"policy_type": policy.policy_type, "policy_name": policy.policy_name}
         roles.admin.call("ram", "DetachPolicyFromRole", role_name=name, **kept)
-    refused(lambda: worker.call("vpc", "DescribeVpcs"), "Forbidden.RAM", status=403)
+    refused(lambda: worker.call("vpc", "DescribeVpcs"), "Forbidden.RAM", "User not authorized to operate", status=403)
     trust = roles.admin.call("ram", "GetRole", role_name=name).role.assume_role_policy_document
     roles.admin.call("ram", "DeleteRole", role_name=name)
-    refused(lambda: worker.call("vpc", "DescribeVpcs"), "InvalidAccessKeyId.NotFound", status=404)
+    refused(
+        lambda: worker.call("vpc", "DescribeVpcs"),
+        "InvalidAccessKeyId.NotFound",
+        "Specified access key is not found.",
+        status=404,
+    )
     # Another role of that name is another role.
     roles.admin.call("ram", "CreateRole", role_name=name, assume_role_policy_document=trust)
-    refused(lambda: worker.call("vpc", "DescribeVpcs"), "InvalidAccessKeyId.NotFound", status=404)
+    refused(
+        lambda: worker.call("vpc", "DescribeVpcs"),
+        "InvalidAccessKeyId.NotFound",
+        "Specified access key is not found.",
+        status=404,
+    )
 
 
 def test_a_policy_of_the_session_narrows_and_never_widens(roles: Roles) -> None:
@@ -174,9 +184,13 @@ def test_a_policy_of_the_session_narrows_and_never_widens(roles: Roles) -> None:
     narrow = document(statement("Allow", ["vpc:DescribeVpcs", "slb:*"]))
     worker = take(roles.admin, arn, policy=narrow)
     assert worker.call("vpc", "DescribeVpcs").request_id
-    detail = refused(lambda: worker.call("ecs", "DescribeInstances"), "Forbidden.RAM").accessDeniedDetail
+    detail = refused(
+        lambda: worker.call("ecs", "DescribeInstances"),
+        "Forbidden.RAM",
+        "User not authorized to operate on the specified resource, or this API",
+    ).accessDeniedDetail
     assert (detail["PolicyType"], detail["NoPermissionType"]) == ("SessionPolicy", "ImplicitDeny")
-    refused(lambda: worker.call("slb", "DescribeLoadBalancers"), "Forbidden.RAM")
+    refused(lambda: worker.call("slb", "DescribeLoadBalancers"), "Forbidden.RAM", "User not authorized to operate on")
 
 
 def test_a_policy_of_the_session_counts_for_objects_too(roles: Roles) -> None:
@@ -221,7 +235,7 @@ def test_the_official_credentials_library_takes_roles(roles: Roles) -> None:
         security_token=keys.get_security_token(),
     )
     assert worker.call("vpc", "DescribeVpcs").request_id
-    refused(lambda: worker.call("vpc", "DescribeVSwitches"), "Forbidden.RAM")
+    refused(lambda: worker.call("vpc", "DescribeVSwitches"), "Forbidden.RAM", "User not authorized to operate on the")
 
 
 # --- the audit ---
@@ -250,7 +264,11 @@ def test_what_the_audit_says_of_federated_callers(alone: Customer, issuer: Any) 
     trusted = Trusted(alone, issuer)
     pod = session(alone, trusted.take().credentials)
     pod.call("vpc", "DescribeVpcs")
-    refused(lambda: trusted.take(role_arn="acs:ram::1:role/none"), "EntityNotExist.Role")
+    refused(
+        lambda: trusted.take(role_arn="acs:ram::1:role/none"),
+        "EntityNotExist.Role",
+        "The role not exists: acs:ram::1:role/none.",
+    )
     failed, taken = _events(alone, "AssumeRoleWithOIDC")
     assert (taken["userIdentity"]["type"], taken["userIdentity"]["userName"]) == ("oidc-user", "alice")
     assert taken["recipientAccountId"] == alone.cloud.account_id

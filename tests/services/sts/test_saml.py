@@ -81,7 +81,7 @@ def test_an_assertion_is_worth_a_session(standing: Trusted, signed: str) -> None
     assert answer.assumed_role_user.arn.endswith("/alice")
     user = session(standing.admin, answer.credentials)
     assert user.call("vpc", "DescribeVpcs").request_id
-    refused(lambda: user.call("ecs", "DescribeInstances"), "Forbidden.RAM", status=403)
+    refused(lambda: user.call("ecs", "DescribeInstances"), "Forbidden.RAM", "User not authorized to", status=403)
     me = user.sts.get_caller_identity().body
     assert (me.identity_type, me.arn) == ("AssumedRoleUser", answer.assumed_role_user.arn)
 
@@ -99,7 +99,11 @@ def test_an_assertion_is_good_for_one_session(standing: Trusted) -> None:
 
 def test_a_refused_call_uses_no_assertion_up(standing: Trusted) -> None:
     response = standing.response()
-    refused(lambda: standing.take(response, duration_seconds=10), "InvalidParameter.DurationSeconds")
+    refused(
+        lambda: standing.take(response, duration_seconds=10),
+        "InvalidParameter.DurationSeconds",
+        "The Min/Max value of DurationSeconds is 15min/7200s.",
+    )
     standing.take(response)
 
 
@@ -112,7 +116,11 @@ def test_how_long_a_session_is(standing: Trusted) -> None:
     message = "The Min/Max value of DurationSeconds is 15min/7200s."
     refused(lambda: lasts(duration_seconds=7201), "InvalidParameter.DurationSeconds", message, 400)
     for told in ("7201", "899"):
-        refused(lambda told=told: standing.take(standing.response(duration=told)), "InvalidParameter.DurationSeconds")
+        refused(
+            lambda told=told: standing.take(standing.response(duration=told)),
+            "InvalidParameter.DurationSeconds",
+            "The Min/Max value of DurationSeconds is 15min/7200s.",
+        )
     refused(
         lambda: standing.take(standing.response(duration="long")),
         "InvalidParameter.DurationSeconds",
@@ -125,7 +133,7 @@ def test_a_policy_of_the_session_narrows_it(standing: Trusted) -> None:
     keys = standing.take(policy=document(statement("Allow", "vpc:DescribeVpcs"))).credentials
     user = session(standing.admin, keys)
     assert user.call("vpc", "DescribeVpcs").request_id
-    refused(lambda: user.call("vpc", "DescribeVSwitches"), "Forbidden.RAM", status=403)
+    refused(lambda: user.call("vpc", "DescribeVSwitches"), "Forbidden.RAM", "User not authorized to", status=403)
 
 
 @pytest.mark.parametrize(

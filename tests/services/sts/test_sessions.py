@@ -52,7 +52,11 @@ def test_temporary_keys_need_their_token(alone: Customer) -> None:
         lambda: Customer(alone.cloud, **bare).call("ecs", "DescribeInstances"), "MissingSecurityToken", "SecurityToken"
     )
     wrong = Customer(alone.cloud, **{**keys, "security_token": "CAISwrong"})
-    refused(lambda: wrong.call("ecs", "DescribeInstances"), "InvalidSecurityToken.MismatchWithAccessKey")
+    refused(
+        lambda: wrong.call("ecs", "DescribeInstances"),
+        "InvalidSecurityToken.MismatchWithAccessKey",
+        "Specified SecurityToken mismatch with the AccessKey.",
+    )
     _expire(alone, keys["access_key_id"])
     worker = Customer(alone.cloud, **keys)
     refused(
@@ -101,4 +105,4 @@ def test_a_role_that_does_not_trust_is_not_assumed(alone: Customer) -> None:
         ],
     }
     alone.call("ram", "CreateRole", role_name="Foreign", assume_role_policy_document=json.dumps(trust))
-    refused(lambda: _assume(alone, "Foreign"), "NoPermission", status=403)
+    refused(lambda: _assume(alone, "Foreign"), "NoPermission", "You are not authorized to do this action.", status=403)

@@ -84,7 +84,7 @@ def test_other_accounts_that_are_trusted(alone: Customer) -> None:
     alone.network("b")
     # It sees what is the role's account's, as far as the role may.
     assert session.call("vpc", "DescribeVpcs").total_count == 1
-    refused(lambda: session.call("ecs", "DescribeInstances"), "Forbidden.RAM")
+    refused(lambda: session.call("ecs", "DescribeInstances"), "Forbidden.RAM", "User not authorized to operate on the")
 
 
 def test_a_session_may_take_a_role_that_trusts_its_own(rights: Rights) -> None:

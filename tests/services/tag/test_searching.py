@@ -136,12 +136,17 @@ def test_prepared_tags(owner: Owner) -> None:
         "The specified TagKey already bind tag value",
         400,
     )
-    refused(lambda: owner.call("tag", "DeleteTag", key="team", value="no"), "InvalidParameter.Value", "", 403)
+    refused(
+        lambda: owner.call("tag", "DeleteTag", key="team", value="no"),
+        "InvalidParameter.Value",
+        "The Value is invalid.",
+        403,
+    )
     # As the provider does: every value, and then the key.
     for value in ("red", "blue", "green"):
         owner.call("tag", "DeleteTag", key="team", value=value)
     owner.call("tag", "DeleteTag", key="team")
-    refused(lambda: values(owner, "team", query_type="MetaTag"), "MetaTagKeyNotFound")
+    refused(lambda: values(owner, "team", query_type="MetaTag"), "MetaTagKeyNotFound", "The meta tag key is not found.")
     assert keys(Owner(owner.cloud), query_type="MetaTag") == []
 
 
@@ -159,7 +164,11 @@ def test_prepared_tags_that_are_none(owner: Owner, key: str, value: str, code: s
         lambda: owner.call("tag", "CreateTags", tag_key_value_param_list=prepared(key, value)), code, "invalid", 403
     )
     many = [each for number in range(11) for each in prepared(f"k{number}", "v")]
-    refused(lambda: owner.call("tag", "CreateTags", tag_key_value_param_list=many), "NumberExceed.TagKeys")
+    refused(
+        lambda: owner.call("tag", "CreateTags", tag_key_value_param_list=many),
+        "NumberExceed.TagKeys",
+        "The maximum number of TagKeys is exceeded.",
+    )
 
 
 def test_prepared_tags_are_not_endless(owner: Owner, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -67,7 +67,11 @@ def test_a_dry_run_checks_and_makes_nothing(alone: Customer) -> None:
         "Request validation has been passed with DryRun flag set.",
         400,
     )
-    refused(lambda: alone.call("vpc", "CreateVpc", cidr_block="1.2.3.4/8", dry_run=True), "InvalidCidrBlock")
+    refused(
+        lambda: alone.call("vpc", "CreateVpc", cidr_block="1.2.3.4/8", dry_run=True),
+        "InvalidCidrBlock",
+        "Specified CIDR block is not valid.",
+    )
     assert alone.call("vpc", "DescribeVpcs").total_count == 0
 
 
@@ -84,11 +88,20 @@ def test_others_see_nothing_of_it(customer: Customer, shared_cloud: LocalCloud) 
     made = customer.call("vpc", "CreateVpc", cidr_block="10.0.0.0/8")
     stranger = other_account(shared_cloud)
     assert stranger.call("vpc", "DescribeVpcs").total_count == 0
-    refused(lambda: stranger.call("vpc", "DescribeVpcAttribute", vpc_id=made.vpc_id), "InvalidVpcID.NotFound")
-    refused(lambda: stranger.call("vpc", "DeleteVpc", vpc_id=made.vpc_id), "InvalidVpcID.NotFound")
+    refused(
+        lambda: stranger.call("vpc", "DescribeVpcAttribute", vpc_id=made.vpc_id),
+        "InvalidVpcID.NotFound",
+        "Specified VPC does not exist.",
+    )
+    refused(
+        lambda: stranger.call("vpc", "DeleteVpc", vpc_id=made.vpc_id),
+        "InvalidVpcID.NotFound",
+        "Specified VPC does not exist.",
+    )
     refused(
         lambda: customer.call("vpc", "DeleteVpc", vpc_id=made.vpc_id, region_id="cn-hangzhou"),
         "InvalidVpcID.NotFound",
+        "Specified VPC does not exist.",
     )
     refused(
         lambda: customer.call("vpc", "DescribeVpcs", region_id="cn-atlantis"),
@@ -100,7 +113,11 @@ def test_others_see_nothing_of_it(customer: Customer, shared_cloud: LocalCloud) 
 
 def test_vswitches_are_parts_of_their_vpc(customer: Customer) -> None:
     network = customer.network("b", "c")
-    refused(lambda: customer.call("vpc", "DeleteVpc", vpc_id=network.vpc), "DependencyViolation.VSwitch")
+    refused(
+        lambda: customer.call("vpc", "DeleteVpc", vpc_id=network.vpc),
+        "DependencyViolation.VSwitch",
+        "Specified object has dependent resources: the VPC still has vSwitches.",
+    )
     found = customer.call("vpc", "DescribeVSwitches", vpc_id=network.vpc, zone_id=f"{REGION}-c")
     assert [item.v_switch_id for item in found.v_switches.v_switch] == [network.switches[1]]
     assert found.v_switches.v_switch[0].available_ip_address_count == 252
@@ -110,12 +127,17 @@ def test_vswitches_are_parts_of_their_vpc(customer: Customer) -> None:
         ("172.16.0.0/24", "InvalidCidrBlock"),
         ("10.9.0.0/30", "InvalidCidrBlock"),
     ):
-        refused(lambda cidr=cidr: customer.call("vpc", "CreateVSwitch", cidr_block=cidr, **create), code)
+        refused(
+            lambda cidr=cidr: customer.call("vpc", "CreateVSwitch", cidr_block=cidr, **create),
+            code,
+            "Specified CIDR block",
+        )
     refused(
         lambda: customer.call(
             "vpc", "CreateVSwitch", vpc_id=network.vpc, zone_id="cn-hangzhou-b", cidr_block="10.9.0.0/24"
         ),
         "InvalidZoneId.NotFound",
+        "Specified value of ZoneId is not exists.",
     )
     for switch in network.switches:
         customer.call("vpc", "ModifyVSwitchAttribute", v_switch_id=switch, v_switch_name="n")
@@ -141,9 +163,14 @@ def test_tags_are_set_listed_and_taken_away(customer: Customer) -> None:
     refused(
         lambda: customer.call("vpc", "TagResources", resource_type="VPC", resource_id=["vpc-nope"], tag=pairs),
         "InvalidResourceId.NotFound",
+        "The specified ResourceId is not found in our records.",
     )
     reserved = [models.TagResourcesRequestTag(key="acs:x", value="1")]
-    refused(lambda: customer.call("vpc", "TagResources", tag=reserved, **which), "InvalidParameter.Tag.N.Key")
+    refused(
+        lambda: customer.call("vpc", "TagResources", tag=reserved, **which),
+        "InvalidParameter.Tag.N.Key",
+        'The specified parameter "Tag.N.Key" is not valid. A key has 1 to 128',
+    )
 
 
 def test_places(customer: Customer) -> None:
@@ -159,7 +186,9 @@ def test_an_eip_is_bound_to_one_target_at_a_time(customer: Customer) -> None:
     eip = customer.call("vpc", "AllocateEipAddress", bandwidth="10")
     bind = {"allocation_id": eip.allocation_id, "instance_type": "EcsInstance"}
     refused(
-        lambda: customer.call("vpc", "AssociateEipAddress", instance_id="i-nope", **bind), "InvalidInstanceId.NotFound"
+        lambda: customer.call("vpc", "AssociateEipAddress", instance_id="i-nope", **bind),
+        "InvalidInstanceId.NotFound",
+        "The specified InstanceId does not exist.",
     )
     customer.call("vpc", "AssociateEipAddress", instance_id=one, **bind)
     item = customer.call("vpc", "DescribeEipAddresses", allocation_id=eip.allocation_id).eip_addresses.eip_address[0]
@@ -171,12 +200,17 @@ def test_an_eip_is_bound_to_one_target_at_a_time(customer: Customer) -> None:
         "IncorrectEipStatus",
         "Current elastic IP status does not support this operation.",
     )
-    refused(lambda: customer.call("vpc", "ReleaseEipAddress", allocation_id=eip.allocation_id), "IncorrectEipStatus")
+    refused(
+        lambda: customer.call("vpc", "ReleaseEipAddress", allocation_id=eip.allocation_id),
+        "IncorrectEipStatus",
+        "Current elastic IP status does not support this operation.",
+    )
     customer.call("vpc", "UnassociateEipAddress", allocation_id=eip.allocation_id)
     customer.call("vpc", "ReleaseEipAddress", allocation_id=eip.allocation_id)
     refused(
         lambda: customer.call("vpc", "ReleaseEipAddress", allocation_id=eip.allocation_id),
         "InvalidAllocationId.NotFound",
+        "Specified allocation ID is not found.",
     )
 
 

@@ -127,9 +127,19 @@ def test_who_may_not(owner: Owner, bucket: oss2.Bucket) -> None:
     stranger = other_account(owner.cloud).config
     theirs = Owner(owner.cloud, stranger["access_key_id"], stranger["access_key_secret"])
     mine = theirs.bucket(bucket.bucket_name, create=False)
-    refused(lambda: mine.select_object("a.csv", "select * from ossobject"), 403, "AccessDenied")
-    refused(lambda: mine.create_select_object_meta("a.csv"), 403, "AccessDenied")
-    refused(lambda: bucket.select_object("none.csv", "select * from ossobject"), 404, "NoSuchKey")
+    refused(
+        lambda: mine.select_object("a.csv", "select * from ossobject"),
+        403,
+        "AccessDenied",
+        "You have no right to access this object because of bucket acl.",
+    )
+    refused(lambda: mine.create_select_object_meta("a.csv"), 403, "AccessDenied", "You have no right to access this")
+    refused(
+        lambda: bucket.select_object("none.csv", "select * from ossobject"),
+        404,
+        "NoSuchKey",
+        "The specified key does not exist.",
+    )
 
 
 # What no statement can reach ------------------------------------------------------------------------------------------
@@ -240,4 +250,9 @@ def test_a_zone_that_is_out(alone: Owner) -> None:
             cloud.storage.set_mode(zone, ZoneMode.STOPPED)
 
     alone.cloud.call(stop)
-    refused(lambda: bucket.select_object("a.csv", "select * from ossobject"), 503, "ServiceUnavailable")
+    refused(
+        lambda: bucket.select_object("a.csv", "select * from ossobject"),
+        503,
+        "ServiceUnavailable",
+        "The service is unavailable. Please try again later.",
+    )

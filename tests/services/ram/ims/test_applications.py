@@ -89,7 +89,11 @@ def test_applications_by_type(customer: Customer) -> None:
     assert names["WebApp"][:3] == ["openid", "aliuid", "profile"]
     every = customer.call("ims", "ListPredefinedScopes").predefined_scopes.predefined_scope
     assert len(every) == len(names["WebApp"]) + 1
-    refused(lambda: customer.call("ims", "ListPredefinedScopes", app_type="Odd"), "InvalidParameter.AppType")
+    refused(
+        lambda: customer.call("ims", "ListPredefinedScopes", app_type="Odd"),
+        "InvalidParameter.AppType",
+        'The parameter - "AppType" is incorrect.',
+    )
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ def test_a_report_has_a_line_of_everyone(alone: Customer) -> None:
     them = person(alone, "reported")
     alone.call("ims", "SetPasswordPolicy", max_password_age=90, initial_password_age=0)
     alone.call("ram", "CreateLoginProfile", user_name="reported", password=PASSWORD)
-    refused(lambda: them.call("ram", "ListUsers"), "NoPermission")
+    refused(lambda: them.call("ram", "ListUsers"), "NoPermission", "You are not authorized to do this action. You")
     alone.cloud.call(alone.cloud.cloud.key_use.flush)
     assert alone.call("ims", "GenerateCredentialReport").state == "COMPLETE"
     root, admin, reported = _report(alone)

@@ -180,5 +180,9 @@ def test_accounts_have_their_own(alone: Customer) -> None:
     stranger = other_account(alone.cloud)
     assert stranger.call("ims", "ListOIDCProviders").oidcproviders.oidcprovider == []
     for action in NAMED:
-        refused(lambda action=action: _call(stranger, action, "mine"), "EntityNotExist.OIDCProvider")
+        refused(
+            lambda action=action: _call(stranger, action, "mine"),
+            "EntityNotExist.OIDCProvider",
+            "The OIDC provider does not exist: mine.",
+        )
     _create(stranger, "mine")

@@ -27,8 +27,12 @@ def _deleted_user(customer: Customer, name: str) -> tuple[str, Customer]:
 def test_a_deleted_user_comes_back(customer: Customer) -> None:
     user_id, them = _deleted_user(customer, "gone")
     key = them.config["access_key_id"]
-    refused(lambda: customer.call("ram", "GetUser", user_name="gone"), "EntityNotExist.User")
-    refused(them.sts.get_caller_identity, "InvalidAccessKeyId.NotFound", status=404)
+    refused(
+        lambda: customer.call("ram", "GetUser", user_name="gone"),
+        "EntityNotExist.User",
+        "The user does not exist: gone.",
+    )
+    refused(them.sts.get_caller_identity, "InvalidAccessKeyId.NotFound", "Specified access key is not", status=404)
     for which in ({"user_id": user_id}, {"user_access_key_id": key}):
         shown = customer.call("ims", "GetUserInRecycleBin", **which).user
         assert (shown.user_id, shown.user_principal_name) == (user_id, login_name(customer, "gone"))
@@ -38,22 +42,39 @@ def test_a_deleted_user_comes_back(customer: Customer) -> None:
     info = customer.call("ims", "GetAccessKeyInfoInRecycleBin", user_access_key_id=key).access_key
     assert (info.user_id, info.user_recycled, info.user_principal_name) == (user_id, True, shown.user_principal_name)
     which = {"user_id": user_id, "user_access_key_id": key}
-    refused(lambda: customer.call("ims", "RestoreAccessKeyFromRecycleBin", **which), "EntityNotExist.User", status=404)
+    refused(
+        lambda: customer.call("ims", "RestoreAccessKeyFromRecycleBin", **which),
+        "EntityNotExist.User",
+        "The user does not exist:",
+        status=404,
+    )
     customer.call("ims", "RestoreUserFromRecycleBin", user_id=user_id)
     assert customer.call("ram", "GetUser", user_name="gone").user.user_id == user_id
     # Without rights, groups and password.
     assert customer.call("ram", "ListPoliciesForUser", user_name="gone").policies.policy == []
     assert customer.call("ram", "ListGroupsForUser", user_name="gone").groups.group == []
-    refused(lambda: customer.call("ram", "GetLoginProfile", user_name="gone"), "EntityNotExist.User.LoginProfile")
+    refused(
+        lambda: customer.call("ram", "GetLoginProfile", user_name="gone"),
+        "EntityNotExist.User.LoginProfile",
+        "The user login profile does not exist: gone.",
+    )
     assert (
         customer.call("ims", "GetAccessKeyInfoInRecycleBin", user_access_key_id=key).access_key.user_recycled is False
     )
     customer.call("ims", "RestoreAccessKeyFromRecycleBin", **which)
-    refused(them.sts.get_caller_identity, "InvalidAccessKeyId.Inactive")
+    refused(them.sts.get_caller_identity, "InvalidAccessKeyId.Inactive", "Specified access key is disabled.")
     customer.call("ram", "UpdateAccessKey", user_name="gone", user_access_key_id=key, status="Active")
     assert them.sts.get_caller_identity().body.user_id == user_id
-    refused(lambda: customer.call("ims", "RestoreUserFromRecycleBin", user_id=user_id), "EntityNotExist.User")
-    refused(lambda: customer.call("ims", "RestoreAccessKeyFromRecycleBin", **which), "EntityNotExist.User.AccessKey")
+    refused(
+        lambda: customer.call("ims", "RestoreUserFromRecycleBin", user_id=user_id),
+        "EntityNotExist.User",
+        "The user does not exist:",
+    )
+    refused(
+        lambda: customer.call("ims", "RestoreAccessKeyFromRecycleBin", **which),
+        "EntityNotExist.User.AccessKey",
+        "The user access key does not exist: LTAI",
+    )
 
 
 def test_a_name_that_is_taken_keeps_its_former_user_out(customer: Customer) -> None:
@@ -62,6 +83,7 @@ def test_a_name_that_is_taken_keeps_its_former_user_out(customer: Customer) -> N
     refused(
         lambda: customer.call("ims", "RestoreUserFromRecycleBin", user_id=user_id),
         "EntityAlreadyExists.User",
+        "The user does already EXIST: name.",
         status=409,
     )
     customer.call("ims", "DeleteUserInRecycleBin", user_id=user_id)
@@ -89,6 +111,7 @@ def test_users_of_the_other_api_come_back_too(alone: Customer) -> None:
     refused(
         lambda: alone.call("ims", "RestoreUserFromRecycleBin", user_id=rest.users.user[0].user_id),
         "EntityNotExist.User",
+        "The user does not exist:",
     )
 
 
@@ -108,7 +131,11 @@ def test_the_bin_of_users_has_a_size(alone: Customer) -> None:
     )
     alone.call("ram", "CreateUser", user_name="last")
     alone.call("ram", "DeleteUser", user_name="last")
-    refused(lambda: alone.call("ims", "GetUserInRecycleBin", user_id="id0"), "EntityNotExist.User")
+    refused(
+        lambda: alone.call("ims", "GetUserInRecycleBin", user_id="id0"),
+        "EntityNotExist.User",
+        "The user does not exist: id0.",
+    )
     assert alone.call("ims", "GetUserInRecycleBin", user_id="id1").user.user_id == "id1"
 
 
@@ -135,7 +162,10 @@ def test_deleted_keys_come_back(alone: Customer) -> None:
         last = alone.call("ram", "CreateAccessKey", user_name="keyed").access_key
     which = {"user_id": user_id, "user_access_key_id": keys[1]}
     refused(
-        lambda: alone.call("ims", "RestoreAccessKeyFromRecycleBin", **which), "LimitExceeded.User.AccessKey", status=409
+        lambda: alone.call("ims", "RestoreAccessKeyFromRecycleBin", **which),
+        "LimitExceeded.User.AccessKey",
+        "The access key count of the user access keys beyond the current limits.",
+        status=409,
     )
     alone.call("ims", "DeleteAccessKeyInRecycleBin", **which)
     refused(
@@ -146,7 +176,7 @@ def test_deleted_keys_come_back(alone: Customer) -> None:
     )
     root = other_account(alone.cloud)
     refused(lambda: root.call("ims", "ListAccessKeysInRecycleBin"), "MissingUserId", "UserId is mandatory")
-    refused(lambda: recycled(user_id="2"), "EntityNotExist.User")
+    refused(lambda: recycled(user_id="2"), "EntityNotExist.User", "The user does not exist: 2.")
     grant(
         alone,
         "keyed",

@@ -114,10 +114,18 @@ def test_changes_that_cannot_be(customer: Customer) -> None:
 
     refused(change, "MissingParameter", "NewEncodedSAMLMetadataDocument", 400)
     document = "InvalidParameter.NewEncodedSAMLMetadataDocument"
-    refused(lambda: change(new_encoded_samlmetadata_document="!"), f"{document}.Format")
-    refused(lambda: change(new_encoded_samlmetadata_document=encoded(b"<a/>")), document)
-    refused(lambda: change(new_description="x" * 257), "InvalidParameter.NewDescription.Length")
-    refused(lambda: change(authn_sign_algo="md5"), "InvalidParameter.AuthnSignAlgo")
+    refused(lambda: change(new_encoded_samlmetadata_document="!"), f"{document}.Format", "The format of the parameter")
+    refused(
+        lambda: change(new_encoded_samlmetadata_document=encoded(b"<a/>")),
+        document,
+        'The parameter - "NewEncodedSAMLMetadataDocument" is incorrect: it',
+    )
+    refused(
+        lambda: change(new_description="x" * 257),
+        "InvalidParameter.NewDescription.Length",
+        'The parameter - "NewDescription" beyond the length limit.',
+    )
+    refused(lambda: change(authn_sign_algo="md5"), "InvalidParameter.AuthnSignAlgo", 'The parameter - "AuthnSignAlgo"')
 
 
 def test_names_are_taken_once_and_so_many(alone: Customer) -> None:
@@ -142,5 +150,6 @@ def test_accounts_have_their_own(alone: Customer) -> None:
         refused(
             lambda action=action: stranger.call("ims", action, samlprovider_name="mine"),
             "EntityNotExist.SAMLProviderError",
+            "The SAML provider does not exist: mine.",
         )
     _create(stranger, "mine")

@@ -87,7 +87,11 @@ def test_users_in_pages(alone: Customer) -> None:
         assert {row.status for row in rows_of(first)} == {"active"}
         assert rows_of(alone.call("ims", action, status="freeze")) == []
         assert len(rows_of(alone.call("ims", action, status="active,freeze"))) == 4
-        refused(lambda action=action: alone.call("ims", action, status="odd"), "InvalidParameter.Status")
+        refused(
+            lambda action=action: alone.call("ims", action, status="odd"),
+            "InvalidParameter.Status",
+            'The parameter - "Status" is incorrect.',
+        )
         refused(lambda action=action: alone.call("ims", action, max_items=1001), "InvalidParameter", '"MaxItems"')
 
 
@@ -95,10 +99,16 @@ def test_groups_have_display_names(alone: Customer) -> None:
     made = alone.call("ims", "CreateGroup", group_name="g0", display_name="Zero", comments="c").group
     shown = alone.call("ims", "GetGroup", group_name="g0").group
     assert (shown.group_id, shown.display_name, shown.comments) == (made.group_id, "Zero", "c")
-    refused(lambda: alone.call("ims", "CreateGroup", group_name="g0"), "EntityAlreadyExists.Group", status=409)
+    refused(
+        lambda: alone.call("ims", "CreateGroup", group_name="g0"),
+        "EntityAlreadyExists.Group",
+        "The group does already EXIST: g0.",
+        status=409,
+    )
     refused(
         lambda: alone.call("ims", "CreateGroup", group_name="g9", display_name="x" * 25),
         "InvalidParameter.DisplayName.Length",
+        'The parameter - "DisplayName" beyond the length limit.',
     )
     renamed = alone.call("ims", "UpdateGroup", group_name="g0", new_group_name="g1", new_display_name="One").group
     assert (renamed.group_name, renamed.display_name, renamed.comments) == ("g1", "One", "c")
@@ -107,6 +117,7 @@ def test_groups_have_display_names(alone: Customer) -> None:
     refused(
         lambda: alone.call("ims", "AddUserToGroup", group_name="g1", user_principal_name=who),
         "EntityAlreadyExists.User.Group",
+        "The user has already joined the group: g1.",
     )
     joined = alone.call("ims", "ListGroupsForUser", user_principal_name=who).groups.group
     assert [(group.group_name, group.display_name) for group in joined] == [("g1", "One")]
@@ -116,19 +127,29 @@ def test_groups_have_display_names(alone: Customer) -> None:
     assert (members.is_truncated, [user.user_principal_name for user in members.users.user]) == (True, [who])
     others = alone.call("ims", "ListUsersForGroup", group_name="g1", marker=members.marker)
     assert (others.is_truncated, len(others.users.user)) == (False, 1)
-    refused(lambda: alone.call("ims", "DeleteGroup", group_name="g1"), "DeleteConflict.Group.User")
+    refused(
+        lambda: alone.call("ims", "DeleteGroup", group_name="g1"),
+        "DeleteConflict.Group.User",
+        "The group CAN NOT has any user member while deleting the group: g1.",
+    )
     for name in ("admin", "second"):
         alone.call("ims", "RemoveUserFromGroup", group_name="g1", user_principal_name=login_name(alone, name))
     refused(
         lambda: alone.call("ims", "RemoveUserFromGroup", group_name="g1", user_principal_name=who),
         "EntityNotExist.User.Group",
+        "The user has not joined the group: g1.",
     )
     alone.call("ims", "CreateGroup", group_name="g2")
     page = alone.call("ims", "ListGroups", max_items=1)
     assert (page.is_truncated, page.groups.group[0].display_name) == (True, "One")
     assert len(alone.call("ims", "ListGroups", marker=page.marker).groups.group) == 1
     alone.call("ims", "DeleteGroup", group_name="g1")
-    refused(lambda: alone.call("ims", "GetGroup", group_name="g1"), "EntityNotExist.Group", status=404)
+    refused(
+        lambda: alone.call("ims", "GetGroup", group_name="g1"),
+        "EntityNotExist.Group",
+        "The group does not exist: g1.",
+        status=404,
+    )
 
 
 def test_keys_by_logon_name(customer: Customer) -> None:
@@ -141,7 +162,12 @@ def test_keys_by_logon_name(customer: Customer) -> None:
     assert (row.access_key_id, row.status, bool(row.update_date)) == (key.access_key_id, "Inactive", True)
     assert customer.call("ims", "GetAccessKeyLastUsed", **which).access_key_last_used.service_name == ""
     customer.call("ims", "DeleteAccessKey", **which)
-    refused(lambda: customer.call("ims", "DeleteAccessKey", **which), "EntityNotExist.User.AccessKey", status=404)
+    refused(
+        lambda: customer.call("ims", "DeleteAccessKey", **which),
+        "EntityNotExist.User.AccessKey",
+        "The user access key does not exist: LTAI",
+        status=404,
+    )
     own = {row.access_key_id for row in customer.call("ims", "ListAccessKeys").access_keys.access_key}
     assert own == {customer.cloud.access_key_id}
 
@@ -157,12 +183,18 @@ def test_passwords_by_logon_name(customer: Customer) -> None:
     refused(
         lambda: customer.call("ims", "CreateLoginProfile", password=PASSWORD, **who),
         "EntityAlreadyExists.User.LoginProfile",
+        "The user login profile does already EXIST: ims-login.",
     )
     changed = customer.call("ims", "UpdateLoginProfile", password_reset_required=True, **who).login_profile
     assert (changed.password_reset_required, changed.mfabind_required) == (True, False)
     assert customer.call("ims", "GetLoginProfile", **who).login_profile.last_login_time == ""
     customer.call("ims", "DeleteLoginProfile", **who)
-    refused(lambda: customer.call("ims", "GetLoginProfile", **who), "EntityNotExist.User.LoginProfile", status=404)
+    refused(
+        lambda: customer.call("ims", "GetLoginProfile", **who),
+        "EntityNotExist.User.LoginProfile",
+        "The user login profile does not exist: ims-login.",
+        status=404,
+    )
 
 
 def test_nobody_has_a_passkey(customer: Customer) -> None:
@@ -176,7 +208,7 @@ def test_nobody_has_a_passkey(customer: Customer) -> None:
             404,
         )
     nobody = {"user_principal_name": login_name(customer, "nobody")}
-    refused(lambda: customer.call("ims", "ListPasskeys", **nobody), "EntityNotExist.User")
+    refused(lambda: customer.call("ims", "ListPasskeys", **nobody), "EntityNotExist.User", "The user does not exist:")
 
 
 def test_what_is_not_built_says_so(customer: Customer) -> None:

@@ -159,7 +159,11 @@ def test_a_cloud_account_leaves(organisation: Organisation) -> None:
     inside = organisation.inside(account)
     organisation.manage("RemoveCloudAccount", account_id=account)
     refused(lambda: organisation.manage("GetAccount", account_id=account), "EntityNotExists.Account", NO_ACCOUNT, 404)
-    refused(lambda: inside.call("resourcemanager", "GetResourceDirectory"), "ResourceDirectoryNotInUse")
+    refused(
+        lambda: inside.call("resourcemanager", "GetResourceDirectory"),
+        "ResourceDirectoryNotInUse",
+        "The specified account is not an Alibaba Cloud account or a member",
+    )
     assert inside.call("sts", "GetCallerIdentity").account_id == account
 
 
@@ -224,8 +228,12 @@ def test_a_deleted_account_is_gone_with_all_its_identities(organisation: Organis
     assert organisation.manage("DeleteAccount", account_id=account).deletion_type == "0"
     status = organisation.manage("GetAccountDeletionStatus", account_id=account).rd_account_deletion_status
     assert (status.status, status.account_id, status.deletion_type) == ("Success", account, "0")
-    refused(lambda: organisation.manage("GetAccount", account_id=account), "EntityNotExists.Account")
-    refused(lambda: inside.call("sts", "GetCallerIdentity"), "InvalidAccessKeyId.NotFound")
+    refused(
+        lambda: organisation.manage("GetAccount", account_id=account),
+        "EntityNotExists.Account",
+        "This resource directory account does not exist.",
+    )
+    refused(lambda: inside.call("sts", "GetCallerIdentity"), "InvalidAccessKeyId.NotFound", "Specified access key is")
     store = organisation.cloud.cloud.store
     assert [item.kind for item in store.everything() if item.account == account] == []
 
@@ -264,4 +272,8 @@ def test_a_member_is_no_customer_of_the_manager(organisation: Organisation) -> N
     account = organisation.member("apart")
     inside: Customer = organisation.inside(account)
     inside.call("ram", "CreateUser", user_name="theirs")
-    refused(lambda: organisation.call("ram", "GetUser", user_name="theirs"), "EntityNotExist.User")
+    refused(
+        lambda: organisation.call("ram", "GetUser", user_name="theirs"),
+        "EntityNotExist.User",
+        "The user does not exist: theirs.",
+    )

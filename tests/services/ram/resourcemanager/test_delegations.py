@@ -11,13 +11,19 @@ SERVICE = "actiontrail.aliyuncs.com"
 def test_a_delegated_administrator_looks_into_the_directory(organisation: Organisation) -> None:
     account = organisation.member("auditor")
     inside = organisation.inside(account)
-    refused(lambda: inside.call("resourcemanager", "ListAccounts"), "EntityNotExists.ResourceDirectory")
+    refused(
+        lambda: inside.call("resourcemanager", "ListAccounts"),
+        "EntityNotExists.ResourceDirectory",
+        "The resource directory for the account is not enabled. We recommend",
+    )
     organisation.manage("RegisterDelegatedAdministrator", account_id=account, service_principal=SERVICE)
     assert inside.call("resourcemanager", "ListAccounts").total_count == 1
     assert inside.call("resourcemanager", "GetAccount", account_id=account).account.display_name == "auditor"
     # Looking is all.
     refused(
-        lambda: inside.call("resourcemanager", "CreateFolder", folder_name="mine"), "EntityNotExists.ResourceDirectory"
+        lambda: inside.call("resourcemanager", "CreateFolder", folder_name="mine"),
+        "EntityNotExists.ResourceDirectory",
+        "The resource directory for the account is not enabled. We recommend",
     )
     refused(
         lambda: organisation.manage("RegisterDelegatedAdministrator", account_id=account, service_principal=SERVICE),
@@ -33,7 +39,11 @@ def test_a_delegated_administrator_looks_into_the_directory(organisation: Organi
         409,
     )
     organisation.manage("DeregisterDelegatedAdministrator", account_id=account, service_principal=SERVICE)
-    refused(lambda: inside.call("resourcemanager", "ListAccounts"), "EntityNotExists.ResourceDirectory")
+    refused(
+        lambda: inside.call("resourcemanager", "ListAccounts"),
+        "EntityNotExists.ResourceDirectory",
+        "The resource directory for the account is not enabled. We recommend",
+    )
     refused(
         lambda: organisation.manage("DeregisterDelegatedAdministrator", account_id=account, service_principal=SERVICE),
         "EntityNotExists.DelegatedAdministrator",

@@ -68,7 +68,11 @@ def test_a_directory_goes_when_it_is_empty(organisation: Organisation) -> None:
     organisation.manage("DeleteFolder", folder_id=folder)
     organisation.control_policy("left-over", {"Effect": "Deny", "Action": "ecs:*", "Resource": "*"})
     organisation.manage("DestroyResourceDirectory")
-    refused(lambda: organisation.manage("GetResourceDirectory"), "ResourceDirectoryNotInUse")
+    refused(
+        lambda: organisation.manage("GetResourceDirectory"),
+        "ResourceDirectoryNotInUse",
+        "The specified account is not an Alibaba Cloud account or a member",
+    )
     refused(
         lambda: organisation.manage("DestroyResourceDirectory"), "EntityNotExists.ResourceDirectory", NOT_ENABLED, 404
     )

@@ -34,8 +34,12 @@ def test_what_was_organised_is_still_there(tmp_path: Path) -> None:
         worker = organisation.call("ram", "CreateAccessKey", user_name="worker").access_key
         vpc = organisation.call("vpc", "CreateVpc", cidr_block="10.0.0.0/8", resource_group_id=group).vpc_id
     with LocalCloud(settings) as cloud:
-        refused(lambda: Customer(cloud, **keys).call("vpc", "DescribeVpcs"), "Forbidden.RAM")
+        refused(
+            lambda: Customer(cloud, **keys).call("vpc", "DescribeVpcs"),
+            "Forbidden.RAM",
+            "User not authorized to operate on the specified resource, or this API",
+        )
         them = Customer(cloud, access_key_id=worker.access_key_id, access_key_secret=worker.access_key_secret)
         found = them.call("vpc", "DescribeVpcs", resource_group_id=group).vpcs.vpc
         assert [(each.vpc_id, each.resource_group_id) for each in found] == [(vpc, group)]
-        refused(lambda: them.call("vpc", "DescribeVpcs"), "Forbidden.RAM")
+        refused(lambda: them.call("vpc", "DescribeVpcs"), "Forbidden.RAM", "User not authorized to operate on the")

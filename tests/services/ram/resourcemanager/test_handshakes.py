@@ -42,7 +42,7 @@ def test_an_account_is_invited_and_joins(organisation: Organisation, owner: Owne
     refused(lambda: owner.manage("GetHandshake", handshake_id=made.handshake_id), *MISMATCH)
     refused(lambda: owner.manage("AcceptHandshake", handshake_id=made.handshake_id), *MISMATCH)
     organisation.manage("RemoveCloudAccount", account_id=owner.id)
-    refused(lambda: owner.manage("GetResourceDirectory"), "ResourceDirectoryNotInUse")
+    refused(lambda: owner.manage("GetResourceDirectory"), "ResourceDirectoryNotInUse", "The specified account is not")
 
 
 def test_an_invitation_is_declined_or_taken_back(organisation: Organisation, owner: Owner) -> None:
@@ -60,7 +60,11 @@ def test_an_invitation_is_declined_or_taken_back(organisation: Organisation, own
         refused(lambda id=handshake: owner.manage("AcceptHandshake", handshake_id=id), *MISMATCH)
         refused(lambda id=handshake: owner.manage("DeclineHandshake", handshake_id=id), *MISMATCH)
         refused(lambda id=handshake: organisation.manage("CancelHandshake", handshake_id=id), *MISMATCH)
-    refused(lambda: organisation.manage("GetAccount", account_id=owner.id), "EntityNotExists.Account")
+    refused(
+        lambda: organisation.manage("GetAccount", account_id=owner.id),
+        "EntityNotExists.Account",
+        "This resource directory account does not exist.",
+    )
     listed = organisation.manage("ListHandshakesForResourceDirectory", page_size=1)
     assert (listed.total_count, len(listed.handshakes.handshake)) == (2, 1)
     rest = organisation.manage("ListHandshakesForResourceDirectory", page_size=1, page_number=2)

@@ -27,8 +27,13 @@ def test_a_policy_is_rams(owner: Owner) -> None:
     refused(
         lambda: owner.manage("DeletePolicyVersion", policy_name="Reads", version_id="v2"),
         "DeleteConflict.Policy.Version.Default",
+        "The default policy version CAN NOT been deleted directly: v2.",
     )
-    refused(lambda: owner.manage("DeletePolicy", policy_name="Reads"), "DeleteConflict.Policy.Version")
+    refused(
+        lambda: owner.manage("DeletePolicy", policy_name="Reads"),
+        "DeleteConflict.Policy.Version",
+        "The policy CAN NOT has any version except the default version: Reads.",
+    )
     owner.manage("DeletePolicyVersion", policy_name="Reads", version_id="v1")
     refused(
         lambda: owner.manage("GetPolicyVersion", policy_type="Custom", policy_name="Reads", version_id="v1"),
@@ -54,7 +59,11 @@ def test_policies_are_listed_by_page(owner: Owner) -> None:
     assert [each.policy_name for each in last.policies.policy] == ["P2"]
     system = owner.manage("ListPolicies", policy_type="System", page_size=100).policies.policy
     assert "AdministratorAccess" in {each.policy_name for each in system}
-    refused(lambda: owner.manage("ListPolicies", policy_type="Other"), "InvalidParameter.PolicyType")
+    refused(
+        lambda: owner.manage("ListPolicies", policy_type="Other"),
+        "InvalidParameter.PolicyType",
+        'The parameter - "PolicyType" is incorrect.',
+    )
 
 
 def test_a_role_is_rams(owner: Owner) -> None:
@@ -85,12 +94,18 @@ def test_a_service_linked_role_and_its_deletion(owner: Owner) -> None:
     made = owner.manage("CreateServiceLinkedRole", service_name="actiontrail.aliyuncs.com").role
     assert (made.role_name, made.is_service_linked_role) == ("AliyunServiceRoleForActionTrail", True)
     refused(
-        lambda: owner.manage("CreateServiceLinkedRole", service_name="nobody.aliyuncs.com"), "EntityNotExist.Service"
+        lambda: owner.manage("CreateServiceLinkedRole", service_name="nobody.aliyuncs.com"),
+        "EntityNotExist.Service",
+        "The service does not exist: nobody.aliyuncs.com.",
     )
     task = owner.manage("DeleteServiceLinkedRole", role_name=made.role_name).deletion_task_id
     assert task.startswith("task/AliyunServiceRoleForActionTrail/")
     assert owner.manage("GetServiceLinkedRoleDeletionStatus", deletion_task_id=task).status == "SUCCEEDED"
-    refused(lambda: owner.manage("GetRole", role_name=made.role_name), "EntityNotExist.Role")
+    refused(
+        lambda: owner.manage("GetRole", role_name=made.role_name),
+        "EntityNotExist.Role",
+        "The role not exists: AliyunServiceRoleForActionTrail.",
+    )
     stranger = Owner(owner.cloud)
     for who, id in ((stranger, task), (owner, "task/none")):
         refused(
@@ -112,4 +127,5 @@ def test_tasks_are_remembered_for_a_while(owner: Owner) -> None:
     refused(
         lambda: owner.manage("GetServiceLinkedRoleDeletionStatus", deletion_task_id=tasks[0]),
         "EntityNotExist.Role.DeletionTask",
+        "The deletion task does not exist: task/AliyunServiceRoleForActionTrail/",
     )

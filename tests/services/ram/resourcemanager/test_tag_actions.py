@@ -54,9 +54,24 @@ def test_tags_of_accounts(organisation: Organisation) -> None:
 def test_refusals(organisation: Organisation) -> None:
     other = Owner(organisation.cloud)
     group = other.group("theirs")
-    refused(lambda: tag(organisation, "ResourceGroup", [group], k="v"), "EntityNotExists.ResourceGroup", "", 404)
-    refused(lambda: tag(organisation, "Account", [other.id], k="v"), "EntityNotExists.Account", "", 404)
-    refused(lambda: tag(other, "Account", [other.id], k="v"), "EntityNotExists.ResourceDirectory", "", 404)
+    refused(
+        lambda: tag(organisation, "ResourceGroup", [group], k="v"),
+        "EntityNotExists.ResourceGroup",
+        "The specified resource group does not exist. You must first create a",
+        404,
+    )
+    refused(
+        lambda: tag(organisation, "Account", [other.id], k="v"),
+        "EntityNotExists.Account",
+        "This resource directory account does not exist.",
+        404,
+    )
+    refused(
+        lambda: tag(other, "Account", [other.id], k="v"),
+        "EntityNotExists.ResourceDirectory",
+        "The resource directory for the account is not enabled. We recommend",
+        404,
+    )
     refused(lambda: tag(other, "Boat", [group], k="v"), "InvalidParameter.ResourceType", "The ResourceType is invalid.")
     refused(
         lambda: tag(other, "ResourceGroup", [group], aliyun="v"), "InvalidParameter.Tag.N.Key", "A key has 1 to 128"

@@ -27,7 +27,11 @@ def test_a_resource_group(shared_cloud: LocalCloud) -> None:
     assert [(each.tag_key, each.tag_value) for each in rows] == [("by", "tf")]
     assert owner.manage("GetResourceGroup", resource_group_id=made.id).resource_group.display_name == "changed"
     owner.manage("DeleteResourceGroup", resource_group_id=made.id)
-    refused(lambda: owner.manage("GetResourceGroup", resource_group_id=made.id), "EntityNotExists.ResourceGroup")
+    refused(
+        lambda: owner.manage("GetResourceGroup", resource_group_id=made.id),
+        "EntityNotExists.ResourceGroup",
+        "The specified resource group does not exist. You must first create a",
+    )
 
 
 def test_a_policy_on_a_role_in_a_group(shared_cloud: LocalCloud) -> None:
@@ -49,16 +53,24 @@ def test_a_policy_on_a_role_in_a_group(shared_cloud: LocalCloud) -> None:
     owner.manage("AttachPolicy", **attachment)
     rows = owner.manage("ListPolicyAttachments", language="en", **attachment).policy_attachments.policy_attachment
     assert {name: getattr(rows[0], name) for name in attachment} == attachment
-    refused(lambda: owner.manage("DeletePolicy", policy_name="tf-policy"), "DeleteConflict.Policy.User")
+    refused(
+        lambda: owner.manage("DeletePolicy", policy_name="tf-policy"),
+        "DeleteConflict.Policy.User",
+        "The policy CAN NOT been attached to any user while deleting the policy:",
+    )
     owner.manage("DetachPolicy", **attachment)
     assert owner.manage("ListPolicyAttachments", **attachment).total_count == 0
     owner.manage("DeletePolicy", policy_name="tf-policy")
-    refused(lambda: owner.manage("DetachPolicy", **attachment), "EntityNotExist.User.Policy")
+    refused(
+        lambda: owner.manage("DetachPolicy", **attachment),
+        "EntityNotExist.User.Policy",
+        "The indicate policy attached to the user does not exist: tf-policy.",
+    )
 
 
 def test_a_directory_with_everything_in_it(shared_cloud: LocalCloud) -> None:
     owner = Owner(shared_cloud)
-    refused(lambda: owner.manage("GetResourceDirectory"), "ResourceDirectoryNotInUse")
+    refused(lambda: owner.manage("GetResourceDirectory"), "ResourceDirectoryNotInUse", "The specified account is not")
     owner.manage("InitResourceDirectory")
     owner.manage("EnableControlPolicy")
     assert owner.manage("GetResourceDirectory").resource_directory.control_policy_status == "Enabled"
@@ -87,16 +99,24 @@ def test_a_directory_with_everything_in_it(shared_cloud: LocalCloud) -> None:
     assert owner.manage("GetHandshake", handshake_id=handshake).handshake.note == "n"
     # And back. What the provider takes for "gone already" is said where it is.
     owner.manage("CancelHandshake", handshake_id=handshake)
-    refused(lambda: owner.manage("CancelHandshake", handshake_id=handshake), "HandshakeStatusMismatch")
+    refused(
+        lambda: owner.manage("CancelHandshake", handshake_id=handshake),
+        "HandshakeStatusMismatch",
+        "You cannot perform the action on the handshake in its current status.",
+    )
     owner.manage("DeregisterDelegatedAdministrator", account_id=account, service_principal="tag.aliyuncs.com")
     owner.manage("DetachControlPolicy", policy_id=policy, target_id=folder)
     owner.manage("DeleteControlPolicy", policy_id=policy)
-    refused(lambda: owner.manage("GetControlPolicy", policy_id=policy), "EntityNotExists.ControlPolicy")
+    refused(
+        lambda: owner.manage("GetControlPolicy", policy_id=policy),
+        "EntityNotExists.ControlPolicy",
+        "The specified policy does not exist.",
+    )
     owner.manage("SetMemberDeletionPermission", status="Enabled")
     owner.manage("DeleteAccount", account_id=account)
     assert owner.manage("GetAccountDeletionStatus", account_id=account).rd_account_deletion_status.status == "Success"
     owner.manage("DeleteFolder", folder_id=folder)
-    refused(lambda: owner.manage("GetFolder", folder_id=folder), "EntityNotExists.Folder")
+    refused(lambda: owner.manage("GetFolder", folder_id=folder), "EntityNotExists.Folder", "The resource directory")
     owner.manage("DisableControlPolicy")
     owner.manage("DestroyResourceDirectory")
 
@@ -113,4 +133,8 @@ def test_a_meta_tag(shared_cloud: LocalCloud) -> None:
     for value in ("red", "blue"):
         owner.call("tag", "DeleteTag", key="team", value=value)
     owner.call("tag", "DeleteTag", key="team")
-    refused(lambda: owner.call("tag", "ListTagValues", key="team", query_type="MetaTag"), "MetaTagKeyNotFound")
+    refused(
+        lambda: owner.call("tag", "ListTagValues", key="team", query_type="MetaTag"),
+        "MetaTagKeyNotFound",
+        "The meta tag key is not found.",
+    )
