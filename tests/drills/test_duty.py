@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 import pytest
+from playwright.sync_api import sync_playwright
 
 from kowloon.core.errors import ConfigurationError
 from kowloon.drill.duty import DutyFile, Says, load_duty
 from kowloon.drill.report import write_reports
 from kowloon.drill.result import DrillResult
+from tests.duty.page.browsers import start_browser
+from tests.ways_in.installs import axe_core
 
 from .parts import POWER_LOSS, power_loss, rehearse
 
@@ -105,6 +109,28 @@ def test_the_report_shows_it(result: DrillResult, tmp_path: Path) -> None:
     assert "The incident&#39;s room in the messenger" in page or "The incident's room in the messenger" in page
     assert ">Incident room<" in page
     assert msgspec.json.decode(paths.json.read_bytes())["drills"][0]["duty"]["called"][0]["answered_by"] == "bo"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nobody_is_kept_out_of_the_report(
+    result: DrillResult, tmp_path: Path, scheme: Literal["light", "dark"]
+) -> None:
+    """Contrast, landmarks, names of columns and all else that axe knows; on a phone nothing is too wide."""
+    paths = write_reports([result, result], tmp_path)
+    with sync_playwright() as playwright:
+        browser = start_browser(playwright)
+        page = browser.new_page(color_scheme=scheme)
+        troubles: list[str] = []
+        page.on("console", lambda message: troubles.append(message.text))
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.goto(paths.html.as_uri())
+        page.evaluate(axe_core().read_text(encoding="utf-8"))
+        found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
+        assert [(each["id"], each["nodes"][0]["html"], each["nodes"][0]["failureSummary"]) for each in found] == []
+        page.set_viewport_size({"width": 360, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+        assert troubles == []
+        browser.close()
 
 
 def test_the_incident_has_a_room_and_people_act_from_it(result: DrillResult) -> None:

@@ -18,11 +18,11 @@ from kowloon.drill.result import DrillResult
 # What is drawn in one of these colours takes the variable's instead; the second pair is light, dark.
 PALETTE = {
     "#010203": ("--ink", "#1d2530", "#e6e9ee"),
-    "#010204": ("--faint", "#8b95a3", "#7d8794"),
+    "#010204": ("--faint", "#5d6877", "#98a2b0"),
     "#010205": ("--line", "#d7dce2", "#333b46"),
-    "#010206": ("--up", "#2a8f6b", "#3fb489"),
+    "#010206": ("--up", "#1f7a5a", "#3fb489"),
     "#010207": ("--degraded", "#d08c1d", "#e0a73d"),
-    "#010208": ("--down", "#c8403a", "#ea6a62"),
+    "#010208": ("--down", "#c03630", "#ea6a62"),
     "#010209": ("--one", "#2f6fb3", "#6ca8e6"),
     "#01020a": ("--two", "#8a4fb0", "#bb8be0"),
     "#01020b": ("--heat", "#b5533c", "#e58a6f"),
