@@ -76,7 +76,8 @@ def traversable(folder: str | Path) -> bool:
 
 
 def data_folder(home: str | Path) -> Path:
-    """Where units keep their data: in the home, or, as root with a home that others cannot enter, in /var/lib."""
+    """Where units keep their data: in the home, or, as root with a home that others cannot enter, in /var/lib. There it
+    is made if missing, with a file that says whose it is."""
     inside = Path(os.path.realpath(home)) / "units"
     if os.geteuid() != 0 or traversable(inside.parent):
         return inside
